@@ -1,0 +1,146 @@
+# Anneal.  `make help` lists what can be asked for.
+#
+#   build/anneal        the binary            (CC, -O2)
+#   build/asan/         the same sources under AddressSanitizer and UndefinedBehaviorSanitizer, and
+#                       the unit tests (every src/**/x_test.c includes its x.c)
+#   build/fuzz/         every src/**/x_fuzz.c under clang's libFuzzer
+#
+# Debian's packages stand in tools/packages.txt; tools/setup installs what is missing (as root) or
+# prints the apt line.
+
+SHELL   := /bin/bash
+CC      := gcc
+VERSION := 0.1.0
+PKGS    := libmicrohttpd libwslay libcurl sqlite3 libsodium libpng libwebp libarchive freetype2 libcrypto
+JOBS    ?= $(shell nproc)
+
+ifneq ($(filter-out help doctor deps clean,$(or $(MAKECMDGOALS),all)),)
+SETUP   := $(shell tools/setup --quiet 1>&2 && echo ok)
+ifneq ($(SETUP),ok)
+$(error packages are missing; see above)
+endif
+endif
+
+MAKEFLAGS += -j$(JOBS)
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -ljpeg -lpthread -ldl -lm
+
+WARN   := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+          -Wwrite-strings -Wundef -Wno-missing-field-initializers -Wno-unused-parameter -Werror
+CPPFLAGS := -Isrc -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DANNEAL_VERSION='"$(VERSION)"' \
+            -include src/base/banned.h
+CFLAGS := -std=c17 -g -fno-omit-frame-pointer -fstack-protector-strong -ffp-contract=off $(WARN)
+OPT    := -O2
+# Kernels are compiled for each instruction set they dispatch to at run time: name_avx512.c, ...
+ISA_avx512 := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+ISA_avx2   := -O3 -mavx2 -mfma
+LDFLAGS := -Wl,-z,relro -Wl,--as-needed -Wl,-O1
+
+SRC    := $(filter-out %_test.c %_fuzz.c %_bench.c src/base/test.c,$(shell find src -name '*.c' | sort))
+LIBSRC := $(filter-out src/bin/%,$(SRC))
+BINSRC := $(filter src/bin/%,$(SRC))
+TESTS  := $(shell find src -name '*_test.c' | sort)
+FUZZ   := $(shell find src -name '*_fuzz.c' | sort)
+GEN    := build/gen/migrations.c build/gen/web_assets.c
+
+.PHONY: all run test test-unit test-whole check-all tidy fuzz bench doctor web install clean deps help
+all: build/anneal
+
+help:
+	@grep -E '^#  ' Makefile | sed 's/^#  //'; echo; \
+	echo 'make            build/anneal'; \
+	echo 'make run        build, start the product, print the link'; \
+	echo 'make test       unit tests under sanitizers and whole-program tests'; \
+	echo 'make check-all  the slow suites too: crash, fuzz for 60 s each, golden'; \
+	echo 'make tidy       layers, lengths, banned calls, formatting'; \
+	echo 'make fuzz       every fuzzer for FUZZ_SECONDS (60)'; \
+	echo 'make bench      benchmarks against their peers'; \
+	echo 'make web        the web app into build/web'; \
+	echo 'make install    PREFIX (/usr/local), DESTDIR'; \
+	echo 'make doctor     what this machine lacks'
+
+isa = $(if $(filter %_avx512.c,$<),$(ISA_avx512),$(if $(filter %_avx2.c,$<),$(ISA_avx2),$(OPT)))
+
+# ---- product
+build/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(isa) -MMD -MP -c $< -o $@
+build/obj/build/gen/%.o: build/gen/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(OPT) -MMD -MP -c $< -o $@
+build/libanneal.a: $(LIBSRC:%.c=build/obj/%.o) $(GEN:%.c=build/obj/%.o)
+	@rm -f $@; ar rcs $@ $^
+build/anneal: $(BINSRC:%.c=build/obj/%.o) build/libanneal.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
+
+build/gen/migrations.c: tools/gen-migrations $(wildcard src/db/migrations/*.sql)
+	@mkdir -p $(@D)
+	tools/gen-migrations src/db/migrations > $@
+build/gen/web_assets.c: tools/gen-assets $(wildcard build/web/*) $(wildcard build/web/*/*)
+	@mkdir -p $(@D)
+	tools/gen-assets build/web > $@
+
+# ---- sanitizer build and unit tests
+SAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+build/asan/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -DANNEAL_TEST $(PKG_CFLAGS) $(CFLAGS) $(isa) $(SAN) -MMD -MP -c $< -o $@
+build/asan/libanneal.a: $(LIBSRC:%.c=build/asan/%.o) $(GEN:%.c=build/asan/%.o)
+	@rm -f $@; ar rcs $@ $^
+build/asan/anneal: $(BINSRC:%.c=build/asan/%.o) build/asan/libanneal.a
+	$(CC) $(CFLAGS) $(SAN) $^ $(PKG_LIBS) -o $@
+build/asan/bin/%: build/asan/%.o build/asan/src/base/test.o build/asan/libanneal.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SAN) $< build/asan/src/base/test.o build/asan/libanneal.a $(PKG_LIBS) -o $@
+.PRECIOUS: build/asan/%.o build/obj/%.o
+# One unit test: make unit-src/base/json_test
+unit-%: build/asan/bin/%
+	$<
+
+test-unit: $(TESTS:%.c=build/asan/bin/%)
+	tools/run-tests build/asan/bin
+
+test-whole: build/anneal
+	tests/run
+
+test: $(TESTS:%.c=build/asan/bin/%) build/anneal
+	tools/test
+
+check-all: test
+	CHECK_ALL=1 tools/test
+
+# ---- fuzzing: clang's libFuzzer; corpora in tests/corpus/NAME
+FUZZ_SECONDS ?= 60
+FSAN := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+build/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	clang -std=c17 $(CPPFLAGS) -DANNEAL_TEST $(PKG_CFLAGS) $(FSAN) $(isa) -Wno-everything -MMD -MP -c $< -o $@
+build/fuzz/libanneal.a: $(LIBSRC:%.c=build/fuzz/%.o) $(GEN:%.c=build/fuzz/%.o)
+	@rm -f $@; ar rcs $@ $^
+build/fuzz/bin/%: build/fuzz/%.o build/fuzz/libanneal.a
+	@mkdir -p $(@D)
+	clang -fsanitize=fuzzer,address,undefined $< build/fuzz/libanneal.a $(PKG_LIBS) -o $@
+fuzz: $(FUZZ:%.c=build/fuzz/bin/%)
+	tools/run-fuzz $(FUZZ_SECONDS)
+
+# ---- the rest
+tidy:
+	tools/tidy
+web:
+	tools/build-web
+run: build/anneal
+	exec build/anneal serve
+bench: build/anneal
+	bench/run
+doctor deps:
+	tools/setup --verbose
+PREFIX ?= /usr/local
+install: build/anneal
+	install -D -m 755 build/anneal $(DESTDIR)$(PREFIX)/bin/anneal
+	build/anneal man > build/anneal.1 && install -D -m 644 build/anneal.1 $(DESTDIR)$(PREFIX)/share/man/man1/anneal.1
+	build/anneal completion bash > build/anneal.bash && \
+	install -D -m 644 build/anneal.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/anneal
+clean:
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

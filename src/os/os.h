@@ -1,0 +1,118 @@
+/* os.h - the operating system behind one replaceable table, and the few durable file operations.
+ *
+ * Raw system calls stand in os/ only.  `os_sys` is the seam where tests inject faults (a short
+ * write, ENOSPC, EIO at fsync): replace a member, run, put it back.
+ */
+#ifndef ANNEAL_OS_OS_H
+#define ANNEAL_OS_OS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct os_sys {
+    int (*open)(const char *path, int flags, mode_t mode);
+    ssize_t (*read)(int fd, void *p, size_t n);
+    ssize_t (*pread)(int fd, void *p, size_t n, off_t at);
+    ssize_t (*write)(int fd, const void *p, size_t n);
+    int (*fsync)(int fd);
+    int (*close)(int fd);
+    int (*rename)(const char *from, const char *to);
+    int (*unlink)(const char *path);
+    int (*mkdir)(const char *path, mode_t mode);
+};
+extern struct os_sys os_sys;
+
+/* ---- clock */
+int64_t os_now_ms(void);  /* Unix time, milliseconds */
+int64_t os_mono_ms(void); /* monotonic, for deadlines */
+int64_t os_mono_ns(void);
+void os_sleep_ms(int64_t ms);
+/* RFC 3339 UTC with milliseconds: "2026-11-20T10:00:00.000Z" (25 bytes with NUL) */
+enum { OS_TIME_TEXT = 25 };
+void os_time_text(int64_t unix_ms, char ret[OS_TIME_TEXT]);
+
+/* ---- random */
+void os_random(void *p, size_t n); /* getrandom(2) */
+/* Lower-case base32 of 16 random bytes, time-ordered (48-bit milliseconds first): ids of rows.
+ * 26 characters and NUL. */
+enum { OS_ID_TEXT = 27 };
+void os_id(char ret[OS_ID_TEXT]);
+
+/* ---- files.  Paths are ours, never outside text (invariant 7). */
+enum rc os_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *e) must_check;
+enum rc os_read(int fd, void *p, size_t n, size_t *ret_n, struct err *e) must_check; /* 0: end */
+enum rc os_read_full(int fd, void *p, size_t n, struct err *e) must_check;
+enum rc os_write_all(int fd, const void *p, size_t n, struct err *e) must_check;
+enum rc os_fsync(int fd, struct err *e) must_check;
+void os_close(int fd); /* -1 is fine */
+/* Reads a whole file of at most max_bytes into `a`. */
+enum rc os_read_file(struct arena *a, const char *path, size_t max_bytes, str *ret, struct err *e)
+    must_check;
+/* temporary file, write, fsync, rename, fsync of the folder: the file is whole or absent. */
+enum rc os_write_file_durable(const char *path, str data, mode_t mode, struct err *e) must_check;
+/* rename and fsync of both folders. */
+enum rc os_rename_durable(const char *from, const char *to, struct err *e) must_check;
+enum rc os_fsync_dir(const char *path, struct err *e) must_check;
+enum rc os_mkdirs(const char *path, mode_t mode, struct err *e) must_check; /* fine if it exists */
+enum rc os_remove_tree(const char *path, struct err *e) must_check;         /* fine if absent */
+bool os_exists(const char *path);
+enum rc os_file_size(const char *path, uint64_t *ret, struct err *e) must_check;
+enum rc os_disk_free(const char *path, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes,
+                     struct err *e) must_check;
+/* Calls `each` for every entry (not "." and ".."), sorted by name; stops at the first failure. */
+typedef enum rc (*os_dir_fn)(void *ud, const char *name, bool is_dir, struct err *e);
+enum rc os_list_dir(const char *path, os_dir_fn each, void *ud, struct err *e) must_check;
+/* Holds an exclusive lock (flock) on path for the life of the process; RC_CONFLICT names the
+ * holder's process id, which stands in the file. */
+enum rc os_lock_file(const char *path, int *ret_fd, struct err *e) must_check;
+
+/* ---- processes */
+struct os_child {
+    pid_t pid;
+    int stdin_fd;  /* -1 unless asked for */
+    int stdout_fd; /* -1 unless asked for */
+    int stderr_fd; /* -1 unless asked for */
+};
+enum os_spawn_flag {
+    OS_SPAWN_STDIN = 1,     /* a pipe to the child's standard input */
+    OS_SPAWN_STDOUT = 2,    /* a pipe from its standard output */
+    OS_SPAWN_STDERR = 4,    /* a pipe from its standard error */
+    OS_SPAWN_DIE_WITH_US = 8, /* the kernel kills it when we die (PR_SET_PDEATHSIG, SIGKILL) */
+};
+/* argv ends with NULL; env_add ("NAME=value", ends with NULL, may be NULL) is added to ours.
+ * Secrets go in env_add or through the pipe, never in argv.  All other descriptors are closed.
+ * With OS_SPAWN_DIE_WITH_US the calling thread must live as long as the child may. */
+enum rc os_spawn(struct os_child *ret, const char *const *argv, const char *const *env_add,
+                 const char *cwd, unsigned flags, struct err *e) must_check;
+/* Exit status as the shell gives it (128 + signal).  timeout_ms < 0 waits for ever, 0 polls;
+ * RC_TIMEOUT while it runs. */
+enum rc os_wait(pid_t pid, int64_t timeout_ms, int *ret_status, struct err *e) must_check;
+void os_kill(pid_t pid, int sig);
+/* Path of the running binary. */
+const char *os_self_path(void);
+uint64_t os_rss_bytes(void); /* resident memory of this process */
+int os_cpu_count(void);
+
+/* ---- threads: a fixed pool with a bounded queue */
+struct pool;
+typedef void (*pool_fn)(void *ud);
+enum rc pool_new(struct pool **ret, const char *name, unsigned threads, size_t queue_max,
+                 struct err *e) must_check;
+/* RC_LIMIT when the queue is full; never blocks. */
+enum rc pool_submit(struct pool *p, pool_fn fn, void *ud, struct err *e) must_check;
+size_t pool_backlog(struct pool *p);
+void pool_free(struct pool *p); /* runs what is queued, joins */
+
+/* A flag that can be waited for: stop requests, deadlines. */
+struct event;
+struct event *event_new(void); /* NULL: out of memory */
+void event_free(struct event *v);
+void event_set(struct event *v); /* wakes all waiters; stays set */
+void event_clear(struct event *v);
+bool event_is_set(struct event *v);
+bool event_wait(struct event *v, int64_t timeout_ms); /* true if set; < 0 waits for ever */
+
+#endif
