@@ -1,0 +1,185 @@
+/* contract.c - the field tables of contract.h. */
+#include "spec/contract.h"
+
+const char *const job_status_names[] = {"pending",   "queued", "running",   "completed",
+                                        "failed", "cancelled", NULL};
+const char *const work_kind_names[] = {"train", "test", NULL};
+const char *const report_kind_names[] = {"started", "progress",  "epoch",  "checkpoint",
+                                         "log",     "completed", "failed", "cancelled", NULL};
+const char *const log_level_names[] = {"debug", "info", "warning", "error", NULL};
+
+#define REQ .flags = FIELD_REQUIRED
+#define KEY .max = 256
+#define PATH .max = 4096
+
+#define S struct log_line
+const struct field log_line_fields[] = {
+    F_INT(S, time, .help = "Unix time in milliseconds."),
+    F_ENUM(S, level, log_level_names, .dflt = "\"info\"", .help = "Severity."),
+    F_STR(S, message, .max = 8192, .help = "One line."),
+    F_INT(S, epoch, .help = "Epoch during which it was written."), FIELD_END};
+#undef S
+
+#define S struct checkpoint
+const struct field checkpoint_fields[] = {
+    F_INT(S, epoch, .help = "Epochs completed."),
+    F_BOOL(S, is_best, .help = "Best score so far."),
+    F_BOOL(S, is_last, .help = "The newest; what a resume continues from."),
+    F_BOOL(S, is_periodic, .help = "Kept because of checkpoint_every."),
+    F_STR(S, metric, .max = 64, .help = "Name of the score."),
+    F_NUM(S, value, .help = "The score at this epoch."),
+    F_STR(S, weights_key, KEY, .help = "Object key of the weights (safetensors)."),
+    F_STR(S, weights_path, PATH, .help = "Local file of the weights."),
+    F_STR(S, weights_sha256, .max = 64, .help = "SHA-256 of the weights file."),
+    F_INT(S, weights_bytes, .help = "Size of the weights file in bytes."),
+    F_STR(S, state_key, KEY, .help = "Object key of the optimiser state."),
+    F_STR(S, state_path, PATH, .help = "Local file of the optimiser state."),
+    F_STR(S, state_sha256, .max = 64, .help = "SHA-256 of the state file."),
+    F_INT(S, state_bytes, .help = "Size of the state file in bytes."),
+    F_STR(S, manifest_key, KEY, .help = "Object key of this record, written last."), FIELD_END};
+#undef S
+
+#define S struct validation
+const struct field validation_fields[] = {
+    F_INT(S, epoch, .help = "Epoch that was validated; 0 for a test."),
+    F_STR(S, split, .max = 16, .help = "Split that was scored."),
+    F_STR(S, key, KEY, .help = "Object key of the results (JSON lines)."),
+    F_STR(S, path, PATH, .help = "Local file of the results."),
+    F_STR(S, sha256, .max = 64, .help = "SHA-256 of the results."),
+    F_INT(S, bytes, .help = "Size of the results in bytes."), FIELD_END};
+#undef S
+
+#define S struct best
+const struct field best_fields[] = {
+    F_INT(S, epoch, .help = "Epoch of the best score."),
+    F_STR(S, metric, .max = 64, .help = "Name of the score."),
+    F_NUM(S, value, .help = "The score."), FIELD_END};
+#undef S
+
+#define S struct report
+const struct field report_fields[] = {
+    F_INT(S, attempt, .help = "Attempt of the job: the fencing token."),
+    F_INT(S, seq, .help = "Number of the report within the attempt, from 1."),
+    F_ENUM(S, kind, report_kind_names, REQ, .help = "What is reported."),
+    F_INT(S, time, .help = "Unix time in milliseconds at the worker."),
+    F_NUM(S, progress, .min = 0, .max = 1, .help = "Part of the whole job that is done."),
+    F_INT(S, epoch, .help = "Epochs completed, or under way for progress."),
+    F_INT(S, epochs, .help = "Epochs in all."),
+    F_INT(S, step, .help = "Steps done in the epoch."),
+    F_INT(S, steps, .help = "Steps of an epoch."),
+    F_JSON(S, metrics, .help = "Object of numbers by name, e.g. {\"train/loss\": 0.4}."),
+    F_OBJS(S, logs, log_line_fields, sizeof(struct log_line), .max = 1000, .help = "Log lines."),
+    F_OBJ(S, checkpoint, checkpoint_fields, .help = "A checkpoint that is durable."),
+    F_OBJ(S, validation, validation_fields, .help = "Where the results of each picture lie."),
+    F_OBJ(S, best, best_fields, .help = "The best epoch so far."),
+    F_STR(S, weights_sha256, .max = 64, .help = "SHA-256 of the best checkpoint's weights."),
+    F_STR(S, message, .max = 1024, .help = "What is going on, in a sentence."),
+    F_STR(S, error_code, .max = 64, .help = "Stable code of a failure."),
+    F_STR(S, error, .max = 2048, .help = "What failed and what to do."),
+    F_BOOL(S, retryable, .help = "Another attempt may help."), FIELD_END};
+#undef S
+
+#define S struct report_reply
+const struct field report_reply_fields[] = {
+    F_BOOL(S, applied, .help = "The report changed the job."),
+    F_STR(S, reason, .max = 64, .help = "Why not: duplicate, stale_attempt, terminal."),
+    F_ENUM(S, job_status, job_status_names, .dflt = "\"pending\"", .help = "State of the job."),
+    F_BOOL(S, cancel, .help = "The worker must stop now."),
+    F_INT(S, expected_seq, .help = "The next report that will be applied."), FIELD_END};
+#undef S
+
+#define S struct start_order
+const struct field start_order_fields[] = {
+    F_STR(S, job_id, REQ, .min = 1, .max = 64, .help = "Id of the job."),
+    F_INT(S, attempt, .dflt = "1", .min = 1, .max = 1e9, .help = "Number of the attempt."),
+    F_ENUM(S, kind, work_kind_names, .dflt = "\"train\"", .help = "Train, or score a split."),
+    F_STR(S, token, .max = 256, .help = "Bearer token for this job's callbacks."),
+    F_JSON(S, config, REQ, .help = "Train settings; see GET /models for the schema."),
+    F_STR(S, framework, .dflt = "\"anneal\"", .max = 64, .help = "Who is to run it."),
+    F_STR(S, dataset_s3_uri, REQ, .min = 1, .max = 512, .help = "s3://BUCKET/KEY of the manifest."),
+    F_STR(S, dataset_version, .max = 64, .help = "SHA-256 of the manifest."),
+    F_STR(S, split, .max = 16, .help = "Split to score (kind test)."),
+    F_STR(S, callback_url, REQ, .min = 1, .max = 1024, .help = "Where reports are posted."),
+    F_STR(S, uploads_url, .max = 1024, .help = "Where upload grants are asked for."),
+    F_STR(S, downloads_url, .max = 1024, .help = "Where download grants are asked for."),
+    F_OBJ(S, resume, checkpoint_fields, .help = "Checkpoint to start from; epoch 0: none."),
+    FIELD_END};
+#undef S
+
+#define S struct start_reply
+const struct field start_reply_fields[] = {
+    F_STR(S, job_id, .max = 64, .help = "Id of the job."),
+    F_INT(S, attempt, .help = "Number of the attempt."),
+    F_STR(S, status, .max = 32, .help = "accepted or already_running."), FIELD_END};
+#undef S
+
+#define S struct trainer_job
+const struct field trainer_job_fields[] = {
+    F_STR(S, job_id, .max = 64, .help = "Id of the job."),
+    F_INT(S, attempt, .help = "Number of the attempt."),
+    F_STR(S, status, .max = 32, .help = "preparing, running, delivering or ended."),
+    F_NUM(S, progress, .help = "Part that is done, 0 to 1."),
+    F_INT(S, undelivered, .help = "Reports that wait in the outbox."), FIELD_END};
+#undef S
+
+#define S struct grant_object
+const struct field grant_object_fields[] = {
+    F_STR(S, name, .max = 64, .help = "What it is, for the log."),
+    F_STR(S, sha256, REQ, .min = 64, .max = 64, .help = "SHA-256 of the content."),
+    F_INT(S, bytes, .min = 0, .max = 1e15, .help = "Size in bytes."), FIELD_END};
+#undef S
+#define S struct grant_request
+const struct field grant_request_fields[] = {
+    F_OBJS(S, objects, grant_object_fields, sizeof(struct grant_object), .max = GRANT_KEYS_MAX,
+           .help = "Objects to upload."),
+    F_STRS(S, keys, .max = GRANT_KEYS_MAX, .help = "Keys to download."), FIELD_END};
+#undef S
+#define S struct grant_url
+const struct field grant_url_fields[] = {
+    F_STR(S, key, KEY, .help = "Object key."),
+    F_STR(S, url, .max = 4096, .help = "Presigned URL: one method, one key, a limited time."), FIELD_END};
+#undef S
+#define S struct grant_reply
+const struct field grant_reply_fields[] = {
+    F_OBJS(S, urls, grant_url_fields, sizeof(struct grant_url), .max = GRANT_KEYS_MAX,
+           .help = "In the order asked for."),
+    F_TIME(S, expires_at, .help = "When the URLs end."), FIELD_END};
+#undef S
+
+#define S struct work
+const struct field work_fields[] = {
+    F_ENUM(S, kind, work_kind_names, .dflt = "\"train\"", .help = "Train, or score a split."),
+    F_STR(S, job_id, .max = 64, .help = "Id of the job."),
+    F_JSON(S, config, REQ, .help = "Train settings."),
+    F_STR(S, manifest_path, REQ, PATH, .help = "The dataset version's manifest.jsonl."),
+    F_STR(S, blobs_dir, REQ, PATH, .help = "Folder of images: <2 hex>/<sha256>."),
+    F_STR(S, work_dir, REQ, PATH, .help = "Empty folder for checkpoints and results."),
+    F_STR(S, split, .max = 16, .help = "Split to score (kind test)."),
+    F_OBJ(S, resume, checkpoint_fields, .help = "Checkpoint to start from; epoch 0: none."),
+    FIELD_END};
+#undef S
+
+#define S struct predict_request
+const struct field predict_request_fields[] = {
+    F_STR(S, weights_sha256, REQ, .min = 64, .max = 64, .help = "SHA-256 of the weights."),
+    F_STR(S, weights_url, REQ, .max = 4096, .help = "Presigned URL of the weights."),
+    F_INT(S, top_k, .dflt = "5", .min = 1, .max = 1000, .help = "Classes to return."), FIELD_END};
+#undef S
+const struct field prediction_fields[] = {
+    {.name = "class", .type = FIELD_STR, .offset = offsetof(struct prediction, cls),
+     .help = "Name of the class."},
+    F_INT(struct prediction, class_id, .help = "Index of the class."),
+    F_NUM(struct prediction, confidence, .help = "Probability, 0 to 1."), FIELD_END};
+#define S struct predict_result
+const struct field predict_result_fields[] = {
+    F_STR(S, file, .help = "Name of the picture as sent."),
+    F_OBJS(S, predictions, prediction_fields, sizeof(struct prediction), .help = "Best first."),
+    F_STR(S, error, .flags = FIELD_NULLABLE, .help = "Why there is no prediction."),
+    F_NUM(S, ms, .help = "Time for this picture in milliseconds."), FIELD_END};
+#undef S
+#define S struct predict_reply
+const struct field predict_reply_fields[] = {
+    F_STR(S, model, .help = "Name of the network."),
+    F_OBJS(S, results, predict_result_fields, sizeof(struct predict_result), .help = "One a picture."),
+    FIELD_END};
+#undef S
