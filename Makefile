@@ -11,7 +11,7 @@
 SHELL   := /bin/bash
 CC      := gcc
 VERSION := 0.1.0
-PKGS    := libmicrohttpd libwslay libcurl sqlite3 libsodium libpng libwebp libarchive freetype2 libcrypto
+PKGS    := libmicrohttpd libcurl sqlite3 libsodium libpng libwebp libarchive freetype2 libcrypto
 JOBS    ?= $(shell nproc)
 
 ifneq ($(filter-out help doctor deps clean,$(or $(MAKECMDGOALS),all)),)
@@ -22,8 +22,9 @@ endif
 endif
 
 MAKEFLAGS += -j$(JOBS)
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -ljpeg -lpthread -ldl -lm
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+# Debian's wslay and jpeg have no .pc file.
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS)) -lwslay -ljpeg -lpthread -ldl -lm
 
 WARN   := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
           -Wwrite-strings -Wundef -Wno-missing-field-initializers -Wno-unused-parameter -Werror
@@ -94,7 +95,7 @@ build/asan/bin/%: build/asan/%.o build/asan/src/base/test.o build/asan/libanneal
 	$(CC) $(CFLAGS) $(SAN) $< build/asan/src/base/test.o build/asan/libanneal.a $(PKG_LIBS) -o $@
 .PRECIOUS: build/asan/%.o build/obj/%.o
 # One unit test: make unit-src/base/json_test
-unit-%: build/asan/bin/%
+$(TESTS:%.c=unit-%): unit-%: build/asan/bin/%
 	$<
 
 test-unit: $(TESTS:%.c=build/asan/bin/%)

@@ -78,8 +78,9 @@ str json_str(const struct json *obj, const char *key, str dflt);
 int64_t json_int(const struct json *obj, const char *key, int64_t dflt);
 double json_num(const struct json *obj, const char *key, double dflt); /* takes JSON_INT too */
 bool json_bool(const struct json *obj, const char *key, bool dflt);
-#define JSON_EACH(item, of_)                                                                       \
-    for (const struct json *item = (of_) ? (of_)->list.first : NULL; item; item = item->next)
+/* Over the members of an array or object; NULL has none.  `of` must be no scalar. */
+#define JSON_EACH(item, of)                                                                        \
+    for (const struct json *item = (of) ? (of)->list.first : NULL; item; item = item->next)
 
 /* ---- pull reader: feed it bytes through `fill`, take events one by one; memory does not grow
  * with the document, only with its longest string (string_bytes_max). */

@@ -42,5 +42,7 @@ bool str_f64(str s, double *ret);           /* finite decimal only; independent 
 bool str_bytes_size(str s, uint64_t *ret);  /* "64", "10KB" "10KiB" "2GB" "2GiB" ... */
 bool str_duration_ms(str s, int64_t *ret);  /* "250ms" "10s" "5m" "2h" "7d" */
 bool str_utf8_ok(str s);                    /* well-formed UTF-8 (RFC 3629), no NUL */
+/* Bytes (1-4) of the well-formed UTF-8 character at p, of at most n; 0: there is none. */
+size_t str_utf8_at(const char *p, size_t n);
 
 #endif
