@@ -47,6 +47,8 @@ void db_close(struct db *db); /* checkpoints the log */
 /* Applies the embedded migrations (db/migrations/NNN_name.up.sql) in order, each in a transaction.
  * A database newer than the program is RC_CONFLICT. */
 enum rc db_migrate(struct db *db, struct err *e) must_check;
+/* From now on running statements end with RC_CANCELLED: for a shut-down that will not wait. */
+void db_interrupt(struct db *db);
 enum rc db_ping(struct db *db, struct err *e) must_check; /* a real read, for /health */
 
 /* Waits for the writer's turn at most DB_BUSY_MS, then RC_UNAVAILABLE. */

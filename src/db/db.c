@@ -1,0 +1,135 @@
+/* db.c - picks the back end by the URL's scheme and forwards to it.  See db.h and backend.h. */
+#include "db/db.h"
+#include "db/backend.h"
+
+static const struct db_ops *const backends[] = {&sqlite_ops, NULL};
+
+/* The text before the first ":" if it looks like a scheme (RFC 3986: a letter, then letters, digits,
+ * "+-."), else nothing: a plain path. */
+static str scheme_of(str url)
+{
+    ptrdiff_t colon = str_chr(url, ':');
+
+    if (colon < 2)
+        return STR_NONE;
+    for (ptrdiff_t i = 0; i < colon; i++) {
+        char c = url.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool more = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+
+        if (!letter && !(i && more))
+            return STR_NONE;
+    }
+    return str_sub(url, 0, (size_t)colon);
+}
+
+enum rc db_open(struct db **ret, const char *url, struct err *e)
+{
+    str u = str_of(url);
+    str scheme = scheme_of(u);
+
+    if (!u.n)
+        return err_set(e, RC_INVALID, "the database URL is empty; use sqlite:/path/to/file.db");
+    if (!scheme.n)
+        return sqlite_ops.open(ret, u, e);
+    for (size_t i = 0; backends[i]; i++)
+        if (str_ieq(scheme, str_of(backends[i]->scheme)))
+            return backends[i]->open(ret, str_sub(u, scheme.n + 1, u.n), e);
+    /* The URL may hold a password: only its scheme is repeated. */
+    return err_set(e, RC_UNSUPPORTED,
+                   "databases of the kind '%.*s:' are not supported by this version; use "
+                   "sqlite:/path/to/file.db",
+                   STR_F(scheme));
+}
+
+void db_close(struct db *db)
+{
+    if (db)
+        db->ops->close(db);
+}
+
+void db_interrupt(struct db *db)
+{
+    db->ops->interrupt(db);
+}
+
+enum rc db_ping(struct db *db, struct err *e)
+{
+    struct tx *tx;
+    struct rows *rows;
+    bool there = false;
+    enum rc rc = db_begin(db, DB_READ, &tx, e);
+
+    if (rc)
+        return rc;
+    /* Reads a page of the file; SELECT 1 would not. */
+    rc = tx_query0(tx, &rows, e, "SELECT count(*) FROM schema_migration");
+    if (!rc) {
+        there = rows_next(rows);
+        rc = rows_done(rows, e);
+    }
+    tx_rollback(tx);
+    if (!rc && !there)
+        rc = err_set(e, RC_CORRUPT, "the database did not answer a count");
+    return rc;
+}
+
+enum rc db_begin(struct db *db, enum db_mode mode, struct tx **ret, struct err *e)
+{
+    return db->ops->begin(db, mode, ret, e);
+}
+enum rc tx_commit(struct tx *tx, struct err *e)
+{
+    return tx->db->ops->commit(tx, e);
+}
+void tx_rollback(struct tx *tx)
+{
+    if (tx)
+        tx->db->ops->rollback(tx);
+}
+enum rc tx_exec_(struct tx *tx, struct err *e, const char *sql, const struct db_val *v, size_t n)
+{
+    return tx->db->ops->exec(tx, e, sql, v, n);
+}
+enum rc tx_query_(struct tx *tx, struct rows **ret, struct err *e, const char *sql,
+                  const struct db_val *v, size_t n)
+{
+    return tx->db->ops->query(tx, ret, e, sql, v, n);
+}
+int64_t tx_changes(struct tx *tx)
+{
+    return tx->db->ops->changes(tx);
+}
+int64_t tx_last_id(struct tx *tx)
+{
+    return tx->db->ops->last_id(tx);
+}
+
+bool rows_next(struct rows *r)
+{
+    return r->tx->db->ops->next(r);
+}
+enum rc rows_done(struct rows *r, struct err *e)
+{
+    return r ? r->tx->db->ops->rows_done(r, e) : RC_OK;
+}
+bool rows_is_null(struct rows *r, int col)
+{
+    return r->tx->db->ops->is_null(r, col);
+}
+int64_t rows_int(struct rows *r, int col)
+{
+    return r->tx->db->ops->get_int(r, col);
+}
+double rows_num(struct rows *r, int col)
+{
+    return r->tx->db->ops->get_num(r, col);
+}
+str rows_text(struct rows *r, int col)
+{
+    return r->tx->db->ops->get_text(r, col);
+}
+str rows_copy(struct rows *r, struct arena *a, int col)
+{
+    return arena_str(a, rows_text(r, col));
+}
