@@ -38,9 +38,9 @@ void image_done(struct image *im); /* zeroed memory is fine */
 enum rc image_alloc(int32_t width, int32_t height, struct image *ret, struct err *e) must_check;
 
 /* Any of the above as RGB: grey, palette, 16 bit, CMYK and YCCK are converted, transparency is laid
- * on white, the EXIF orientation is applied.  side_min > 0 allows a smaller result (JPEG only: scaled
- * by n/8 while decoding, several times faster), whose shorter side is still at least side_min; 0
- * decodes at full size. */
+ * on white, the EXIF orientation is applied.  side_min > 0 allows a smaller result (JPEG only: a half,
+ * a quarter or an eighth while decoding, several times faster), whose shorter side is still at least
+ * side_min; 0 decodes at full size. */
 enum rc image_decode(str bytes, const struct image_limits *lim, int32_t side_min,
                      struct image *ret, struct err *e) must_check;
 

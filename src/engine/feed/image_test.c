@@ -1,0 +1,547 @@
+/* image_test.c - pictures as they come: good, odd, cut short, and lying about their size. */
+#include "engine/feed/image.c"
+#include "engine/feed/jpeg.c"
+#include "base/test.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <png.h>
+#include <webp/encode.h>
+
+/* A smooth picture with a different ramp in each channel. */
+static struct image ramp(int32_t w, int32_t h)
+{
+    struct image im;
+    struct err e;
+    CHECK_OK(image_alloc(w, h, &im, &e), &e);
+    for (int32_t y = 0; y < h; y++)
+        for (int32_t x = 0; x < w; x++) {
+            uint8_t *p = im.rgb + ((size_t)y * (size_t)w + (size_t)x) * 3;
+            p[0] = (uint8_t)(x * 255 / w);
+            p[1] = (uint8_t)(y * 255 / h);
+            p[2] = (uint8_t)((x + y) * 127 / (w + h));
+        }
+    return im;
+}
+
+static const uint8_t *at(const struct image *im, int32_t x, int32_t y)
+{
+    return im->rgb + ((size_t)y * (size_t)im->width + (size_t)x) * 3;
+}
+
+static bool near(const struct image *a, const struct image *b, int most)
+{
+    if (a->width != b->width || a->height != b->height)
+        return false;
+    for (size_t i = 0; i < (size_t)a->width * (size_t)a->height * 3; i++)
+        if (abs(a->rgb[i] - b->rgb[i]) > most)
+            return false;
+    return true;
+}
+
+static struct buf jpeg_of(const struct image *im)
+{
+    struct buf b;
+    struct err e;
+    buf_init(&b, 64 << 20);
+    CHECK_OK(image_encode_jpeg(im, 90, &b, &e), &e);
+    return b;
+}
+
+static struct buf png_of(const struct image *im)
+{
+    struct buf b;
+    struct err e;
+    buf_init(&b, 64 << 20);
+    CHECK_OK(image_encode_png(im, &b, &e), &e);
+    return b;
+}
+
+static struct buf webp_of(const uint8_t *rgba, int w, int h)
+{
+    struct buf b;
+    uint8_t *p = NULL;
+    size_t n = WebPEncodeLosslessRGBA(rgba, w, h, w * 4, &p);
+    CHECK(n > 0);
+    buf_init(&b, 64 << 20);
+    buf_add(&b, p, n);
+    WebPFree(p);
+    return b;
+}
+
+static void png_to_buf(png_structp png, png_bytep p, size_t n)
+{
+    buf_add(png_get_io_ptr(png), p, n);
+}
+
+static void png_no_flush(png_structp png)
+{
+    (void)png;
+}
+
+/* Any kind of PNG from raw rows of row_bytes. */
+static struct buf png_kind(uint32_t w, uint32_t h, int bits, int colour, int interlace,
+                           const uint8_t *rows, size_t row_bytes)
+{
+    static const png_color palette[2] = {{10, 20, 30}, {200, 100, 50}};
+    struct buf b;
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    uint8_t *row[16];
+
+    CHECK(h <= 16);
+    buf_init(&b, 1 << 20);
+    png_set_write_fn(png, &b, png_to_buf, png_no_flush);
+    png_set_IHDR(png, info, w, h, bits, colour, interlace, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    if (colour == PNG_COLOR_TYPE_PALETTE)
+        png_set_PLTE(png, info, palette, 2);
+    for (uint32_t y = 0; y < h; y++)
+        row[y] = (uint8_t *)(uintptr_t)(rows + y * row_bytes);
+    png_set_rows(png, info, row);
+    png_write_png(png, info, PNG_TRANSFORM_IDENTITY, NULL);
+    png_destroy_write_struct(&png, &info);
+    return b;
+}
+
+static struct image decoded(const struct buf *b)
+{
+    struct image im;
+    struct err e;
+    CHECK_OK(image_decode(buf_view(b), NULL, 0, &im, &e), &e);
+    return im;
+}
+
+static void expect(str bytes, enum rc want, const char *part)
+{
+    struct image im = {0};
+    struct err e = {0};
+    enum rc rc = image_decode(bytes, NULL, 0, &im, &e);
+    if (rc != want || (part && !strstr(e.text, part)))
+        test_fail(__FILE__, __LINE__, "%s '%s', not %s '%s'", rc_name(rc), e.text, rc_name(want),
+                  part ? part : "");
+    CHECK(!im.rgb);
+}
+
+TEST(png_and_jpeg_come_back)
+{
+    struct image im = ramp(61, 37), back;
+    struct buf p = png_of(&im), j = jpeg_of(&im);
+    struct image_info in;
+    struct err e;
+
+    back = decoded(&p);
+    CHECK(near(&im, &back, 0));
+    image_done(&back);
+    back = decoded(&j);
+    CHECK(near(&im, &back, 16));
+    image_done(&back);
+    CHECK_OK(image_probe(buf_view(&p), NULL, &in, &e), &e);
+    CHECK(in.type == IMAGE_PNG && in.width == 61 && in.height == 37 && in.channels == 3);
+    CHECK_OK(image_probe(buf_view(&j), NULL, &in, &e), &e);
+    CHECK(in.type == IMAGE_JPEG && in.width == 61 && in.height == 37 && in.bits == 8);
+    image_done(&im);
+    buf_done(&p);
+    buf_done(&j);
+}
+
+TEST(every_cut_of_a_file_is_an_error)
+{
+    struct image im = ramp(40, 24), dummy = {0};
+    uint8_t rgba[40 * 24 * 4];
+    struct err e;
+
+    for (size_t i = 0; i < 40 * 24; i++) {
+        memcpy(rgba + i * 4, im.rgb + i * 3, 3);
+        rgba[i * 4 + 3] = (uint8_t)i;
+    }
+    struct buf all[3] = {jpeg_of(&im), png_of(&im), webp_of(rgba, 40, 24)};
+    for (int k = 0; k < 3; k++) {
+        for (size_t n = 0; n < all[k].n; n++) {
+            /* A copy of exactly n bytes, so that the sanitizer sees a read behind the end.  RIFF pads
+             * to even sizes: the last byte of a WebP may be padding. */
+            char *cut = mem_alloc(n);
+            memcpy(cut, all[k].p, n);
+            enum rc rc = image_decode((str){cut, n}, NULL, 0, &dummy, &e);
+            mem_free(cut);
+            if (rc == RC_OK && k == 2 && n == all[k].n - 1) {
+                image_done(&dummy);
+                continue;
+            }
+            CHECK(rc == RC_CORRUPT || (rc == RC_UNSUPPORTED && n < 12));
+            CHECK(!dummy.rgb);
+        }
+        struct image whole = decoded(&all[k]);
+        image_done(&whole);
+        buf_done(&all[k]);
+    }
+    image_done(&im);
+}
+
+TEST(a_size_that_the_bytes_cannot_hold_is_a_lie)
+{
+    struct image im = ramp(64, 64);
+    struct buf j = jpeg_of(&im), p = png_of(&im);
+    ptrdiff_t sof = str_find(buf_view(&j), STR("\xff\xc0"));
+
+    CHECK(sof > 0);
+    memcpy(j.p + sof + 5, "\xff\xff\xff\xff", 4);
+    expect(buf_view(&j), RC_CORRUPT, "cannot hold");
+    memcpy(j.p + sof + 5, "\x75\x30\x75\x30", 4); /* 30000 x 30000 */
+    expect(buf_view(&j), RC_CORRUPT, "cannot hold");
+    memcpy(j.p + sof + 5, "\x00\x80\x00\x40", 4); /* twice the height */
+    expect(buf_view(&j), RC_CORRUPT, "corrupt JPEG");
+    memcpy(j.p + sof + 5, "\x00\x20\x00\x40", 4); /* half of it */
+    expect(buf_view(&j), RC_CORRUPT, "more data");
+    memcpy(j.p + sof + 5, "\x00\x00\x00\x40", 4);
+    expect(buf_view(&j), RC_CORRUPT, "64x0");
+    memcpy(p.p + 16, "\x00\x00\x75\x30\x00\x00\x75\x30", 8);
+    expect(buf_view(&p), RC_CORRUPT, "cannot hold");
+    memcpy(p.p + 16, "\x00\x00\x00\x40\x00\x00\x00\x80", 8);
+    expect(buf_view(&p), RC_CORRUPT, "CRC");
+    image_done(&im);
+    buf_done(&j);
+    buf_done(&p);
+}
+
+/* The header's checksum set right, so that only the data can tell. */
+static void png_set_height(struct buf *p, uint32_t h)
+{
+    uint8_t be[4] = {(uint8_t)(h >> 24), (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h};
+    uint32_t crc = ~0u;
+    memcpy(p->p + 20, be, 4);
+    for (int i = 12; i < 29; i++) {
+        crc ^= (uint8_t)p->p[i];
+        for (int k = 0; k < 8; k++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    }
+    crc = ~crc;
+    for (int i = 0; i < 4; i++)
+        p->p[29 + i] = (char)(crc >> (24 - 8 * i));
+}
+
+TEST(a_png_with_a_false_height_is_corrupt)
+{
+    struct image im = ramp(64, 64);
+    struct buf p = png_of(&im);
+    png_set_height(&p, 63);
+    expect(buf_view(&p), RC_CORRUPT, "more data");
+    png_set_height(&p, 65);
+    expect(buf_view(&p), RC_CORRUPT, "corrupt PNG");
+    png_set_height(&p, 64);
+    struct image back = decoded(&p);
+    CHECK(near(&im, &back, 0));
+    image_done(&back);
+    image_done(&im);
+    buf_done(&p);
+}
+
+TEST(other_formats_and_nothing_are_told_apart)
+{
+    expect(STR(""), RC_CORRUPT, "empty");
+    expect(STR("GIF89a........................"), RC_UNSUPPORTED, "not a JPEG");
+    expect(STR("<svg xmlns='http://www.w3.org/2000/svg'/>"), RC_UNSUPPORTED, "not a JPEG");
+    expect(STR("\xff\xd8\xff"), RC_CORRUPT, "before its size");
+    expect(STR("\xff\xd8\xff\xda\x00\x02"), RC_CORRUPT, "frame header");
+    expect(STR("\x89PNG\r\n\x1a\n"), RC_CORRUPT, "header");
+    expect(STR("RIFF\x04\0\0\0WEBP"), RC_CORRUPT, "corrupt WebP");
+    /* 12 bits a channel, lossless */
+    expect(STR("\xff\xd8\xff\xc1\x00\x0b\x0c\x00\x10\x00\x10\x01\x01\x11\x00"), RC_UNSUPPORTED,
+           "12 bits");
+    expect(STR("\xff\xd8\xff\xc3\x00\x0b\x08\x00\x10\x00\x10\x01\x01\x11\x00"), RC_UNSUPPORTED,
+           "SOF3");
+}
+
+TEST(limits_are_the_callers)
+{
+    struct image im = ramp(64, 32), out = {0};
+    struct buf j = jpeg_of(&im);
+    struct image_info in;
+    struct err e;
+
+    CHECK_EQ(image_decode(buf_view(&j), &(struct image_limits){.side_max = 63}, 0, &out, &e),
+             RC_TOO_LARGE);
+    CHECK_EQ(image_probe(buf_view(&j), &(struct image_limits){.pixels_max = 2047}, &in, &e),
+             RC_TOO_LARGE);
+    CHECK(strstr(e.text, "64x32"));
+    CHECK_OK(image_decode(buf_view(&j), &(struct image_limits){2048, 64}, 0, &out, &e), &e);
+    image_done(&out);
+    image_done(&im);
+    buf_done(&j);
+}
+
+TEST(kinds_of_png_become_rgb)
+{
+    static const uint8_t grey[4] = {0, 64, 128, 255}, bits[1] = {0x40}, two[2] = {0, 1};
+    static const uint8_t deep[6] = {0x80, 0x00, 0xff, 0xff, 0x00, 0x7f};
+    static const uint8_t alpha[8] = {255, 0, 0, 255, 0, 0, 0, 0};
+    static const uint8_t half[4] = {0, 0, 200, 128};
+    struct buf b = png_kind(4, 1, 8, PNG_COLOR_TYPE_GRAY, 0, grey, 4);
+    struct image im = decoded(&b);
+
+    CHECK(memcmp(im.rgb, "\0\0\0\x40\x40\x40\x80\x80\x80\xff\xff\xff", 12) == 0);
+    image_done(&im), buf_done(&b);
+    b = png_kind(2, 1, 1, PNG_COLOR_TYPE_GRAY, 0, bits, 1);
+    im = decoded(&b);
+    CHECK(memcmp(im.rgb, "\0\0\0\xff\xff\xff", 6) == 0);
+    image_done(&im), buf_done(&b);
+    b = png_kind(2, 1, 8, PNG_COLOR_TYPE_PALETTE, 0, two, 2);
+    im = decoded(&b);
+    CHECK(im.rgb[0] == 10 && im.rgb[2] == 30 && im.rgb[3] == 200 && im.rgb[5] == 50);
+    image_done(&im), buf_done(&b);
+    b = png_kind(1, 1, 16, PNG_COLOR_TYPE_RGB, 0, deep, 6);
+    im = decoded(&b);
+    CHECK(im.rgb[0] == 128 && im.rgb[1] == 255 && im.rgb[2] == 0);
+    image_done(&im), buf_done(&b);
+    b = png_kind(2, 1, 8, PNG_COLOR_TYPE_RGBA, 0, alpha, 8); /* transparent is white */
+    im = decoded(&b);
+    CHECK(memcmp(im.rgb, "\xff\0\0\xff\xff\xff", 6) == 0);
+    image_done(&im), buf_done(&b);
+    b = png_kind(1, 1, 8, PNG_COLOR_TYPE_RGBA, PNG_INTERLACE_ADAM7, half, 4);
+    im = decoded(&b);
+    CHECK(im.rgb[0] == 127 && im.rgb[1] == 127 && im.rgb[2] == 227);
+    image_done(&im), buf_done(&b);
+}
+
+TEST(webp_alpha_is_laid_on_white)
+{
+    static const uint8_t rgba[8] = {10, 20, 30, 255, 0, 0, 0, 0};
+    struct buf b = webp_of(rgba, 2, 1);
+    struct image im = decoded(&b);
+    CHECK(memcmp(im.rgb, "\x0a\x14\x1e\xff\xff\xff", 6) == 0);
+    image_done(&im);
+    buf_done(&b);
+}
+
+TEST(cmyk_jpeg_becomes_rgb)
+{
+    struct jpeg_compress_struct c = {0};
+    struct job j = {0};
+    struct buf b;
+    uint8_t row[16 * 4];
+    JSAMPROW rp = row;
+
+    buf_init(&b, 1 << 20);
+    j.out = &b;
+    hooks(&j);
+    c.err = &j.mgr;
+    if (setjmp(j.fail))
+        test_fail(__FILE__, __LINE__, "%s", j.text);
+    for (int i = 0; i < 16; i++) /* Adobe's inverted: no cyan, half magenta, all yellow, no black */
+        memcpy(row + i * 4, "\xff\x80\x00\xff", 4);
+    jpeg_create_compress(&c);
+    j.dest.init_destination = dest_start;
+    j.dest.empty_output_buffer = dest_full;
+    j.dest.term_destination = dest_end;
+    c.dest = &j.dest;
+    c.image_width = c.image_height = 16;
+    c.input_components = 4;
+    c.in_color_space = JCS_CMYK;
+    jpeg_set_defaults(&c);
+    jpeg_set_quality(&c, 100, TRUE);
+    jpeg_start_compress(&c, TRUE);
+    while (c.next_scanline < 16)
+        (void)jpeg_write_scanlines(&c, &rp, 1);
+    jpeg_finish_compress(&c);
+    jpeg_destroy_compress(&c);
+
+    struct image im = decoded(&b);
+    const uint8_t *p = at(&im, 8, 8);
+    CHECK(p[0] >= 252 && abs(p[1] - 128) <= 3 && p[2] <= 3);
+    image_done(&im);
+    buf_done(&b);
+}
+
+/* A JPEG with an EXIF block of one entry behind its start marker. */
+static struct buf with_exif(const struct buf *jpeg, int orientation)
+{
+    char exif[] = "\xff\xe1\x00\x22"
+                  "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
+    struct buf b;
+    exif[4 + 6 + 8 + 2 + 9] = (char)orientation;
+    buf_init(&b, 1 << 20);
+    buf_add(&b, jpeg->p, 2);
+    buf_add(&b, exif, 4 + 32);
+    buf_add(&b, jpeg->p + 2, jpeg->n - 2);
+    return b;
+}
+
+TEST(exif_orientation_turns_the_picture)
+{
+    /* where the stored top left corner (dark) is shown: EXIF 2.3, figure of tag 274 */
+    static const struct { int o; bool right, bottom, swap; } want[] = {
+        {1, 0, 0, 0}, {2, 1, 0, 0}, {3, 1, 1, 0}, {4, 0, 1, 0},
+        {5, 0, 0, 1}, {6, 1, 0, 1}, {7, 1, 1, 1}, {8, 0, 1, 1}};
+    struct image im;
+    struct err e;
+
+    CHECK_OK(image_alloc(32, 16, &im, &e), &e);
+    memset(im.rgb, 255, 32 * 16 * 3);
+    for (int y = 0; y < 8; y++)
+        memset(im.rgb + y * 32 * 3, 0, 8 * 3);
+    struct buf j = jpeg_of(&im);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        struct buf x = with_exif(&j, want[i].o);
+        struct image_info in;
+        struct image out = decoded(&x);
+        CHECK_OK(image_probe(buf_view(&x), NULL, &in, &e), &e);
+        CHECK_EQ(in.orientation, want[i].o);
+        CHECK_EQ(out.width, want[i].swap ? 16 : 32);
+        CHECK(in.width == out.width && in.height == out.height);
+        for (int k = 0; k < 4; k++) {
+            bool right = k & 1, bottom = k & 2;
+            const uint8_t *p = at(&out, right ? out.width - 3 : 2, bottom ? out.height - 3 : 2);
+            CHECK_EQ(p[0] < 60, right == want[i].right && bottom == want[i].bottom);
+        }
+        image_done(&out);
+        buf_done(&x);
+    }
+    image_done(&im);
+    buf_done(&j);
+}
+
+TEST(broken_exif_is_no_orientation)
+{
+    CHECK_EQ(exif_orientation(STR("")), 1);
+    CHECK_EQ(exif_orientation(STR("II*\0\xff\xff\xff\xff")), 1);
+    CHECK_EQ(exif_orientation(STR("II*\0\x08\0\0\0\xff\xff")), 1);
+    CHECK_EQ(exif_orientation(STR("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09\0\0\0")), 1);
+    CHECK_EQ(exif_orientation(STR("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0")), 6);
+    CHECK_EQ(exif_orientation(STR("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0")), 1);
+}
+
+TEST(scaled_decoding_keeps_the_side_that_was_asked_for)
+{
+    struct image im = ramp(640, 480), out;
+    struct buf j = jpeg_of(&im);
+    static const struct { int32_t min, w, h; } want[] = {
+        {0, 640, 480}, {480, 640, 480}, {241, 640, 480}, {240, 320, 240}, {100, 160, 120}, {1, 80, 60}};
+    struct err e;
+
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        CHECK_OK(image_decode(buf_view(&j), NULL, want[i].min, &out, &e), &e);
+        CHECK_EQ(out.width, want[i].w);
+        CHECK_EQ(out.height, want[i].h);
+        image_done(&out);
+    }
+    image_done(&im);
+    buf_done(&j);
+}
+
+TEST(resizing_is_the_triangle_filter)
+{
+    uint8_t px[4 * 3] = {0, 0, 255, 100, 0, 255, 200, 0, 255, 80, 0, 255};
+    struct image im = {4, 1, px}, out;
+    struct err e;
+
+    CHECK_OK(image_resize(&im, 4, 1, &out, &e), &e);
+    CHECK(memcmp(out.rgb, px, 12) == 0);
+    image_done(&out);
+    CHECK_OK(image_resize(&im, 2, 1, &out, &e), &e); /* weights 3 3 1 over 7, and 1 3 3 */
+    CHECK_EQ(out.rgb[0], (0 * 3 + 100 * 3 + 200 + 3) / 7);
+    CHECK_EQ(out.rgb[3], (100 + 200 * 3 + 80 * 3 + 3) / 7);
+    CHECK(out.rgb[1] == 0 && out.rgb[2] == 255);
+    image_done(&out);
+    CHECK_OK(image_resize(&im, 8, 3, &out, &e), &e); /* between centres: 1/4 and 3/4 */
+    CHECK_EQ(out.rgb[0], 0);
+    CHECK_EQ(out.rgb[3], 25);
+    CHECK_EQ(out.rgb[6], 75);
+    CHECK_EQ(out.rgb[(8 * 2 + 7) * 3], 80);
+    image_done(&out);
+    /* only what lies in the rectangle counts */
+    CHECK_OK(image_resize_rect(&im, (struct image_rect){1, 0, 2, 1}, 1, 1, &out, &e), &e);
+    CHECK_EQ(out.rgb[0], 150);
+    image_done(&out);
+}
+
+TEST(resizing_a_constant_changes_nothing_at_any_size)
+{
+    struct image im, out;
+    struct err e;
+
+    CHECK_OK(image_alloc(97, 53, &im, &e), &e);
+    memset(im.rgb, 255, 97 * 53 * 3);
+    for (int32_t n = 1; n < 200; n += 13) {
+        CHECK_OK(image_resize_rect(&im, (struct image_rect){3.7, 2.1, 80.25, 49.5}, n, 201 - n,
+                                   &out, &e), &e);
+        for (int32_t i = 0; i < n * (201 - n) * 3; i++)
+            CHECK_EQ(out.rgb[i], 255);
+        image_done(&out);
+    }
+    CHECK_OK(image_fit(&im, 20, &out, &e), &e);
+    CHECK(out.width == 20 && out.height == 11);
+    image_done(&out);
+    image_done(&im);
+}
+
+TEST(each_failing_allocation_is_reported_and_nothing_leaks)
+{
+    struct image im = ramp(24, 24), out = {0};
+    struct buf all[2] = {png_of(&im), jpeg_of(&im)};
+    struct err e;
+
+    image_done(&im);
+    for (int k = 0; k < 2; k++) {
+        for (long n = 0;; n++) {
+            size_t before = mem_live_bytes();
+            mem_fail_at(n);
+            enum rc rc = image_decode(buf_view(&all[k]), NULL, 0, &out, &e);
+            bool fired = mem_fail_disarm();
+            if (!fired) {
+                CHECK_OK(rc, &e);
+                image_done(&out);
+                break;
+            }
+            CHECK(rc != RC_OK);
+            CHECK_EQ(mem_live_bytes(), before);
+        }
+        buf_done(&all[k]);
+    }
+}
+
+/* The pictures of an archive under ../shared/data, one by one; -1 where it is not there. */
+static int each_of(const char *zip, void (*fn)(str bytes))
+{
+    struct archive *a = archive_read_new();
+    struct archive_entry *entry;
+    int n = 0;
+
+    archive_read_support_format_zip(a);
+    if (archive_read_open_filename(a, zip, 1 << 16) != ARCHIVE_OK) {
+        archive_read_free(a);
+        printf("  skipped: %s is not there\n", zip);
+        return -1;
+    }
+    while (archive_read_next_header(a, &entry) == ARCHIVE_OK) {
+        str name = str_of(archive_entry_pathname(entry));
+        size_t size = (size_t)archive_entry_size(entry);
+        if (!str_ends(name, STR(".jpg")))
+            continue;
+        char *p = mem_alloc(size);
+        CHECK(archive_read_data(a, p, size) == (la_ssize_t)size);
+        fn((str){p, size});
+        mem_free(p);
+        n++;
+    }
+    archive_read_free(a);
+    return n;
+}
+
+static void decode_and_probe(str b)
+{
+    struct image_info in;
+    struct image im;
+    struct err e;
+    CHECK_OK(image_probe(b, NULL, &in, &e), &e);
+    CHECK_OK(image_decode(b, NULL, 0, &im, &e), &e);
+    CHECK(in.width == im.width && in.height == im.height);
+    image_done(&im);
+}
+
+TEST(real_pictures_decode)
+{
+    int n = each_of("../shared/data/cifar10-small.zip", decode_and_probe);
+    CHECK(n == -1 || n == 6000);
+    n = each_of("../shared/data/receipts.zip", decode_and_probe);
+    CHECK(n == -1 || n == 40);
+}
