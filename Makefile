@@ -14,8 +14,9 @@ VERSION := 0.1.0
 PKGS    := libmicrohttpd libcurl sqlite3 libsodium libpng libwebp libarchive freetype2 libcrypto
 JOBS    ?= $(shell nproc)
 
-ifneq ($(filter-out help doctor deps clean,$(or $(MAKECMDGOALS),all)),)
-SETUP   := $(shell tools/setup --quiet 1>&2 && echo ok)
+ifneq ($(filter-out help doctor deps clean tidy,$(or $(MAKECMDGOALS),all)),)
+TESTING := $(if $(filter test test-unit test-whole check-all fuzz format,$(MAKECMDGOALS)),--with test)
+SETUP   := $(shell tools/setup --quiet $(TESTING) 1>&2 && echo ok)
 ifneq ($(SETUP),ok)
 $(error packages are missing; see above)
 endif
@@ -44,7 +45,7 @@ TESTS  := $(shell find src -name '*_test.c' | sort)
 FUZZ   := $(shell find src -name '*_fuzz.c' | sort)
 GEN    := build/gen/migrations.c build/gen/web_assets.c
 
-.PHONY: all run test test-unit test-whole check-all tidy fuzz bench doctor web install clean deps help
+.PHONY: all run test test-unit test-whole check-all tidy format fuzz bench doctor web install clean deps help
 all: build/anneal
 
 help:
@@ -53,7 +54,8 @@ help:
 	echo 'make run        build, start the product, print the link'; \
 	echo 'make test       unit tests under sanitizers and whole-program tests'; \
 	echo 'make check-all  the slow suites too: crash, fuzz for 60 s each, golden'; \
-	echo 'make tidy       layers, lengths, banned calls, formatting'; \
+	echo 'make tidy       layers, lengths, banned calls'; \
+	echo 'make format     clang-format over src'; \
 	echo 'make fuzz       every fuzzer for FUZZ_SECONDS (60)'; \
 	echo 'make bench      benchmarks against their peers'; \
 	echo 'make web        the web app into build/web'; \
@@ -107,8 +109,8 @@ test-whole: build/anneal
 test: $(TESTS:%.c=build/asan/bin/%) build/anneal
 	tools/test
 
-check-all: test
-	CHECK_ALL=1 tools/test
+check-all: $(TESTS:%.c=build/asan/bin/%) $(FUZZ:%.c=build/fuzz/bin/%) build/anneal
+	CHECK_ALL=1 FUZZ_SECONDS=$(FUZZ_SECONDS) tools/test
 
 # ---- fuzzing: clang's libFuzzer; corpora in tests/corpus/NAME
 FUZZ_SECONDS ?= 60
@@ -127,6 +129,8 @@ fuzz: $(FUZZ:%.c=build/fuzz/bin/%)
 # ---- the rest
 tidy:
 	tools/tidy
+format:
+	clang-format -i $(shell find src -name '*.[ch]')
 web:
 	tools/build-web
 run: build/anneal

@@ -1,8 +1,9 @@
 /* arena.c - a list of chunks; the head is the one that small requests are cut from.
  *
- * Chunks double from 4 KiB to 1 MiB.  They come zeroed from the heap (for large ones the kernel does
- * that, lazily), so handing out costs an addition; arena_reset clears what was used of the chunk it
- * keeps.  A request that would waste much of a fresh chunk gets one of its own, behind the head.
+ * Chunks double from 4 KiB to 1 MiB.  They come zeroed from the heap (for large ones the kernel
+ * does that, lazily), so handing out costs an addition; arena_reset clears what was used of the
+ * chunk it keeps.  A request that would waste much of a fresh chunk gets one of its own, behind the
+ * head.
  */
 #include "base/arena.h"
 

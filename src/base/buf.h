@@ -28,8 +28,8 @@ void buf_str(struct buf *b, str s);
 void buf_puts(struct buf *b, const char *cstr);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
-void buf_hex(struct buf *b, const void *p, size_t n);  /* lower case */
-void *buf_grow(struct buf *b, size_t n);               /* n bytes to fill in place; NULL on error */
+void buf_hex(struct buf *b, const void *p, size_t n); /* lower case */
+void *buf_grow(struct buf *b, size_t n);              /* n bytes to fill in place; NULL on error */
 void buf_drop_front(struct buf *b, size_t n);
 str buf_view(const struct buf *b);
 enum rc buf_ok(const struct buf *b, struct err *e) must_check;

@@ -1,7 +1,7 @@
 /* err.c - the table of result codes made into look-ups, and the writers of struct err.
  *
- * The text is composed on the stack first and copied after, so that a caller may pass e->text itself
- * as an argument.  What does not fit ends in "..." (cut between UTF-8 characters).
+ * The text is composed on the stack first and copied after, so that a caller may pass e->text
+ * itself as an argument.  What does not fit ends in "..." (cut between UTF-8 characters).
  */
 #include "base/err.h"
 

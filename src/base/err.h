@@ -54,7 +54,7 @@ struct err {
     char text[ERR_TEXT_MAX];   /* what happened and what to do, without a trailing newline */
 };
 
-#define must_check __attribute__((warn_unused_result))
+#define must_check        __attribute__((warn_unused_result))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 
 int rc_status(enum rc rc);        /* HTTP status */
@@ -70,7 +70,7 @@ enum rc err_field(struct err *e, enum rc rc, const char *field, const char *fmt,
     printf_like(4, 5);
 /* "importing 'x': <old text>"; returns rc unchanged. */
 enum rc err_wrap(struct err *e, enum rc rc, const char *fmt, ...) printf_like(3, 4);
-/* "<what>: <strerror(errno)>", with the code that fits errno (ENOSPC: FULL, ENOENT: NOT_FOUND, ...). */
+/* "<what>: <strerror(errnum)>", with the code that fits (ENOSPC: FULL, ENOENT: NOT_FOUND, ...). */
 enum rc err_errno(struct err *e, int errnum, const char *fmt, ...) printf_like(3, 4);
 
 /* A bug of ours.  Kept in release.  Never for outside data. */

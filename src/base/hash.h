@@ -1,6 +1,6 @@
-/* hash.h - SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), MD5 (RFC 1321, S3 ETags only), CRC-32
- * (for fast tables), SplitMix64 and a counter-based generator.  The digests come from libcrypto, whose SHA
- * instructions hash at memory speed.  hex forms are lower case. */
+/* hash.h - SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), MD5 (RFC 1321, S3 ETags only),
+ * SplitMix64 and a counter-based generator.  The digests come from libcrypto,
+ * whose SHA instructions hash at memory speed.  hex forms are lower case. */
 #ifndef ANNEAL_BASE_HASH_H
 #define ANNEAL_BASE_HASH_H
 

@@ -7,8 +7,8 @@
  *
  * A string without escapes that lies whole in the window is lent in place; others are gathered in a
  * buffer.  The reader keeps no keys: duplicate keys are the tree's to find.  U+0000 in a string is
- * refused as PostgreSQL's jsonb does, because strings go on to C.  A byte order mark at the start is
- * skipped.  Columns count bytes.
+ * refused as PostgreSQL's jsonb does, because strings go on to C.  A byte order mark at the start
+ * is skipped.  Columns count bytes.
  */
 #include "base/json_reader.h"
 

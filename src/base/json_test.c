@@ -28,8 +28,9 @@ TEST(tree_reads_what_the_writer_wrote)
     jw_kobj(&w, "empty");
     jw_obj_end(&w);
     jw_obj_end(&w);
-    CHECK_STR(buf_view(&b), "{\"name\":\"a \\\"b\\\"\\n\\u0001 \xED\x95\x9C\",\"n\":-9223372036854775808,"
-                            "\"x\":0.1,\"list\":[null,true,null],\"empty\":{}}");
+    CHECK_STR(buf_view(&b),
+              "{\"name\":\"a \\\"b\\\"\\n\\u0001 \xED\x95\x9C\",\"n\":-9223372036854775808,"
+              "\"x\":0.1,\"list\":[null,true,null],\"empty\":{}}");
     CHECK_OK(json_parse(&a, buf_view(&b), NULL, &v, &e), &e);
     CHECK_STR(json_str(v, "name", STR_NONE), "a \"b\"\n\x01 \xED\x95\x9C");
     CHECK_EQ(json_int(v, "n", 0), INT64_MIN);

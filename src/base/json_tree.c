@@ -1,8 +1,8 @@
 /* json_tree.c - a JSON document as a tree in an arena, built from the pull reader's events.
  *
- * The input is the reader's window as it stands, so `raw` is cut from it by offsets.  Duplicate keys
- * are looked for when an object closes: by pairs when it is small, by a map when not (the map's
- * hash is keyed, so that many keys cost no more than their number).
+ * The input is the reader's window as it stands, so `raw` is cut from it by offsets.  Duplicate
+ * keys are looked for when an object closes: by pairs when it is small, by a map when not (the
+ * map's hash is keyed, so that many keys cost no more than their number).
  */
 #include "base/json_reader.h"
 #include "base/map.h"
@@ -33,8 +33,9 @@ static enum rc twice(struct builder *t, const struct json *v, struct err *e)
 
     while (line > t->text.p && line[-1] != '\n')
         line--;
-    return err_set(e, RC_INVALID, "line %d, column %zu: the key \"%.*s\" appears twice in an object",
-                   v->line, (size_t)(v->raw.p - line) + 1, STR_F(str_sub(v->key, 0, 64)));
+    return err_set(e, RC_INVALID,
+                   "line %d, column %zu: the key \"%.*s\" appears twice in an object", v->line,
+                   (size_t)(v->raw.p - line) + 1, STR_F(str_sub(v->key, 0, 64)));
 }
 
 static enum rc check_keys(struct builder *t, const struct json *obj, struct err *e)
@@ -105,7 +106,7 @@ static enum rc close_node(struct builder *t, struct err *e)
 static enum rc add_value(struct builder *t, enum jr_event event, struct err *e)
 {
     static const enum json_type types[] = {
-        [JR_OBJ] = JSON_OBJ, [JR_ARR] = JSON_ARR, [JR_STR] = JSON_STR,   [JR_INT] = JSON_INT,
+        [JR_OBJ] = JSON_OBJ, [JR_ARR] = JSON_ARR,   [JR_STR] = JSON_STR,   [JR_INT] = JSON_INT,
         [JR_NUM] = JSON_NUM, [JR_NULL] = JSON_NULL, [JR_BOOL] = JSON_BOOL,
     };
     bool list = event == JR_OBJ || event == JR_ARR;

@@ -1,7 +1,7 @@
 /* json_write.c - the streaming writer of json.h.
  *
- * The caller says what it means (objects, keys, values); commas, quotes and escapes are put here, so
- * no text that comes from outside can change the shape of a document.
+ * The caller says what it means (objects, keys, values); commas, quotes and escapes are put here,
+ * so no text that comes from outside can change the shape of a document.
  */
 #include "base/json.h"
 

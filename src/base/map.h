@@ -23,7 +23,7 @@ void map_done(struct map *m);
 void *map_get(const struct map *m, str key); /* NULL if absent */
 bool map_has(const struct map *m, str key);
 enum rc map_put(struct map *m, str key, void *value, struct err *e) must_check; /* replaces */
-void *map_remove(struct map *m, str key);    /* the value, or NULL */
+void *map_remove(struct map *m, str key); /* the value, or NULL */
 size_t map_count(const struct map *m);
 /* for (size_t i = 0; map_next(m, &i, &key, &value);) */
 bool map_next(const struct map *m, size_t *i, str *ret_key, void **ret_value);

@@ -1,7 +1,8 @@
 /* str.c - borrowed text: compare, cut, and read numbers, whole or not at all.
  *
- * Numbers are read without the locale: digits by hand, doubles by an exact short path (Clinger 1990:
- * at most 2^53 times a power of ten that a double holds exactly) and else by strtod in the C locale.
+ * Numbers are read without the locale: digits by hand, doubles by an exact short path (Clinger
+ * 1990: at most 2^53 times a power of ten that a double holds exactly) and else by strtod in the C
+ * locale.
  */
 #include "base/str.h"
 
@@ -173,7 +174,7 @@ bool str_i64(str s, int64_t *ret)
 
 struct decimal {
     uint64_t mantissa;
-    int exponent; /* of ten */
+    int exponent;      /* of ten */
     bool minus, exact; /* exact: the mantissa took every digit */
 };
 

@@ -23,10 +23,10 @@
 
 static struct test_case *first_test, **last_link = &first_test;
 
-/* Shared with the child: why it failed. */
-static struct {
-    char why[1024];
-} *report;
+struct report {
+    char why[1024]; /* "" while it has not failed */
+};
+static struct report *report; /* shared with the child */
 static char dir_path[512];
 
 void test_register(struct test_case *t)

@@ -19,8 +19,8 @@
 /* Makes room for one more; false when memory is out (the vector is unchanged). */
 bool vec_reserve_(void **p, size_t n, size_t *cap, size_t size);
 
-#define VEC_ROOM(v) vec_reserve_((void **)&(v)->p, (v)->n, &(v)->cap, sizeof *(v)->p)
+#define VEC_ROOM(v)      vec_reserve_((void **)&(v)->p, (v)->n, &(v)->cap, sizeof *(v)->p)
 #define VEC_PUSH(v, ...) (VEC_ROOM(v) ? ((v)->p[(v)->n++] = (__VA_ARGS__), true) : false)
-#define VEC_DONE(v) (mem_free((v)->p), (v)->p = NULL, (v)->n = 0, (v)->cap = 0)
+#define VEC_DONE(v)      (mem_free((v)->p), (v)->p = NULL, (v)->n = 0, (v)->cap = 0)
 
 #endif

@@ -189,8 +189,8 @@ enum rc os_mkdirs(const char *path, mode_t mode, struct err *e)
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
-    int failed = kind == FTW_DP || kind == FTW_D || kind == FTW_DNR ? rmdir(path)
-                                                                    : os_sys.unlink(path);
+    int failed =
+        kind == FTW_DP || kind == FTW_D || kind == FTW_DNR ? rmdir(path) : os_sys.unlink(path);
 
     return failed && errno != ENOENT ? errno : 0;
 }

@@ -44,13 +44,14 @@ void os_id(char ret[OS_ID_TEXT]);
 /* ---- files.  Paths are ours, never outside text (invariant 7). */
 enum rc os_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *e) must_check;
 enum rc os_read(int fd, void *p, size_t n, size_t *ret_n, struct err *e) must_check; /* 0: end */
+/* RC_CORRUPT if the data ends before n bytes. */
 enum rc os_read_full(int fd, void *p, size_t n, struct err *e) must_check;
 enum rc os_write_all(int fd, const void *p, size_t n, struct err *e) must_check;
 enum rc os_fsync(int fd, struct err *e) must_check;
 void os_close(int fd); /* -1 is fine */
 /* Reads a whole file of at most max_bytes into `a`. */
-enum rc os_read_file(struct arena *a, const char *path, size_t max_bytes, str *ret, struct err *e)
-    must_check;
+enum rc os_read_file(struct arena *a, const char *path, size_t max_bytes, str *ret,
+                     struct err *e) must_check;
 /* temporary file, write, fsync, rename, fsync of the folder: the file is whole or absent. */
 enum rc os_write_file_durable(const char *path, str data, mode_t mode, struct err *e) must_check;
 /* rename and fsync of both folders. */
@@ -77,13 +78,15 @@ struct os_child {
     int stderr_fd; /* -1 unless asked for */
 };
 enum os_spawn_flag {
-    OS_SPAWN_STDIN = 1,     /* a pipe to the child's standard input */
-    OS_SPAWN_STDOUT = 2,    /* a pipe from its standard output */
-    OS_SPAWN_STDERR = 4,    /* a pipe from its standard error */
+    OS_SPAWN_STDIN = 1,       /* a pipe to the child's standard input */
+    OS_SPAWN_STDOUT = 2,      /* a pipe from its standard output */
+    OS_SPAWN_STDERR = 4,      /* a pipe from its standard error */
     OS_SPAWN_DIE_WITH_US = 8, /* the kernel kills it when we die (PR_SET_PDEATHSIG, SIGKILL) */
 };
 /* argv ends with NULL; env_add ("NAME=value", ends with NULL, may be NULL) is added to ours.
- * Secrets go in env_add or through the pipe, never in argv.  All other descriptors are closed.
+ * Secrets go in env_add or through the pipe, never in argv.  Without its flag, standard input is
+ * /dev/null, output and error are ours.  All other descriptors are closed, signals are at default.
+ * argv[0] without a slash is looked up in PATH.  RC_NOT_FOUND if there is no such program.
  * With OS_SPAWN_DIE_WITH_US the calling thread must live as long as the child may. */
 enum rc os_spawn(struct os_child *ret, const char *const *argv, const char *const *env_add,
                  const char *cwd, unsigned flags, struct err *e) must_check;

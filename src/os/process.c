@@ -2,9 +2,9 @@
  *
  * A child is forked, not posix_spawn-ed: it must ask to die with its parent (PR_SET_PDEATHSIG)
  * before it executes.  Between fork and exec only async-signal-safe calls are made; arguments and
- * environment are put together before.  A pipe that closes on exec tells the parent why exec failed.
- * The child gets /dev/null as standard input unless a pipe is asked for, our standard output and
- * error unless pipes are asked for, default signal handling, and no other descriptor.
+ * environment are put together before.  A pipe that closes on exec tells the parent why exec
+ * failed. The child gets /dev/null as standard input unless a pipe is asked for, our standard
+ * output and error unless pipes are asked for, default signal handling, and no other descriptor.
  */
 #include "os/os.h"
 
