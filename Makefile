@@ -13,6 +13,9 @@ CC      := gcc
 VERSION := 0.1.0
 PKGS    := libmicrohttpd libcurl sqlite3 libsodium libpng libwebp libarchive freetype2 libcrypto
 JOBS    ?= $(shell nproc)
+# V=1 shows the commands.
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
 ifneq ($(filter-out help doctor deps clean tidy,$(or $(MAKECMDGOALS),all)),)
 TESTING := $(if $(filter test test-unit test-whole check-all fuzz format,$(MAKECMDGOALS)),--with test)
@@ -67,34 +70,43 @@ isa = $(if $(filter %_avx512.c,$<),$(ISA_avx512),$(if $(filter %_avx2.c,$<),$(IS
 # ---- product
 build/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(isa) -MMD -MP -c $< -o $@
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(isa) -MMD -MP -c $< -o $@
 build/obj/build/gen/%.o: build/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(OPT) -MMD -MP -c $< -o $@
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(OPT) -MMD -MP -c $< -o $@
 build/libanneal.a: $(LIBSRC:%.c=build/obj/%.o) $(GEN:%.c=build/obj/%.o)
 	@rm -f $@; ar rcs $@ $^
 build/anneal: $(BINSRC:%.c=build/obj/%.o) build/libanneal.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
+	$(call say,link,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
 
 build/gen/migrations.c: tools/gen-migrations $(wildcard src/db/migrations/*.sql)
 	@mkdir -p $(@D)
-	tools/gen-migrations src/db/migrations > $@
+	$(call say,gen,$@)
+	$(Q)tools/gen-migrations src/db/migrations > $@
 build/gen/web_assets.c: tools/gen-assets $(wildcard build/web/*) $(wildcard build/web/*/*)
 	@mkdir -p $(@D)
-	tools/gen-assets build/web > $@
+	$(call say,gen,$@)
+	$(Q)tools/gen-assets build/web > $@
 
 # ---- sanitizer build and unit tests
 SAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 build/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -DANNEAL_TEST $(PKG_CFLAGS) $(CFLAGS) $(isa) $(SAN) -MMD -MP -c $< -o $@
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) -DANNEAL_TEST $(PKG_CFLAGS) $(CFLAGS) $(isa) $(SAN) -MMD -MP -c $< -o $@
 build/asan/libanneal.a: $(LIBSRC:%.c=build/asan/%.o) $(GEN:%.c=build/asan/%.o)
 	@rm -f $@; ar rcs $@ $^
 build/asan/anneal: $(BINSRC:%.c=build/asan/%.o) build/asan/libanneal.a
-	$(CC) $(CFLAGS) $(SAN) $^ $(PKG_LIBS) -o $@
+	$(call say,link,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $^ $(PKG_LIBS) -o $@
 build/asan/bin/%: build/asan/%.o build/asan/src/base/test.o build/asan/libanneal.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SAN) $< build/asan/src/base/test.o build/asan/libanneal.a $(PKG_LIBS) -o $@
+	$(call say,link,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $< build/asan/src/base/test.o build/asan/libanneal.a $(PKG_LIBS) -o $@
+.DELETE_ON_ERROR:
 .PRECIOUS: build/asan/%.o build/obj/%.o
 # One unit test: make unit-src/base/json_test
 $(TESTS:%.c=unit-%): unit-%: build/asan/bin/%
@@ -117,12 +129,14 @@ FUZZ_SECONDS ?= 60
 FSAN := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	clang -std=c17 $(CPPFLAGS) -DANNEAL_TEST $(PKG_CFLAGS) $(FSAN) $(isa) -Wno-everything -MMD -MP -c $< -o $@
+	$(call say,cc,$<)
+	$(Q)clang -std=c17 $(CPPFLAGS) -DANNEAL_TEST $(PKG_CFLAGS) $(FSAN) $(isa) -Wno-everything -MMD -MP -c $< -o $@
 build/fuzz/libanneal.a: $(LIBSRC:%.c=build/fuzz/%.o) $(GEN:%.c=build/fuzz/%.o)
 	@rm -f $@; ar rcs $@ $^
 build/fuzz/bin/%: build/fuzz/%.o build/fuzz/libanneal.a
 	@mkdir -p $(@D)
-	clang -fsanitize=fuzzer,address,undefined $< build/fuzz/libanneal.a $(PKG_LIBS) -o $@
+	$(call say,link,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $< build/fuzz/libanneal.a $(PKG_LIBS) -o $@
 fuzz: $(FUZZ:%.c=build/fuzz/bin/%)
 	tools/run-fuzz $(FUZZ_SECONDS)
 
