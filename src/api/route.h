@@ -10,6 +10,7 @@
 
 #include "net/http.h"
 #include "spec/field.h"
+#include "spec/people.h"
 
 /* Who may call.  Roles are ordered; a higher role may do what a lower one may. */
 enum access {
@@ -21,7 +22,6 @@ enum access {
     ACCESS_JOB,     /* the token of one attempt of the job in {id}, nothing else */
     ACCESS_METRICS, /* a loopback peer, or a viewer */
 };
-enum role { ROLE_NONE, ROLE_VIEWER, ROLE_ENGINEER, ROLE_MANAGER, ROLE_ADMIN };
 
 /* The caller after authentication; lives in the request's arena. */
 struct caller {
