@@ -95,7 +95,12 @@ void http_reply_fd(struct http_req *r, int status, const char *type, int fd, uin
 enum rc http_reply_stream(struct http_req *r, int status, const char *type, int64_t length,
                           struct err *e) must_check;
 enum rc http_stream_write(struct http_req *r, const void *p, size_t n, struct err *e) must_check;
-void http_stream_end(struct http_req *r); /* also when cut short: then the peer sees an error */
+/* A stream of known length that ends short, or a handler that returns without this call, cuts the
+ * connection: the peer sees an error, never a whole reply. */
+void http_stream_end(struct http_req *r);
+
+/* A problem document (RFC 9457) for e; 408 where a body that came too slowly is the reason. */
+void http_reply_err(struct http_req *r, const struct err *e);
 
 /* ---- live.  A feed is a numbered sequence of events on a topic, kept by the caller (the database
  * is the truth).  A subscriber is a cursor: when the feed is poked, the hub pulls what lies behind
