@@ -107,7 +107,7 @@ build/asan/bin/%: build/asan/%.o build/asan/src/base/test.o build/asan/libanneal
 	$(call say,link,$@)
 	$(Q)$(CC) $(CFLAGS) $(SAN) $< build/asan/src/base/test.o build/asan/libanneal.a $(PKG_LIBS) -o $@
 .DELETE_ON_ERROR:
-.PRECIOUS: build/asan/%.o build/obj/%.o
+.PRECIOUS: build/asan/%.o build/obj/%.o build/fuzz/%.o
 # One unit test: make unit-src/base/json_test
 $(TESTS:%.c=unit-%): unit-%: build/asan/bin/%
 	$<
