@@ -21,7 +21,8 @@ CREATE TABLE job (
     status          TEXT NOT NULL CHECK (status IN
         ('pending', 'queued', 'running', 'completed', 'failed', 'cancelled')),
     attempt         INTEGER NOT NULL DEFAULT 0, -- 0: never started; the current fencing token
-    attempts_max    INTEGER NOT NULL,
+    failures        INTEGER NOT NULL DEFAULT 0, -- attempts that were lost or failed retryably
+    attempts_max    INTEGER NOT NULL,           -- so many of them end the job
     not_before      INTEGER NOT NULL DEFAULT 0, -- the next attempt waits until then
     waiting_reason  TEXT NOT NULL DEFAULT '',
     priority        INTEGER NOT NULL,

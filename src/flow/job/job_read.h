@@ -1,0 +1,83 @@
+/* job_read.h - what may be read of jobs: lists, metrics, logs, checkpoints, attempts, validations,
+ * and the live feed.  Nothing here changes anything.  Any thread; text lives in the arena given. */
+#ifndef ANNEAL_FLOW_JOB_JOB_READ_H
+#define ANNEAL_FLOW_JOB_JOB_READ_H
+
+#include "flow/job/job.h"
+
+enum job_sort { JOB_BY_CREATED, JOB_BY_NAME, JOB_BY_STATUS, JOB_BY_SCORE, JOB_BY_QUEUE };
+extern const char *const job_sort_names[]; /* "created", "name", "status", "score", "queue" */
+struct job_query {
+    str user_id;   /* "": every project; else the default project and those he is a member of */
+    str status;    /* one or more, separated by commas; "" any; so in what follows */
+    str dataset;   /* id, name or version */
+    str model, framework, project;
+    str q;         /* part of name, notes, tags, model, dataset's name or id */
+    bool starred;  /* only those */
+    int sort;
+    bool desc;
+    str after_key, after_id; /* the last row seen (job_sort_key); id "": from the start */
+    int64_t limit;
+};
+enum rc job_list(struct jobs *js, struct arena *a, const struct job_query *q, struct job **ret,
+                 size_t *ret_n, struct err *e) must_check;
+/* The row's place in that order; NULL: out of memory. */
+const char *job_sort_key(struct arena *a, const struct job *j, int sort);
+/* Place in the queue from 1, of a queued job; 0 of another. */
+enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret, struct err *e) must_check;
+
+struct metric_point {
+    str name; /* lent */
+    int64_t epoch, step, at;
+    double value; /* NaN: the trainer had none */
+};
+/* In order of name and epoch; name "" all; since: epochs beyond it. */
+enum rc job_metrics(struct jobs *js, str job_id, str name, int64_t since,
+                    enum rc (*each)(const struct metric_point *p, void *ud), void *ud, struct err *e)
+    must_check;
+
+struct job_log {
+    int64_t seq, at, epoch, attempt;
+    int level;
+    str message; /* lent */
+};
+struct log_query {
+    str job_id, q;
+    int level_min;
+    bool newest_first;
+    int64_t after; /* seq of the last line seen; 0: from the start (or the end) */
+    int64_t limit;
+};
+enum rc job_logs(struct jobs *js, const struct log_query *q,
+                 enum rc (*each)(const struct job_log *l, void *ud), void *ud, struct err *e) must_check;
+
+struct job_checkpoint {
+    struct checkpoint c;
+    int64_t attempt, at;
+};
+enum rc job_checkpoints(struct jobs *js, struct arena *a, str job_id, struct job_checkpoint **ret,
+                        size_t *ret_n, struct err *e) must_check;
+/* which: "best", "last" or an epoch.  Best without a best is the last.  RC_NOT_FOUND says what there is. */
+enum rc job_checkpoint_find(struct jobs *js, struct arena *a, str job_id, str which,
+                            struct job_checkpoint *ret, struct err *e) must_check;
+/* Is this key that of a checkpoint of the job? */
+enum rc job_owns_key(struct jobs *js, str job_id, str key, bool *ret, struct err *e) must_check;
+
+struct job_attempt {
+    int64_t attempt, last_seq, created_at, started_at, ended_at;
+    str status, trainer, reason;
+};
+enum rc job_attempts(struct jobs *js, struct arena *a, str job_id, struct job_attempt **ret,
+                     size_t *ret_n, struct err *e) must_check;
+
+/* RC_NOT_FOUND; epoch < 0: the newest. */
+enum rc job_validation(struct jobs *js, struct arena *a, str job_id, int64_t epoch,
+                       struct validation *ret, struct err *e) must_check;
+enum rc job_validation_epochs(struct jobs *js, struct arena *a, str job_id, struct validation **ret,
+                              size_t *ret_n, struct err *e) must_check;
+
+/* The hub's pull for topics "job/<id>"; ud is the struct jobs. */
+enum rc job_feed_pull(void *ud, str topic, int64_t after, unsigned max, struct hub_out *out,
+                      bool *ret_ended, struct err *e);
+
+#endif
