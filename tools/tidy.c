@@ -11,12 +11,12 @@
  *   - SQL text only in db/, *_sql.c and tests
  *   - sockets only in net/, the heap only in base/mem.c, exit() only in bin/, system calls only in
  *     os/ (net/ may use those that serve sockets)
- * Tests, fuzzers and benchmarks (*_test.c, *_fuzz.c, *_bench.c, base/test.c) may use sockets, system
- * calls and exit().
+ * Tests, fuzzers and benchmarks (*_test.c, *_fuzz.c, *_bench.c, base/test.c) may use sockets,
+ * system calls and exit().
  *
  * Exceptions stand in tools/tidy.allow, `path what count` a line, where what is a function (count:
- * its lines), `file` (its lines) or a call such as `free()` (how many).  Entries may only shrink: one
- * that allows more than there is, is a fault.
+ * its lines), `file` (its lines) or a call such as `free()` (how many).  Entries may only shrink:
+ * one that allows more than there is, is a fault.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -185,9 +185,9 @@ static void allows_check(void)
 static bool sql_starts(const char *lit)
 {
     static const char *const heads[] = {
-        "SELECT ",      "INSERT INTO ",   "INSERT OR ",       "UPDATE ",       "DELETE FROM ",
-        "CREATE TABLE", "CREATE INDEX",   "CREATE UNIQUE",    "CREATE VIEW",   "CREATE TRIGGER",
-        "CREATE TEMP",  "CREATE VIRTUAL", "BEGIN IMMEDIATE",  "BEGIN DEFERRED", "BEGIN EXCLUSIVE",
+        "SELECT ",      "INSERT INTO ",   "INSERT OR ",      "UPDATE ",        "DELETE FROM ",
+        "CREATE TABLE", "CREATE INDEX",   "CREATE UNIQUE",   "CREATE VIEW",    "CREATE TRIGGER",
+        "CREATE TEMP",  "CREATE VIRTUAL", "BEGIN IMMEDIATE", "BEGIN DEFERRED", "BEGIN EXCLUSIVE",
         "BEGIN TRANS",  "BEGIN\"",        "BEGIN;",
     };
 
@@ -220,7 +220,8 @@ static void blank(struct file *f)
                 in = next == '/' ? LINE : BLOCK;
                 c[i++] = ' ';
                 c[i] = ' ';
-            } else if (now == '"' || (now == '\'' && (i == 0 || !isxdigit((unsigned char)f->text[i - 1])))) {
+            } else if (now == '"' ||
+                       (now == '\'' && (i == 0 || !isxdigit((unsigned char)f->text[i - 1])))) {
                 bool include = now == '"';
                 in = now == '"' ? QUOTE : TICK;
                 if (include)
@@ -307,7 +308,8 @@ static void name_before(const struct file *f, size_t at, char *ret, size_t cap)
         if (!depth)
             break;
     }
-    for (from = end; from > 0 && (isalnum((unsigned char)f->code[from - 1]) || f->code[from - 1] == '_');)
+    for (from = end;
+         from > 0 && (isalnum((unsigned char)f->code[from - 1]) || f->code[from - 1] == '_');)
         from--;
     if (end - from == 4 && !strncmp(f->code + from, "TEST", 4)) {
         from = end + 1;
@@ -357,7 +359,7 @@ static const struct layer *layer_of(const char *in)
 static void check_include(const struct file *f, int line, const char *name)
 {
     const struct layer *here = layer_of(f->in), *there = layer_of(name);
-    char text[300];
+    char text[400];
 
     if (!strchr(name, '/')) {
         fault(f->path, line, "an include must name its path from src/", name);
@@ -379,16 +381,16 @@ static void check_include(const struct file *f, int line, const char *name)
 static void check_includes(const struct file *f)
 {
     int line = 0;
-    char name[256], guard[128] = "", defined[128] = "";
+    char name[256], guard[256] = "", defined[256] = "";
     bool code_before = false;
 
     for (const char *p = f->text, *end; *p; p = *end ? end + 1 : end) {
         const char *code = f->code + (p - f->text);
         end = strchrnul(p, '\n');
         line++;
-        if (sscanf(code, "#ifndef %127[A-Za-z0-9_]", name) == 1 && !guard[0] && !code_before)
+        if (sscanf(code, "#ifndef %255[A-Za-z0-9_]", name) == 1 && !guard[0] && !code_before)
             snprintf(guard, sizeof guard, "%s", name);
-        else if (sscanf(code, "#define %127[A-Za-z0-9_]", name) == 1 && guard[0] && !defined[0])
+        else if (sscanf(code, "#define %255[A-Za-z0-9_]", name) == 1 && guard[0] && !defined[0])
             snprintf(defined, sizeof defined, "%s", name);
         else if (*code == '#' && sscanf(p, "#include \"%255[^\"]\"", name) == 1)
             check_include(f, line, name);
@@ -482,8 +484,9 @@ static void check_calls(const struct file *f)
             before--;
         if (f->code[i] != '(' || directive || isdigit((unsigned char)f->code[from]))
             continue;
-        if (before > 0 && (f->code[before - 1] == '.' ||
-                           (f->code[before - 1] == '>' && before > 1 && f->code[before - 2] == '-')))
+        if (before > 0 &&
+            (f->code[before - 1] == '.' ||
+             (f->code[before - 1] == '>' && before > 1 && f->code[before - 2] == '-')))
             continue; /* a member */
         check_call(f, from, i - from, count, where);
     }

@@ -16,7 +16,8 @@ struct app {
     struct hub *hub;             /* topics: "job/<id>" */
     const struct config *config; /* spec/config.h */
     struct imports *imports;     /* api/datasets: running ingest processes */
-    struct scheduler *scheduler; /* flow/job: queue, leases, dispatch */
+    struct jobs *jobs;           /* flow/job: state of jobs */
+    struct scheduler *scheduler; /* flow/job: dispatch, leases, trainers */
     struct metrics *metrics;     /* flow/telemetry */
     const char *public_url;      /* http://HOST:PORT under which browsers and trainers reach us */
     atomic_bool draining;
