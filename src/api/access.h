@@ -1,9 +1,9 @@
 /* access.h - who is calling, and may they.
  *
  * Credentials, in this order: `Authorization: Bearer TOKEN` (an access token of a session, an API
- * token, or the token of a job's attempt, told apart by their prefix ses_, key_, job_), then the cookie
- * anneal_session (browsers; then a request that changes something must not be cross-origin: its Origin or
- * Sec-Fetch-Site is checked).  Tokens never stand in a URL.
+ * token, or the token of a job's attempt, told apart by their prefix ses_, key_, job_), then the
+ * cookie anneal_session (browsers; then a request that changes something must not be cross-origin:
+ * its Origin or Sec-Fetch-Site is checked).  Tokens never stand in a URL.
  */
 #ifndef ANNEAL_API_ACCESS_H
 #define ANNEAL_API_ACCESS_H

@@ -2,8 +2,8 @@
  *
  * Order, for every request: security headers, match (404, 405 with Allow), who calls and may they
  * (401, 403), query and body by their tables (400, 413, 415), handler.  Nothing of a body is read
- * before the access check.  A failed step answers with a problem document; a failure of ours (5xx) is
- * logged once, here. */
+ * before the access check.  A failed step answers with a problem document; a failure of ours (5xx)
+ * is logged once, here. */
 #include "api/access.h"
 #include "api/app.h"
 #include "base/log.h"
@@ -74,7 +74,8 @@ static size_t literal_bytes(const char *pattern)
     return n;
 }
 
-static const struct route *find_route(enum http_method m, str path, struct ctx *c, unsigned *ret_allow)
+static const struct route *find_route(enum http_method m, str path, struct ctx *c,
+                                      unsigned *ret_allow)
 {
     const struct route *best = NULL;
     size_t best_n = 0;
@@ -219,6 +220,6 @@ void api_done(struct http_req *r, int status, double seconds, void *ud)
     metrics_add(api->app->metrics, METRIC_HTTP_REQUESTS, labels, 1);
     snprintf(labels, sizeof labels, "route=\"%s\"", route ? route->path : "none");
     metrics_observe(api->app->metrics, METRIC_HTTP_DURATION, labels, seconds);
-    log_debug("%s %.*s %d %.1f ms", http_method_name(http_method_of(r)), STR_F(http_path(r)), status,
-              seconds * 1000);
+    log_debug("%s %.*s %d %.1f ms", http_method_name(http_method_of(r)), STR_F(http_path(r)),
+              status, seconds * 1000);
 }

@@ -11,8 +11,8 @@ void openapi_write(struct jw *w);
 
 const char *access_name(enum access a)
 {
-    static const char *const names[] = {"public", "viewer", "engineer", "manager",
-                                        "admin", "job token", "loopback or viewer"};
+    static const char *const names[] = {"public", "viewer",    "engineer",          "manager",
+                                        "admin",  "job token", "loopback or viewer"};
     return names[a];
 }
 
@@ -147,18 +147,19 @@ void openapi_write(struct jw *w)
             if (first_of_path(t, r))
                 write_path(r->path, w);
     jw_obj_end(w);
-    jw_kraw(w, "components",
-            STR("{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
-                "\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"anneal_session\"}},"
-                "\"responses\":{\"Problem\":{\"description\":\"An RFC 9457 problem document.\","
-                "\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
-                "\"#/components/schemas/Problem\"}}}}},\"schemas\":{\"Problem\":{\"type\":\"object\","
-                "\"required\":[\"title\",\"status\",\"code\",\"detail\"],\"properties\":{"
-                "\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
-                "\"status\":{\"type\":\"integer\"},\"code\":{\"type\":\"string\"},"
-                "\"detail\":{\"type\":\"string\"},\"instance\":{\"type\":\"string\"},"
-                "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
-                "\"field\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"}}}}}}}}"));
+    jw_kraw(
+        w, "components",
+        STR("{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
+            "\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"anneal_session\"}},"
+            "\"responses\":{\"Problem\":{\"description\":\"An RFC 9457 problem document.\","
+            "\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
+            "\"#/components/schemas/Problem\"}}}}},\"schemas\":{\"Problem\":{\"type\":\"object\","
+            "\"required\":[\"title\",\"status\",\"code\",\"detail\"],\"properties\":{"
+            "\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
+            "\"status\":{\"type\":\"integer\"},\"code\":{\"type\":\"string\"},"
+            "\"detail\":{\"type\":\"string\"},\"instance\":{\"type\":\"string\"},"
+            "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+            "\"field\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"}}}}}}}}"));
     jw_obj_end(w);
 }
 
@@ -188,8 +189,8 @@ static void html(struct buf *b, const char *s)
 
 static void docs_fields(const struct field *t, const char *title, struct buf *b)
 {
-    static const char *const types[] = {"boolean", "integer", "number", "text", "choice",
-                                        "JSON",    "list of text", "time", "object", "list"};
+    static const char *const types[] = {"boolean", "integer",      "number", "text",   "choice",
+                                        "JSON",    "list of text", "time",   "object", "list"};
     if (!t || !t->name)
         return;
     buf_printf(b, "<details><summary>%s</summary><table>", title);
@@ -233,14 +234,17 @@ static enum rc get_docs(struct ctx *c, struct err *e)
     enum rc rc;
 
     reply_begin(&b, &w);
-    buf_puts(&b, "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
-                 "content='width=device-width'><title>Anneal API</title><style>"
-                 "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
-                 "color:#1b1f24;background:#fff}@media(prefers-color-scheme:dark){body{color:#e6e8eb;"
-                 "background:#14171a}}h3 b{display:inline-block;min-width:4.5rem}td{padding:.1rem 1rem .1rem 0;"
-                 "vertical-align:top}article{border-top:1px solid #8884;padding:.3rem 0}"
-                 "</style><h1>Anneal API</h1><p>Errors are problem documents (RFC 9457) with a stable "
-                 "<code>code</code>. Machine-readable: <a href=/openapi.json>openapi.json</a>.</p>");
+    buf_puts(
+        &b,
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
+        "content='width=device-width'><title>Anneal API</title><style>"
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
+        "color:#1b1f24;background:#fff}@media(prefers-color-scheme:dark){body{color:#e6e8eb;"
+        "background:#14171a}}h3 b{display:inline-block;min-width:4.5rem}"
+        "td{padding:.1rem 1rem .1rem 0;"
+        "vertical-align:top}article{border-top:1px solid #8884;padding:.3rem 0}"
+        "</style><h1>Anneal API</h1><p>Errors are problem documents (RFC 9457) with a stable "
+        "<code>code</code>. Machine-readable: <a href=/openapi.json>openapi.json</a>.</p>");
     for (const struct route *const *t = app_routes; *t; t++) {
         if (!(*t)->fn)
             continue;
@@ -260,9 +264,8 @@ static enum rc get_docs(struct ctx *c, struct err *e)
 }
 
 extern const struct route openapi_routes[];
-const struct route openapi_routes[] = {
-    {HTTP_GET, "/openapi.json", ACCESS_PUBLIC, .tag = "About", .summary = "This API as OpenAPI 3.1.",
-     .fn = get_openapi},
-    {HTTP_GET, "/docs", ACCESS_PUBLIC, .tag = "About", .summary = "This API as a page.",
-     .fn = get_docs},
-    ROUTE_END};
+const struct route openapi_routes[] = {{HTTP_GET, "/openapi.json", ACCESS_PUBLIC, .tag = "About",
+                                        .summary = "This API as OpenAPI 3.1.", .fn = get_openapi},
+                                       {HTTP_GET, "/docs", ACCESS_PUBLIC, .tag = "About",
+                                        .summary = "This API as a page.", .fn = get_docs},
+                                       ROUTE_END};

@@ -17,11 +17,12 @@ static struct login_from from_of(struct ctx *c)
                                config_int(c->app->config, "refresh_token_days")};
 }
 
-static void set_cookie(struct ctx *c, const char *name, const char *value, const char *path, int64_t age_s)
+static void set_cookie(struct ctx *c, const char *name, const char *value, const char *path,
+                       int64_t age_s)
 {
     bool https = str_starts(str_of(c->app->public_url), STR("https:"));
-    char *text = arena_printf(c->a, "%s=%s; Path=%s; Max-Age=%lld; HttpOnly; SameSite=Strict%s", name, value,
-                              path, (long long)age_s, https ? "; Secure" : "");
+    char *text = arena_printf(c->a, "%s=%s; Path=%s; Max-Age=%lld; HttpOnly; SameSite=Strict%s",
+                              name, value, path, (long long)age_s, https ? "; Secure" : "");
 
     if (text)
         http_add_header(c->req, "Set-Cookie", text);
@@ -36,7 +37,8 @@ static enum rc reply_login(struct ctx *c, const struct account *who, const struc
     struct jw w;
 
     set_cookie(c, "anneal_session", t->access, "/", (t->access_expires_at - now) / 1000);
-    set_cookie(c, "anneal_refresh", t->refresh, "/auth/refresh", (t->refresh_expires_at - now) / 1000);
+    set_cookie(c, "anneal_refresh", t->refresh, "/auth/refresh",
+               (t->refresh_expires_at - now) / 1000);
     http_add_header(c->req, "Cache-Control", "no-store");
     reply_begin(&b, &w);
     jw_obj(&w);
@@ -55,11 +57,12 @@ static enum rc reply_login(struct ctx *c, const struct account *who, const struc
 struct login_body {
     str email, password;
 };
-static const struct field login_fields[] = {
-    F_STR(struct login_body, email, .flags = FIELD_REQUIRED, .min = 1, .max = 254, .help = "E-mail address."),
-    F_STR(struct login_body, password, .flags = FIELD_REQUIRED, .min = 1, .max = PASSWORD_BYTES_MAX,
-          .help = "Password."),
-    FIELD_END};
+static const struct field login_fields[] = {F_STR(struct login_body, email, .flags = FIELD_REQUIRED,
+                                                  .min = 1, .max = 254, .help = "E-mail address."),
+                                            F_STR(struct login_body, password,
+                                                  .flags = FIELD_REQUIRED, .min = 1,
+                                                  .max = PASSWORD_BYTES_MAX, .help = "Password."),
+                                            FIELD_END};
 
 static enum rc post_login(struct ctx *c, struct err *e)
 {
@@ -75,10 +78,10 @@ static enum rc post_login(struct ctx *c, struct err *e)
 struct link_body {
     str token;
 };
-static const struct field link_fields[] = {
-    F_STR(struct link_body, token, .flags = FIELD_REQUIRED, .min = 1, .max = 128,
-          .help = "What stood behind #login= in the link."),
-    FIELD_END};
+static const struct field link_fields[] = {F_STR(struct link_body, token, .flags = FIELD_REQUIRED,
+                                                 .min = 1, .max = 128,
+                                                 .help = "What stood behind #login= in the link."),
+                                           FIELD_END};
 
 static enum rc post_link(struct ctx *c, struct err *e)
 {
@@ -109,7 +112,8 @@ static enum rc post_refresh(struct ctx *c, struct err *e)
     enum rc rc;
 
     if (!token.n)
-        return err_field(e, RC_UNAUTHENTICATED, "refresh_token", "no refresh token was sent; log in");
+        return err_field(e, RC_UNAUTHENTICATED, "refresh_token",
+                         "no refresh token was sent; log in");
     rc = people_refresh(c->app->db, c->a, token, &from, &who, &t, e);
     return rc ? rc : reply_login(c, &who, &t, e);
 }
@@ -119,7 +123,8 @@ static enum rc post_logout(struct ctx *c, struct err *e)
     enum rc rc = RC_OK;
 
     if (!c->who.session_id.n)
-        return err_set(e, RC_INVALID, "an API token has no session; revoke it at DELETE /auth/tokens/{id}");
+        return err_set(e, RC_INVALID,
+                       "an API token has no session; revoke it at DELETE /auth/tokens/{id}");
     rc = people_logout(c->app->db, c->who.session_id, e);
     if (rc)
         return rc;
@@ -133,7 +138,8 @@ struct register_body {
     str email, name, password;
 };
 static const struct field register_fields[] = {
-    F_STR(struct register_body, email, .flags = FIELD_REQUIRED, .min = 3, .max = 254, .help = "E-mail address."),
+    F_STR(struct register_body, email, .flags = FIELD_REQUIRED, .min = 3, .max = 254,
+          .help = "E-mail address."),
     F_STR(struct register_body, name, .max = 200, .help = "Name to show."),
     F_STR(struct register_body, password, .flags = FIELD_REQUIRED, .min = PASSWORD_BYTES_MIN,
           .max = PASSWORD_BYTES_MAX, .help = "At least 10 bytes."),
@@ -146,8 +152,9 @@ static enum rc post_register(struct ctx *c, struct err *e)
     enum rc rc;
 
     if (!config_bool(c->app->config, "registration"))
-        return err_set(e, RC_FORBIDDEN, "registration is off; ask an administrator for an account "
-                                        "(`anneal user add`), or set registration = true");
+        return err_set(e, RC_FORBIDDEN,
+                       "registration is off; ask an administrator for an account "
+                       "(`anneal user add`), or set registration = true");
     rc = people_create(c->app->db, c->a, b->email, b->name, b->password, ROLE_VIEWER, &who, e);
     return rc ? rc : reply_fields(c, 201, account_fields, &who, e);
 }
@@ -213,8 +220,10 @@ struct token_body {
     int64_t expires_at;
 };
 static const struct field token_fields[] = {
-    F_STR(struct token_body, name, .flags = FIELD_REQUIRED, .min = 1, .max = 200, .help = "What it is for."),
-    F_STR(struct token_body, scopes, .dflt = "\"*\"", .max = 512, .help = "Scopes, separated by spaces."),
+    F_STR(struct token_body, name, .flags = FIELD_REQUIRED, .min = 1, .max = 200,
+          .help = "What it is for."),
+    F_STR(struct token_body, scopes, .dflt = "\"*\"", .max = 512,
+          .help = "Scopes, separated by spaces."),
     F_TIME(struct token_body, expires_at, .help = "When it ends; absent: does not."), FIELD_END};
 
 static enum rc post_token(struct ctx *c, struct err *e)
@@ -224,8 +233,8 @@ static enum rc post_token(struct ctx *c, struct err *e)
     struct api_token made;
     struct buf b;
     struct jw w;
-    enum rc rc = people_token_new(c->app->db, c->a, c->who.user_id, t->name, t->scopes, t->expires_at,
-                                  &made, secret, e);
+    enum rc rc = people_token_new(c->app->db, c->a, c->who.user_id, t->name, t->scopes,
+                                  t->expires_at, &made, secret, e);
 
     if (rc)
         return rc;
@@ -255,7 +264,8 @@ struct users_query {
 };
 static const struct field users_query_fields[] = {
     F_STR(struct users_query, after, .max = 254, .help = "E-mail of the last account shown."),
-    F_INT(struct users_query, limit, .dflt = "100", .min = 1, .max = 1000, .help = "Accounts to return."),
+    F_INT(struct users_query, limit, .dflt = "100", .min = 1, .max = 1000,
+          .help = "Accounts to return."),
     FIELD_END};
 
 static void write_account(void *ud, const struct account *a)
@@ -288,7 +298,8 @@ static enum rc may_manage(struct ctx *c, int target_role, int new_role, struct e
 {
     if (c->who.role == ROLE_ADMIN || (target_role < ROLE_MANAGER && new_role < ROLE_MANAGER))
         return RC_OK;
-    return err_set(e, RC_FORBIDDEN, "only an administrator can change or make managers and administrators");
+    return err_set(e, RC_FORBIDDEN,
+                   "only an administrator can change or make managers and administrators");
 }
 
 static const char *const user_role_names[] = {"viewer", "engineer", "manager", "admin", NULL};
@@ -298,11 +309,13 @@ struct user_body {
     int role; /* of user_role_names: one less than enum role */
 };
 static const struct field user_fields[] = {
-    F_STR(struct user_body, email, .flags = FIELD_REQUIRED, .min = 3, .max = 254, .help = "E-mail address."),
+    F_STR(struct user_body, email, .flags = FIELD_REQUIRED, .min = 3, .max = 254,
+          .help = "E-mail address."),
     F_STR(struct user_body, name, .max = 200, .help = "Name to show."),
     F_STR(struct user_body, password, .max = PASSWORD_BYTES_MAX,
           .help = "At least 10 bytes; absent: the account logs in by link."),
-    F_ENUM(struct user_body, role, user_role_names, .dflt = "\"engineer\"", .help = "Role."), FIELD_END};
+    F_ENUM(struct user_body, role, user_role_names, .dflt = "\"engineer\"", .help = "Role."),
+    FIELD_END};
 
 static enum rc post_user(struct ctx *c, struct err *e)
 {
@@ -312,7 +325,8 @@ static enum rc post_user(struct ctx *c, struct err *e)
     enum rc rc = may_manage(c, ROLE_NONE, role, e);
 
     if (!rc)
-        rc = people_create(c->app->db, c->a, b->email, b->name, b->password, (enum role)role, &who, e);
+        rc = people_create(c->app->db, c->a, b->email, b->name, b->password, (enum role)role, &who,
+                           e);
     return rc ? rc : reply_fields(c, 201, account_fields, &who, e);
 }
 
@@ -323,7 +337,8 @@ struct user_patch {
 static const struct field user_patch_fields[] = {
     F_STR(struct user_patch, role, .max = 16, .help = "viewer, engineer, manager or admin."),
     F_STR(struct user_patch, name, .max = 200, .help = "Name to show."),
-    F_JSON(struct user_patch, active, .help = "true or false; false ends sessions and tokens."), FIELD_END};
+    F_JSON(struct user_patch, active, .help = "true or false; false ends sessions and tokens."),
+    FIELD_END};
 
 static enum rc patch_user(struct ctx *c, struct err *e)
 {
@@ -340,7 +355,8 @@ static enum rc patch_user(struct ctx *c, struct err *e)
             change.role = i + 1;
         }
     if (b->role.n && !change.set_role)
-        return err_field(e, RC_INVALID, "role", "'role' must be viewer, engineer, manager or admin");
+        return err_field(e, RC_INVALID, "role",
+                         "'role' must be viewer, engineer, manager or admin");
     if (b->active.n && !str_is(b->active, "true") && !str_is(b->active, "false"))
         return err_field(e, RC_INVALID, "active", "'active' must be true or false");
     change.set_active = b->active.n > 0;
@@ -379,10 +395,12 @@ static enum rc post_user_link(struct ctx *c, struct err *e)
 #define BODY(f, s) .body = f, .body_size = sizeof(struct s)
 extern const struct route people_routes[];
 const struct route people_routes[] = {
-    {HTTP_POST, "/auth/register", ACCESS_PUBLIC, BODY(register_fields, register_body), .reply = account_fields,
-     .tag = "People", .summary = "Make an account (off unless registration = true).", .fn = post_register},
+    {HTTP_POST, "/auth/register", ACCESS_PUBLIC, BODY(register_fields, register_body),
+     .reply = account_fields, .tag = "People",
+     .summary = "Make an account (off unless registration = true).", .fn = post_register},
     {HTTP_POST, "/auth/login", ACCESS_PUBLIC, BODY(login_fields, login_body), .tag = "People",
-     .summary = "Log in; replies with access and refresh token and sets cookies.", .fn = post_login},
+     .summary = "Log in; replies with access and refresh token and sets cookies.",
+     .fn = post_login},
     {HTTP_POST, "/auth/link", ACCESS_PUBLIC, BODY(link_fields, link_body), .tag = "People",
      .summary = "Log in by a one-time link.", .fn = post_link},
     {HTTP_POST, "/auth/refresh", ACCESS_PUBLIC, BODY(refresh_fields, refresh_body), .tag = "People",
@@ -394,20 +412,21 @@ const struct route people_routes[] = {
      .summary = "The caller's account.", .fn = get_me},
     {HTTP_PATCH, "/auth/me", ACCESS_VIEWER, BODY(me_fields, me_body), .reply = account_fields,
      .tag = "People", .summary = "Change one's name or password.", .fn = patch_me},
-    {HTTP_GET, "/auth/tokens", ACCESS_VIEWER, .tag = "People", .summary = "The caller's API tokens.",
-     .fn = get_tokens},
-    {HTTP_POST, "/auth/tokens", ACCESS_VIEWER, BODY(token_fields, token_body), .reply = api_token_fields,
-     .tag = "People", .summary = "Make an API token; its text is shown this once, as `token`.",
-     .fn = post_token},
-    {HTTP_DELETE, "/auth/tokens/{id}", ACCESS_VIEWER, .tag = "People", .summary = "Revoke an API token.",
-     .fn = delete_token},
-    {HTTP_GET, "/users", ACCESS_MANAGER, "users:read", users_query_fields, sizeof(struct users_query),
-     .tag = "People", .summary = "Accounts, by e-mail.", .fn = get_users},
+    {HTTP_GET, "/auth/tokens", ACCESS_VIEWER, .tag = "People",
+     .summary = "The caller's API tokens.", .fn = get_tokens},
+    {HTTP_POST, "/auth/tokens", ACCESS_VIEWER, BODY(token_fields, token_body),
+     .reply = api_token_fields, .tag = "People",
+     .summary = "Make an API token; its text is shown this once, as `token`.", .fn = post_token},
+    {HTTP_DELETE, "/auth/tokens/{id}", ACCESS_VIEWER, .tag = "People",
+     .summary = "Revoke an API token.", .fn = delete_token},
+    {HTTP_GET, "/users", ACCESS_MANAGER, "users:read", users_query_fields,
+     sizeof(struct users_query), .tag = "People", .summary = "Accounts, by e-mail.",
+     .fn = get_users},
     {HTTP_POST, "/users", ACCESS_MANAGER, "users:write", BODY(user_fields, user_body),
      .reply = account_fields, .tag = "People", .summary = "Make an account.", .fn = post_user},
     {HTTP_PATCH, "/users/{id}", ACCESS_MANAGER, "users:write", BODY(user_patch_fields, user_patch),
-     .reply = account_fields, .tag = "People", .summary = "Change role, name or whether it may log in.",
-     .fn = patch_user},
+     .reply = account_fields, .tag = "People",
+     .summary = "Change role, name or whether it may log in.", .fn = patch_user},
     {HTTP_POST, "/users/{id}/login-link", ACCESS_MANAGER, "users:write", .tag = "People",
      .summary = "A link that logs this account in, once.", .fn = post_user_link},
     ROUTE_END};

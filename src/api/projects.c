@@ -7,7 +7,8 @@ struct project_body {
     str name, description;
 };
 static const struct field project_body_fields[] = {
-    F_STR(struct project_body, name, .flags = FIELD_REQUIRED, .min = 1, .max = 200, .help = "Name."),
+    F_STR(struct project_body, name, .flags = FIELD_REQUIRED, .min = 1, .max = 200,
+          .help = "Name."),
     F_STR(struct project_body, description, .max = 4096, .help = "What it is about."), FIELD_END};
 
 struct member_body {
@@ -15,7 +16,8 @@ struct member_body {
     int role;
 };
 static const struct field member_body_fields[] = {
-    F_STR(struct member_body, email, .flags = FIELD_REQUIRED, .max = 254, .help = "E-mail or id of an account."),
+    F_STR(struct member_body, email, .flags = FIELD_REQUIRED, .max = 254,
+          .help = "E-mail or id of an account."),
     F_ENUM(struct member_body, role, member_role_names, .dflt = "\"engineer\"",
            .help = "viewer sees, engineer trains, manager edits, owner decides."),
     FIELD_END};
@@ -57,7 +59,8 @@ static enum rc get_projects(struct ctx *c, struct err *e)
     jw_obj(&w);
     jw_karr(&w, "projects");
     return reply_list(
-        c, project_list(c->app->db, c->who.user_id, sees_all_projects(c), write_project, &w, e), &b, &w, e);
+        c, project_list(c->app->db, c->who.user_id, sees_all_projects(c), write_project, &w, e), &b,
+        &w, e);
 }
 
 static enum rc post_project(struct ctx *c, struct err *e)
@@ -143,11 +146,11 @@ extern const struct route project_routes[];
 const struct route project_routes[] = {
     {HTTP_GET, "/projects", ACCESS_VIEWER, "projects:read", .tag = "Projects",
      .summary = "The caller's projects; all of them for managers.", .fn = get_projects},
-    {HTTP_POST, "/projects", ACCESS_ENGINEER, "projects:write", BODY(project_body_fields, project_body),
-     .reply = project_fields, .tag = "Projects", .summary = "Make a project; the caller is its owner.",
-     .fn = post_project},
-    {HTTP_GET, "/projects/{id}", ACCESS_VIEWER, "projects:read", .reply = project_fields, .tag = "Projects",
-     .summary = "A project by id or name.", .fn = get_project},
+    {HTTP_POST, "/projects", ACCESS_ENGINEER, "projects:write",
+     BODY(project_body_fields, project_body), .reply = project_fields, .tag = "Projects",
+     .summary = "Make a project; the caller is its owner.", .fn = post_project},
+    {HTTP_GET, "/projects/{id}", ACCESS_VIEWER, "projects:read", .reply = project_fields,
+     .tag = "Projects", .summary = "A project by id or name.", .fn = get_project},
     {HTTP_PUT, "/projects/{id}", ACCESS_ENGINEER, "projects:write",
      BODY(project_body_fields, project_body), .reply = project_fields, .tag = "Projects",
      .summary = "Change name and description.", .fn = put_project},
@@ -158,6 +161,6 @@ const struct route project_routes[] = {
     {HTTP_POST, "/projects/{id}/members", ACCESS_ENGINEER, "projects:write",
      BODY(member_body_fields, member_body), .tag = "Projects",
      .summary = "Add a member, or change a member's role.", .fn = post_member},
-    {HTTP_DELETE, "/projects/{id}/members/{user}", ACCESS_ENGINEER, "projects:write", .tag = "Projects",
-     .summary = "Remove a member.", .fn = delete_member},
+    {HTTP_DELETE, "/projects/{id}/members/{user}", ACCESS_ENGINEER, "projects:write",
+     .tag = "Projects", .summary = "Remove a member.", .fn = delete_member},
     ROUTE_END};

@@ -24,7 +24,8 @@ enum rc reply_json(struct ctx *c, int status, struct buf *b, struct err *e)
     return RC_OK;
 }
 
-enum rc reply_fields(struct ctx *c, int status, const struct field *t, const void *obj, struct err *e)
+enum rc reply_fields(struct ctx *c, int status, const struct field *t, const void *obj,
+                     struct err *e)
 {
     struct buf b;
     struct jw w;
@@ -107,7 +108,8 @@ enum rc cursor_read(struct arena *a, str text, str *ret_key, str *ret_id, struct
     const char *zero;
 
     if (text.n > CURSOR_BYTES_MAX)
-        return err_field(e, RC_INVALID, "cursor", "'cursor' is too long; send back what `next` held");
+        return err_field(e, RC_INVALID, "cursor",
+                         "'cursor' is too long; send back what `next` held");
     raw = arena_alloc(a, text.n + 1);
     if (!raw)
         return err_set(e, RC_NOMEM, "out of memory while reading the cursor");
@@ -124,7 +126,8 @@ enum rc cursor_read(struct arena *a, str text, str *ret_key, str *ret_id, struct
     }
     zero = memchr(raw, 0, n);
     if (!zero || !str_utf8_ok((str){raw, (size_t)(zero - raw)}))
-        return err_field(e, RC_INVALID, "cursor", "'cursor' is not one of ours; send back what `next` held");
+        return err_field(e, RC_INVALID, "cursor",
+                         "'cursor' is not one of ours; send back what `next` held");
     *ret_key = (str){raw, (size_t)(zero - raw)};
     *ret_id = (str){zero + 1, n - (size_t)(zero - raw) - 1};
     return RC_OK;

@@ -66,11 +66,16 @@ struct route {
     route_fn fn;
 };
 /* One table a resource: `extern const struct route NAME_routes[]`, closed by ROUTE_END. */
-#define ROUTE_END {.fn = NULL}
+#define ROUTE_END                                                                                  \
+    {                                                                                              \
+        .fn = NULL                                                                                 \
+    }
 
-/* struct buf b; struct jw w; reply_begin(&b, &w); jw_obj(&w) ...; return reply_json(c, 200, &b, e); */
+/* struct buf b; struct jw w; reply_begin(&b, &w); jw_obj(&w) ...; return reply_json(c, 200, &b, e);
+ */
 void reply_begin(struct buf *b, struct jw *w);
-enum rc reply_json(struct ctx *c, int status, struct buf *b, struct err *e) must_check; /* takes b */
+enum rc reply_json(struct ctx *c, int status, struct buf *b,
+                   struct err *e) must_check; /* takes b */
 /* field_write of one struct. */
 enum rc reply_fields(struct ctx *c, int status, const struct field *t, const void *obj,
                      struct err *e) must_check;

@@ -7,7 +7,8 @@
 #include "s3/s3.h"
 #include "spec/config.h"
 
-static void part(struct jw *w, const char *name, enum rc rc, const struct err *e, int64_t started_ns)
+static void part(struct jw *w, const char *name, enum rc rc, const struct err *e,
+                 int64_t started_ns)
 {
     jw_kobj(w, name);
     jw_kcstr(w, "status", rc ? "down" : "up");
@@ -90,6 +91,6 @@ const struct route system_routes[] = {
      .fn = get_health},
     {HTTP_GET, "/metrics", ACCESS_METRICS, .tag = "System",
      .summary = "Counters for Prometheus, text format 0.0.4.", .fn = get_metrics},
-    {HTTP_GET, "/version", ACCESS_PUBLIC, .tag = "System", .summary = "Name, version, open registration.",
-     .fn = get_version},
+    {HTTP_GET, "/version", ACCESS_PUBLIC, .tag = "System",
+     .summary = "Name, version, open registration.", .fn = get_version},
     ROUTE_END};

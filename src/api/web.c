@@ -38,11 +38,13 @@ static void send_asset(struct ctx *c, const struct web_asset *a)
     snprintf(etag, sizeof etag, "\"%s\"", a->etag);
     http_add_header(c->req, "ETag", etag);
     http_add_header(c->req, "Vary", "Accept-Encoding");
-    http_add_header(c->req, "Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
-    http_add_header(c->req, "Content-Security-Policy",
-                    "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
-                    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-                    "frame-ancestors 'none'");
+    http_add_header(c->req, "Cache-Control",
+                    hashed ? "public, max-age=31536000, immutable" : "no-cache");
+    http_add_header(
+        c->req, "Content-Security-Policy",
+        "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
+        "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'");
     if (str_is(http_header(c->req, "If-None-Match"), etag)) {
         http_reply(c->req, 304, a->content_type, STR_NONE);
         return;
@@ -59,8 +61,9 @@ static enum rc get_page(struct ctx *c, struct err *e)
     const struct web_asset *a = find(STR("/index.html"));
 
     if (!a)
-        return err_set(e, RC_NOT_FOUND, "this binary was built without the web app; run `make web`, then "
-                                        "`make`; the API is described at /docs");
+        return err_set(e, RC_NOT_FOUND,
+                       "this binary was built without the web app; run `make web`, then "
+                       "`make`; the API is described at /docs");
     send_asset(c, a);
     return RC_OK;
 }
@@ -80,9 +83,10 @@ static enum rc get_file(struct ctx *c, struct err *e)
 extern const struct route web_routes[];
 const struct route web_routes[] = {
     {HTTP_GET, "/", ACCESS_PUBLIC, .tag = "Web app", .summary = "The web app.", .fn = get_page},
-    {HTTP_GET, "/app/{page...}", ACCESS_PUBLIC, .tag = "Web app", .summary = "A page of the web app.",
-     .fn = get_page},
-    {HTTP_GET, "/assets/{file...}", ACCESS_PUBLIC, .tag = "Web app", .summary = "A file of the web app.",
+    {HTTP_GET, "/app/{page...}", ACCESS_PUBLIC, .tag = "Web app",
+     .summary = "A page of the web app.", .fn = get_page},
+    {HTTP_GET, "/assets/{file...}", ACCESS_PUBLIC, .tag = "Web app",
+     .summary = "A file of the web app.", .fn = get_file},
+    {HTTP_GET, "/favicon.svg", ACCESS_PUBLIC, .tag = "Web app", .summary = "The icon.",
      .fn = get_file},
-    {HTTP_GET, "/favicon.svg", ACCESS_PUBLIC, .tag = "Web app", .summary = "The icon.", .fn = get_file},
     ROUTE_END};

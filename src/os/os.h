@@ -94,6 +94,10 @@ enum rc os_spawn(struct os_child *ret, const char *const *argv, const char *cons
  * RC_TIMEOUT while it runs. */
 enum rc os_wait(pid_t pid, int64_t timeout_ms, int *ret_status, struct err *e) must_check;
 void os_kill(pid_t pid, int sig);
+/* Blocks SIGTERM, SIGINT and SIGHUP in this and all later threads, ignores SIGPIPE; then
+ * os_stop_wait returns the first of them that comes. */
+void os_stop_block(void);
+int os_stop_wait(void);
 /* Path of the running binary. */
 const char *os_self_path(void);
 uint64_t os_rss_bytes(void); /* resident memory of this process */

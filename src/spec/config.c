@@ -24,8 +24,8 @@ const struct config_row config_rows[] = {
      .help = "How long a shut-down waits for running requests."},
     {"log_level", "ANNEAL_LOG_LEVEL", CONFIG_CHOICE, "info", .choices = levels, .group = "Server",
      .help = "Least severity that is logged."},
-    {"log_format", "ANNEAL_LOG_FORMAT", CONFIG_CHOICE, "text", .choices = formats, .group = "Server",
-     .help = "text for people, json for collectors."},
+    {"log_format", "ANNEAL_LOG_FORMAT", CONFIG_CHOICE, "text", .choices = formats,
+     .group = "Server", .help = "text for people, json for collectors."},
     {"database_url", "DATABASE_URL", CONFIG_STR, "sqlite:{data}/anneal.db", .group = "Storage",
      .help = "sqlite:PATH."},
     {"store_listen", "ANNEAL_STORE_LISTEN", CONFIG_ADDR, "127.0.0.1:9000", .group = "Storage",
@@ -40,8 +40,8 @@ const struct config_row config_rows[] = {
      .group = "Storage", .help = "Secret key."},
     {"bucket_name", "BUCKET_NAME", CONFIG_STR, "anneal", .group = "Storage",
      .help = "Bucket of datasets, checkpoints and results."},
-    {"upload_bytes_max", "ANNEAL_UPLOAD_BYTES_MAX", CONFIG_BYTES, "50GiB", 1, 1e18, .group = "Limits",
-     .help = "Largest upload."},
+    {"upload_bytes_max", "ANNEAL_UPLOAD_BYTES_MAX", CONFIG_BYTES, "50GiB", 1, 1e18,
+     .group = "Limits", .help = "Largest upload."},
     {"unpacked_bytes_max", "ANNEAL_UNPACKED_BYTES_MAX", CONFIG_BYTES, "200GiB", 1, 1e18,
      .group = "Limits", .help = "Largest archive after unpacking."},
     {"archive_entries_max", "ANNEAL_ARCHIVE_ENTRIES_MAX", CONFIG_INT, "500000", 1, 1e9,
@@ -51,7 +51,8 @@ const struct config_row config_rows[] = {
     {"jobs_per_trainer", "ANNEAL_JOBS_PER_TRAINER", CONFIG_INT, "1", 1, 10000, .group = "Limits",
      .help = "Jobs that run at once on one trainer."},
     {"training_mode", "TRAINING_MODE", CONFIG_CHOICE, "subprocess", .choices = modes,
-     .group = "Training", .help = "subprocess: serve starts a trainer; service: one runs at a URL."},
+     .group = "Training",
+     .help = "subprocess: serve starts a trainer; service: one runs at a URL."},
     {"trainer_service_url", "TRAINER_SERVICE_URL", CONFIG_STR, "", .group = "Training",
      .help = "URL of the native trainer (training_mode service)."},
     {"ultralytics_service_url", "ULTRALYTICS_SERVICE_URL", CONFIG_STR, "", .group = "Training",
@@ -113,8 +114,8 @@ static enum rc check_number(const struct config_row *r, double v, const char *so
 {
     if (v >= r->min && v <= r->max)
         return RC_OK;
-    return err_field(e, RC_INVALID, r->name, "%s: %s must lie between %.10g and %.10g", source, r->name,
-                     r->min, r->max);
+    return err_field(e, RC_INVALID, r->name, "%s: %s must lie between %.10g and %.10g", source,
+                     r->name, r->min, r->max);
 }
 
 static enum rc check(const struct config_row *r, str v, const char *source, struct err *e)
@@ -143,14 +144,14 @@ static enum rc check(const struct config_row *r, str v, const char *source, stru
     case CONFIG_ADDR:
         if (addr_ok(v))
             return RC_OK;
-        return err_field(e, RC_INVALID, r->name, "%s: %s must be HOST:PORT, not '%.*s'", source, r->name,
-                         STR_F(v));
+        return err_field(e, RC_INVALID, r->name, "%s: %s must be HOST:PORT, not '%.*s'", source,
+                         r->name, STR_F(v));
     case CONFIG_CHOICE:
         for (int k = 0; r->choices[k]; k++)
             if (str_is(v, r->choices[k]))
                 return RC_OK;
-        return err_field(e, RC_INVALID, r->name, "%s: %s cannot be '%.*s'; see `anneal config`", source,
-                         r->name, STR_F(v));
+        return err_field(e, RC_INVALID, r->name, "%s: %s cannot be '%.*s'; see `anneal config`",
+                         source, r->name, STR_F(v));
     }
     return RC_INTERNAL;
 }
@@ -211,8 +212,9 @@ static enum rc from_file(struct config *c, const char *path, bool must_exist, st
         name = str_trim(str_sub(line, 0, (size_t)eq));
         row = row_of(name);
         if (row < 0)
-            return err_set(e, RC_INVALID, "%s: there is no setting '%.*s'; `anneal config` lists them",
-                           source, STR_F(name));
+            return err_set(e, RC_INVALID,
+                           "%s: there is no setting '%.*s'; `anneal config` lists them", source,
+                           STR_F(name));
         rc = set(c, row, str_trim(str_sub(line, (size_t)eq + 1, line.n)), source, e);
     }
     return rc;
@@ -243,7 +245,8 @@ static enum rc from_env(struct config *c, char *const *env, int only, struct err
     return rc;
 }
 
-static enum rc from_flags(struct config *c, const char *const *flags, size_t n, int only, struct err *e)
+static enum rc from_flags(struct config *c, const char *const *flags, size_t n, int only,
+                          struct err *e)
 {
     enum rc rc = RC_OK;
 
@@ -373,7 +376,8 @@ const char *config_service_url(const struct config *c, str framework)
         return NULL;
     snprintf(name, sizeof name, "%.*s_service_url", STR_F(framework));
     row = row_of(str_of(name));
-    return row >= 0 && c->value[row][0] && strcmp(name, "trainer_service_url") ? c->value[row] : NULL;
+    return row >= 0 && c->value[row][0] && strcmp(name, "trainer_service_url") ? c->value[row]
+                                                                               : NULL;
 }
 
 const char *config_default_data_dir(struct arena *a, char *const *env)

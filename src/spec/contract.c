@@ -1,15 +1,15 @@
 /* contract.c - the field tables of contract.h. */
 #include "spec/contract.h"
 
-const char *const job_status_names[] = {"pending",   "queued", "running",   "completed",
-                                        "failed", "cancelled", NULL};
+const char *const job_status_names[] = {"pending", "queued",    "running", "completed",
+                                        "failed",  "cancelled", NULL};
 const char *const work_kind_names[] = {"train", "test", NULL};
-const char *const report_kind_names[] = {"started", "progress",  "epoch",  "checkpoint",
-                                         "log",     "completed", "failed", "cancelled", NULL};
+const char *const report_kind_names[] = {"started",   "progress", "epoch",     "checkpoint", "log",
+                                         "completed", "failed",   "cancelled", NULL};
 const char *const log_level_names[] = {"debug", "info", "warning", "error", NULL};
 
-#define REQ .flags = FIELD_REQUIRED
-#define KEY .max = 256
+#define REQ  .flags = FIELD_REQUIRED
+#define KEY  .max = 256
 #define PATH .max = 4096
 
 #define S struct log_line
@@ -36,7 +36,8 @@ const struct field checkpoint_fields[] = {
     F_STR(S, state_path, PATH, .help = "Local file of the optimiser state."),
     F_STR(S, state_sha256, .max = 64, .help = "SHA-256 of the state file."),
     F_INT(S, state_bytes, .help = "Size of the state file in bytes."),
-    F_STR(S, manifest_key, KEY, .help = "Object key of this record, written last."), FIELD_END};
+    F_STR(S, manifest_key, KEY, .help = "Object key of this record, written last."),
+    FIELD_END};
 #undef S
 
 #define S struct validation
@@ -46,14 +47,14 @@ const struct field validation_fields[] = {
     F_STR(S, key, KEY, .help = "Object key of the results (JSON lines)."),
     F_STR(S, path, PATH, .help = "Local file of the results."),
     F_STR(S, sha256, .max = 64, .help = "SHA-256 of the results."),
-    F_INT(S, bytes, .help = "Size of the results in bytes."), FIELD_END};
+    F_INT(S, bytes, .help = "Size of the results in bytes."),
+    FIELD_END};
 #undef S
 
 #define S struct best
-const struct field best_fields[] = {
-    F_INT(S, epoch, .help = "Epoch of the best score."),
-    F_STR(S, metric, .max = 64, .help = "Name of the score."),
-    F_NUM(S, value, .help = "The score."), FIELD_END};
+const struct field best_fields[] = {F_INT(S, epoch, .help = "Epoch of the best score."),
+                                    F_STR(S, metric, .max = 64, .help = "Name of the score."),
+                                    F_NUM(S, value, .help = "The score."), FIELD_END};
 #undef S
 
 #define S struct report
@@ -76,7 +77,8 @@ const struct field report_fields[] = {
     F_STR(S, message, .max = 1024, .help = "What is going on, in a sentence."),
     F_STR(S, error_code, .max = 64, .help = "Stable code of a failure."),
     F_STR(S, error, .max = 2048, .help = "What failed and what to do."),
-    F_BOOL(S, retryable, .help = "Another attempt may help."), FIELD_END};
+    F_BOOL(S, retryable, .help = "Another attempt may help."),
+    FIELD_END};
 #undef S
 
 #define S struct report_reply
@@ -85,7 +87,8 @@ const struct field report_reply_fields[] = {
     F_STR(S, reason, .max = 64, .help = "Why not: duplicate, stale_attempt, terminal."),
     F_ENUM(S, job_status, job_status_names, .dflt = "\"pending\"", .help = "State of the job."),
     F_BOOL(S, cancel, .help = "The worker must stop now."),
-    F_INT(S, expected_seq, .help = "The next report that will be applied."), FIELD_END};
+    F_INT(S, expected_seq, .help = "The next report that will be applied."),
+    FIELD_END};
 #undef S
 
 #define S struct start_order
@@ -119,7 +122,8 @@ const struct field trainer_job_fields[] = {
     F_INT(S, attempt, .help = "Number of the attempt."),
     F_STR(S, status, .max = 32, .help = "preparing, running, delivering or ended."),
     F_NUM(S, progress, .help = "Part that is done, 0 to 1."),
-    F_INT(S, undelivered, .help = "Reports that wait in the outbox."), FIELD_END};
+    F_INT(S, undelivered, .help = "Reports that wait in the outbox."),
+    FIELD_END};
 #undef S
 
 #define S struct grant_object
@@ -137,7 +141,8 @@ const struct field grant_request_fields[] = {
 #define S struct grant_url
 const struct field grant_url_fields[] = {
     F_STR(S, key, KEY, .help = "Object key."),
-    F_STR(S, url, .max = 4096, .help = "Presigned URL: one method, one key, a limited time."), FIELD_END};
+    F_STR(S, url, .max = 4096, .help = "Presigned URL: one method, one key, a limited time."),
+    FIELD_END};
 #undef S
 #define S struct grant_reply
 const struct field grant_reply_fields[] = {
@@ -166,10 +171,13 @@ const struct field predict_request_fields[] = {
     F_INT(S, top_k, .dflt = "5", .min = 1, .max = 1000, .help = "Classes to return."), FIELD_END};
 #undef S
 const struct field prediction_fields[] = {
-    {.name = "class", .type = FIELD_STR, .offset = offsetof(struct prediction, cls),
+    {.name = "class",
+     .type = FIELD_STR,
+     .offset = offsetof(struct prediction, cls),
      .help = "Name of the class."},
     F_INT(struct prediction, class_id, .help = "Index of the class."),
-    F_NUM(struct prediction, confidence, .help = "Probability, 0 to 1."), FIELD_END};
+    F_NUM(struct prediction, confidence, .help = "Probability, 0 to 1."),
+    FIELD_END};
 #define S struct predict_result
 const struct field predict_result_fields[] = {
     F_STR(S, file, .help = "Name of the picture as sent."),
@@ -178,8 +186,9 @@ const struct field predict_result_fields[] = {
     F_NUM(S, ms, .help = "Time for this picture in milliseconds."), FIELD_END};
 #undef S
 #define S struct predict_reply
-const struct field predict_reply_fields[] = {
-    F_STR(S, model, .help = "Name of the network."),
-    F_OBJS(S, results, predict_result_fields, sizeof(struct predict_result), .help = "One a picture."),
-    FIELD_END};
+const struct field predict_reply_fields[] = {F_STR(S, model, .help = "Name of the network."),
+                                             F_OBJS(S, results, predict_result_fields,
+                                                    sizeof(struct predict_result),
+                                                    .help = "One a picture."),
+                                             FIELD_END};
 #undef S

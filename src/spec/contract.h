@@ -1,13 +1,12 @@
 /* contract.h - what backend, trainer and worker say to each other.
  *
  *   backend -> trainer   POST /training/start (= POST /train)   struct start_order
- *                        GET, DELETE /jobs/{id}; GET /models (= /models/list); GET /health; POST /predict
- *                        Authorization: Bearer <service token>
- *   trainer -> backend   POST callback_url                      struct report   -> struct report_reply
- *                        POST uploads_url, downloads_url        struct grant_request -> presigned URLs
- *                        Authorization: Bearer <token of this job and attempt>
- *   trainer -> worker    one line on standard input             struct work
- *   worker  -> trainer   lines on standard output               struct report, with paths for keys
+ *                        GET, DELETE /jobs/{id}; GET /models (= /models/list); GET /health; POST
+ * /predict Authorization: Bearer <service token> trainer -> backend   POST callback_url struct
+ * report   -> struct report_reply POST uploads_url, downloads_url        struct grant_request ->
+ * presigned URLs Authorization: Bearer <token of this job and attempt> trainer -> worker    one
+ * line on standard input             struct work worker  -> trainer   lines on standard output
+ * struct report, with paths for keys
  *
  * A program in any language that reads one `work` line and writes `report` lines is a worker: the
  * native engine (`anneal worker`) and the adapters in trainers/ are alike.
@@ -15,8 +14,8 @@
  * Exactly once.  (job, attempt) is the fencing token, seq counts an attempt's reports from 1.  The
  * backend applies seq = last + 1; a smaller one is answered {applied:false, reason:"duplicate"}, a
  * larger one 409 with expected_seq; another attempt than the current one "stale_attempt"; after the
- * end "terminal".  The trainer drops from its outbox whatever got any 2xx, resends from expected_seq
- * on 409, and stops the worker when `cancel` is true.
+ * end "terminal".  The trainer drops from its outbox whatever got any 2xx, resends from
+ * expected_seq on 409, and stops the worker when `cancel` is true.
  */
 #ifndef ANNEAL_SPEC_CONTRACT_H
 #define ANNEAL_SPEC_CONTRACT_H
@@ -25,7 +24,10 @@
 
 enum job_status { JOB_PENDING, JOB_QUEUED, JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED };
 extern const char *const job_status_names[];
-static inline bool job_status_ended(int s) { return s >= JOB_COMPLETED; }
+static inline bool job_status_ended(int s)
+{
+    return s >= JOB_COMPLETED;
+}
 
 enum work_kind { WORK_TRAIN, WORK_TEST };
 extern const char *const work_kind_names[]; /* "train", "test" */
@@ -42,62 +44,77 @@ enum report_kind {
 };
 extern const char *const report_kind_names[];
 
-struct log_line { int64_t time; int level; str message; int64_t epoch; }; /* time: Unix ms */
+struct log_line {
+    int64_t time;
+    int level;
+    str message;
+    int64_t epoch;
+}; /* time: Unix ms */
 extern const struct field log_line_fields[];
 extern const char *const log_level_names[]; /* "debug", "info", "warning", "error" */
 
 /* One checkpoint: weights (safetensors) and the state that makes resuming exact (optimiser tensors
  * and cursor, safetensors), each named by its SHA-256.  Between worker and trainer *_path are local
- * files and the keys are empty; between trainer and backend the keys are set and the paths empty. */
+ * files and the keys are empty; between trainer and backend the keys are set and the paths empty.
+ */
 struct checkpoint {
-    int64_t epoch;               /* epochs completed */
+    int64_t epoch; /* epochs completed */
     bool is_best, is_last, is_periodic;
-    str metric; double value;    /* the goal's score at this epoch */
-    str weights_key, weights_path, weights_sha256; int64_t weights_bytes;
-    str state_key, state_path, state_sha256; int64_t state_bytes;
-    str manifest_key;            /* a JSON object of these fields, written after both */
+    str metric;
+    double value; /* the goal's score at this epoch */
+    str weights_key, weights_path, weights_sha256;
+    int64_t weights_bytes;
+    str state_key, state_path, state_sha256;
+    int64_t state_bytes;
+    str manifest_key; /* a JSON object of these fields, written after both */
 };
 extern const struct field checkpoint_fields[];
 
 /* Results of one validation: an object of JSON lines.  The first line:
  *   {"epoch":3,"split":"val","classes":[..],"loss":..,"accuracy":..,"top5":..,
  *    "per_class":[{"class","precision","recall","f1","support"}..],"confusion":[[..]..]}
- * then one a picture: {"name","sha256","label":1,"predicted":2,"confidence":0.7,"top":[[2,0.7],..5]} */
+ * then one a picture:
+ * {"name","sha256","label":1,"predicted":2,"confidence":0.7,"top":[[2,0.7],..5]} */
 struct validation {
     int64_t epoch;
     str split;
-    str key, path, sha256; int64_t bytes;
+    str key, path, sha256;
+    int64_t bytes;
 };
 extern const struct field validation_fields[];
 
-struct best { int64_t epoch; str metric; double value; };
+struct best {
+    int64_t epoch;
+    str metric;
+    double value;
+};
 extern const struct field best_fields[];
 
 struct report {
-    int64_t attempt, seq;       /* the worker leaves both 0; the trainer numbers */
+    int64_t attempt, seq; /* the worker leaves both 0; the trainer numbers */
     int kind;
-    int64_t time;               /* Unix ms at the worker */
-    double progress;            /* 0..1 of the whole job */
+    int64_t time;    /* Unix ms at the worker */
+    double progress; /* 0..1 of the whole job */
     int64_t epoch, epochs, step, steps;
-    str metrics;                /* JSON object {"train/loss": 0.4, ...}; "" none.  Names: train/loss
-                                 * train/accuracy val/loss val/accuracy val/top5 val/precision
-                                 * val/recall val/f1 learning_rate images_per_second */
-    struct objs logs;           /* struct log_line */
+    str metrics;      /* JSON object {"train/loss": 0.4, ...}; "" none.  Names: train/loss
+                       * train/accuracy val/loss val/accuracy val/top5 val/precision
+                       * val/recall val/f1 learning_rate images_per_second */
+    struct objs logs; /* struct log_line */
     struct checkpoint checkpoint; /* kind checkpoint */
     struct validation validation; /* kind epoch, completed (test) */
     struct best best;
-    str weights_sha256;         /* completed: of the best checkpoint's weights file */
-    str message;                /* what is going on, for people */
-    str error_code, error;      /* failed */
-    bool retryable;             /* failed: another attempt may help (lost worker, no memory, I/O) */
+    str weights_sha256;    /* completed: of the best checkpoint's weights file */
+    str message;           /* what is going on, for people */
+    str error_code, error; /* failed */
+    bool retryable;        /* failed: another attempt may help (lost worker, no memory, I/O) */
 };
 extern const struct field report_fields[];
 
 struct report_reply {
     bool applied;
-    str reason;       /* "", "duplicate", "stale_attempt", "terminal" */
+    str reason; /* "", "duplicate", "stale_attempt", "terminal" */
     int job_status;
-    bool cancel;      /* stop the worker now */
+    bool cancel; /* stop the worker now */
     int64_t expected_seq;
 };
 extern const struct field report_reply_fields[];
@@ -105,33 +122,54 @@ extern const struct field report_reply_fields[];
 struct start_order {
     str job_id;
     int64_t attempt;
-    int kind;            /* enum work_kind */
-    str token;           /* of this job and attempt */
-    str config;          /* JSON: struct train_spec */
+    int kind;   /* enum work_kind */
+    str token;  /* of this job and attempt */
+    str config; /* JSON: struct train_spec */
     str framework;
-    str dataset_s3_uri;  /* s3://BUCKET/datasets/VERSION/manifest.jsonl */
+    str dataset_s3_uri; /* s3://BUCKET/datasets/VERSION/manifest.jsonl */
     str dataset_version;
-    str split;           /* test: which split */
+    str split; /* test: which split */
     str callback_url, uploads_url, downloads_url;
     struct checkpoint resume; /* epoch > 0: continue from it.  test: the weights to score */
 };
 extern const struct field start_order_fields[];
-struct start_reply { str job_id; int64_t attempt; str status; }; /* "accepted", "already_running" */
+struct start_reply {
+    str job_id;
+    int64_t attempt;
+    str status;
+}; /* "accepted", "already_running" */
 extern const struct field start_reply_fields[];
 
 /* GET /jobs/{id} of a trainer */
-struct trainer_job { str job_id; int64_t attempt; str status; /* preparing running delivering ended */
-                     double progress; int64_t undelivered; };
+struct trainer_job {
+    str job_id;
+    int64_t attempt;
+    str status; /* preparing running delivering ended */
+    double progress;
+    int64_t undelivered;
+};
 extern const struct field trainer_job_fields[];
 
 /* Presigned URLs: uploads {objects:[{name,sha256,bytes}]}, downloads {keys:[..]} (at most
  * GRANT_KEYS_MAX) -> {urls:[{key,url}], expires_at}.  Uploads go to jobs/<job>/<sha256>; downloads
- * are allowed for the job's manifest, its images, its own checkpoints and the one it starts from. */
+ * are allowed for the job's manifest, its images, its own checkpoints and the one it starts from.
+ */
 enum { GRANT_KEYS_MAX = 512, GRANT_SECONDS = 3600 };
-struct grant_object { str name, sha256; int64_t bytes; };
-struct grant_request { struct objs objects; struct strs keys; };
-struct grant_url { str key, url; };
-struct grant_reply { struct objs urls; int64_t expires_at; };
+struct grant_object {
+    str name, sha256;
+    int64_t bytes;
+};
+struct grant_request {
+    struct objs objects;
+    struct strs keys;
+};
+struct grant_url {
+    str key, url;
+};
+struct grant_reply {
+    struct objs urls;
+    int64_t expires_at;
+};
 extern const struct field grant_object_fields[], grant_request_fields[], grant_url_fields[],
     grant_reply_fields[];
 
@@ -139,21 +177,36 @@ extern const struct field grant_object_fields[], grant_request_fields[], grant_u
 struct work {
     int kind;
     str job_id;
-    str config;         /* struct train_spec */
-    str manifest_path;  /* manifest.jsonl */
-    str blobs_dir;      /* blobs_dir/<2 hex>/<sha256> */
-    str work_dir;       /* empty folder for checkpoints and results */
-    str split;          /* test */
+    str config;               /* struct train_spec */
+    str manifest_path;        /* manifest.jsonl */
+    str blobs_dir;            /* blobs_dir/<2 hex>/<sha256> */
+    str work_dir;             /* empty folder for checkpoints and results */
+    str split;                /* test */
     struct checkpoint resume; /* *_path set */
 };
 extern const struct field work_fields[];
 
 /* POST /predict of a trainer: multipart/form-data with a part "request" (this, JSON) and one part
  * "image" a picture, in order.  Reply struct predict_reply. */
-struct predict_request { str weights_sha256, weights_url; int64_t top_k; };
-struct prediction { str cls; int64_t class_id; double confidence; }; /* "class" in JSON */
-struct predict_result { str file; struct objs predictions; str error; double ms; }; /* error "": fine */
-struct predict_reply { str model; struct objs results; };
+struct predict_request {
+    str weights_sha256, weights_url;
+    int64_t top_k;
+};
+struct prediction {
+    str cls;
+    int64_t class_id;
+    double confidence;
+}; /* "class" in JSON */
+struct predict_result {
+    str file;
+    struct objs predictions;
+    str error;
+    double ms;
+}; /* error "": fine */
+struct predict_reply {
+    str model;
+    struct objs results;
+};
 extern const struct field predict_request_fields[], prediction_fields[], predict_result_fields[],
     predict_reply_fields[];
 enum { PREDICT_IMAGES_MAX = 256, PREDICT_IMAGE_BYTES_MAX = 32 << 20 };

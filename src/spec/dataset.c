@@ -157,8 +157,7 @@ enum rc dataset_header_read(str line, struct arena *a, struct dataset_header *re
     h.classes = ARENA_ARRAY(a, str, list->list.count + 1);
     if (!h.classes)
         return no_memory(e);
-    JSON_EACH(c, list)
-    {
+    JSON_EACH(c, list) {
         if (c->type != JSON_STR)
             return bad(e, "a class is not text");
         h.classes[h.classes_n++] = c->s;
@@ -186,14 +185,13 @@ static bool read_class(const struct json *v, size_t classes, int32_t *ret)
     return true;
 }
 
-static enum rc read_boxes(const struct json *list, size_t classes, struct arena *a, struct sample *s,
-                          struct err *e)
+static enum rc read_boxes(const struct json *list, size_t classes, struct arena *a,
+                          struct sample *s, struct err *e)
 {
     s->boxes = ARENA_ARRAY(a, struct box, list->list.count + 1);
     if (!s->boxes)
         return no_memory(e);
-    JSON_EACH(v, list)
-    {
+    JSON_EACH(v, list) {
         struct box *b = &s->boxes[s->boxes_n++];
         float f[4];
         int k = 0;
@@ -217,8 +215,7 @@ static enum rc read_polygons(const struct json *list, size_t classes, struct are
     s->polygons = ARENA_ARRAY(a, struct polygon, list->list.count + 1);
     if (!s->polygons)
         return no_memory(e);
-    JSON_EACH(v, list)
-    {
+    JSON_EACH(v, list) {
         struct polygon *p = &s->polygons[s->polygons_n++];
         size_t k = 0;
 
@@ -240,8 +237,7 @@ static enum rc read_quads(const struct json *list, struct arena *a, struct sampl
     s->quads = ARENA_ARRAY(a, struct quad, list->list.count + 1);
     if (!s->quads)
         return no_memory(e);
-    JSON_EACH(v, list)
-    {
+    JSON_EACH(v, list) {
         struct quad *q = &s->quads[s->quads_n++];
         const struct json *n = v->type == JSON_ARR ? v->list.first : NULL;
 

@@ -1,8 +1,8 @@
 /* dataset.h - the dataset version as it travels: a manifest of JSON lines, named by its SHA-256.
  *
- * Object key datasets/<version>/manifest.jsonl.  UTF-8, "\n" after every line.  The first line is the
- * header, each further line one image, sorted by (split, name) bytewise, so equal content gives equal
- * bytes and an equal version:
+ * Object key datasets/<version>/manifest.jsonl.  UTF-8, "\n" after every line.  The first line is
+ * the header, each further line one image, sorted by (split, name) bytewise, so equal content gives
+ * equal bytes and an equal version:
  *
  *   {"anneal_dataset":1,"task":"classification","classes":["cat","dog"],"images":2,
  *    "splits":{"train":1,"val":1,"test":0}}
@@ -27,20 +27,30 @@ extern const char *const task_names[]; /* "classification", "detection", "segmen
 enum split { SPLIT_TRAIN, SPLIT_VAL, SPLIT_TEST, SPLIT_NONE, SPLIT_COUNT };
 extern const char *const split_names[]; /* "train", "val", "test", "none" */
 enum image_type { IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP, IMAGE_TYPE_COUNT };
-extern const char *const image_type_names[]; /* "jpeg", "png", "webp" */
+extern const char *const image_type_names[];     /* "jpeg", "png", "webp" */
 const char *image_media_type(enum image_type t); /* "image/jpeg" ... */
 
 enum {
     DATASET_CLASSES_MAX = 10000,
-    DATASET_SHAPES_MAX = 10000,       /* boxes, polygons or quads of one image */
+    DATASET_SHAPES_MAX = 10000, /* boxes, polygons or quads of one image */
     DATASET_NAME_BYTES_MAX = 1024,
     DATASET_LINE_BYTES_MAX = 8 << 20,
     THUMB_SIDE = 256,
 };
 
-struct box { int32_t cls; float x, y, w, h; };
-struct polygon { int32_t cls; float *xy; size_t points; }; /* xy[2 * points] */
-struct quad { float xy[8]; str text; };
+struct box {
+    int32_t cls;
+    float x, y, w, h;
+};
+struct polygon {
+    int32_t cls;
+    float *xy;
+    size_t points;
+}; /* xy[2 * points] */
+struct quad {
+    float xy[8];
+    str text;
+};
 
 struct sample { /* one image; text and arrays live in the reader's arena */
     char sha256[SHA256_HEX + 1];
@@ -50,21 +60,25 @@ struct sample { /* one image; text and arrays live in the reader's arena */
     enum split split;
     str name;
     int32_t label; /* -1: none */
-    struct box *boxes; size_t boxes_n;
-    struct polygon *polygons; size_t polygons_n;
-    struct quad *quads; size_t quads_n;
+    struct box *boxes;
+    size_t boxes_n;
+    struct polygon *polygons;
+    size_t polygons_n;
+    struct quad *quads;
+    size_t quads_n;
 };
 struct dataset_header {
     enum task task;
-    str *classes; size_t classes_n;
+    str *classes;
+    size_t classes_n;
     uint64_t images;
     uint64_t splits[SPLIT_COUNT];
 };
 
 void dataset_header_write(const struct dataset_header *h, struct buf *out); /* one line with "\n" */
 void sample_write(const struct sample *s, struct buf *out);
-enum rc dataset_header_read(str line, struct arena *a, struct dataset_header *ret, struct err *e)
-    must_check;
+enum rc dataset_header_read(str line, struct arena *a, struct dataset_header *ret,
+                            struct err *e) must_check;
 enum rc sample_read(str line, const struct dataset_header *h, struct arena *a, struct sample *ret,
                     struct err *e) must_check;
 /* "blobs/ab/abcd.." into ret. */

@@ -1,8 +1,9 @@
 /* field.h - tables of fields: the one description of every JSON body, query and settings form.
  *
  * From a table come the parser with its checks (field_read), the writer (field_write), the OpenAPI
- * schema and so the TypeScript type (field_schema), the trainers' settings form (field_form), and help.
- * A table describes a C struct: each row names a JSON field and the offset at which it is stored.
+ * schema and so the TypeScript type (field_schema), the trainers' settings form (field_form), and
+ * help. A table describes a C struct: each row names a JSON field and the offset at which it is
+ * stored.
  *
  *     struct job_create { str dataset; int64_t priority; bool start; };
  *     static const struct field job_create_fields[] = {
@@ -10,8 +11,8 @@
  *         F_INT(struct job_create, priority, .min = 0, .max = 100, .dflt = "50", .help = "..."),
  *         FIELD_END};
  *
- * Unknown fields are an error (nothing that a user sets is dropped in silence); so is a value out of
- * range, of a wrong type, or a required one missing.  err.field carries the field's path.
+ * Unknown fields are an error (nothing that a user sets is dropped in silence); so is a value out
+ * of range, of a wrong type, or a required one missing.  err.field carries the field's path.
  */
 #ifndef ANNEAL_SPEC_FIELD_H
 #define ANNEAL_SPEC_FIELD_H
@@ -58,17 +59,23 @@ struct field {
     const char *group; /* of a settings form, e.g. "Optimiser" */
     const char *help;  /* one sentence, with units */
 };
-#define FIELD_END {.name = NULL}
-#define F_(T, S, m, ...) {.name = #m, .type = T, .offset = offsetof(S, m), __VA_ARGS__}
-#define F_BOOL(S, m, ...) F_(FIELD_BOOL, S, m, __VA_ARGS__)
-#define F_INT(S, m, ...) F_(FIELD_INT, S, m, __VA_ARGS__)
-#define F_NUM(S, m, ...) F_(FIELD_NUM, S, m, __VA_ARGS__)
-#define F_STR(S, m, ...) F_(FIELD_STR, S, m, __VA_ARGS__)
-#define F_ENUM(S, m, c, ...) F_(FIELD_ENUM, S, m, .choices = c, __VA_ARGS__)
-#define F_JSON(S, m, ...) F_(FIELD_JSON, S, m, __VA_ARGS__)
-#define F_STRS(S, m, ...) F_(FIELD_STRS, S, m, __VA_ARGS__)
-#define F_TIME(S, m, ...) F_(FIELD_TIME, S, m, __VA_ARGS__)
-#define F_OBJ(S, m, t, ...) F_(FIELD_OBJ, S, m, .sub = t, __VA_ARGS__)
+#define FIELD_END                                                                                  \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+#define F_(T, S, m, ...)                                                                           \
+    {                                                                                              \
+        .name = #m, .type = T, .offset = offsetof(S, m), __VA_ARGS__                               \
+    }
+#define F_BOOL(S, m, ...)          F_(FIELD_BOOL, S, m, __VA_ARGS__)
+#define F_INT(S, m, ...)           F_(FIELD_INT, S, m, __VA_ARGS__)
+#define F_NUM(S, m, ...)           F_(FIELD_NUM, S, m, __VA_ARGS__)
+#define F_STR(S, m, ...)           F_(FIELD_STR, S, m, __VA_ARGS__)
+#define F_ENUM(S, m, c, ...)       F_(FIELD_ENUM, S, m, .choices = c, __VA_ARGS__)
+#define F_JSON(S, m, ...)          F_(FIELD_JSON, S, m, __VA_ARGS__)
+#define F_STRS(S, m, ...)          F_(FIELD_STRS, S, m, __VA_ARGS__)
+#define F_TIME(S, m, ...)          F_(FIELD_TIME, S, m, __VA_ARGS__)
+#define F_OBJ(S, m, t, ...)        F_(FIELD_OBJ, S, m, .sub = t, __VA_ARGS__)
 #define F_OBJS(S, m, t, size, ...) F_(FIELD_OBJS, S, m, .sub = t, .sub_size = size, __VA_ARGS__)
 
 /* Sets every field to its default; *obj is zeroed memory. */
@@ -77,13 +84,14 @@ enum rc field_defaults(const struct field *t, void *obj, struct arena *a, struct
 enum rc field_read(const struct field *t, const struct json *obj, void *ret, struct arena *a,
                    struct err *e) must_check;
 /* Parses text and reads it. */
-enum rc field_read_text(const struct field *t, str json, void *ret, struct arena *a, struct err *e)
-    must_check;
+enum rc field_read_text(const struct field *t, str json, void *ret, struct arena *a,
+                        struct err *e) must_check;
 /* One field from text (query parameters, flags, environment): "true", "12", "sgd", "a,b". */
-enum rc field_read_one(const struct field *f, str text, void *ret, struct arena *a, struct err *e)
-    must_check;
+enum rc field_read_one(const struct field *f, str text, void *ret, struct arena *a,
+                       struct err *e) must_check;
 const struct field *field_find(const struct field *t, str name);
-void field_write(const struct field *t, const void *obj, struct jw *w); /* one object, table order */
+void field_write(const struct field *t, const void *obj,
+                 struct jw *w); /* one object, table order */
 /* The members only, into an object that is open: to add computed members beside them. */
 void field_write_members(const struct field *t, const void *obj, struct jw *w);
 void field_schema(const struct field *t, struct jw *w); /* JSON Schema, as in OpenAPI 3.1 */

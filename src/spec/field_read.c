@@ -24,9 +24,9 @@ const struct field *field_find(const struct field *t, str name)
 
 static const char *type_name(enum field_type t)
 {
-    static const char *const names[] = {"true or false", "a whole number", "a number", "text",
-                                        "one of its choices", "JSON", "a list of text",
-                                        "an RFC 3339 time", "an object", "a list of objects"};
+    static const char *const names[] = {
+        "true or false", "a whole number", "a number",         "text",      "one of its choices",
+        "JSON",          "a list of text", "an RFC 3339 time", "an object", "a list of objects"};
     return names[t];
 }
 
@@ -48,8 +48,8 @@ static enum rc check_range(const struct field *f, double v, const char *path, st
         return RC_OK;
     if (v >= f->min && v <= f->max)
         return RC_OK;
-    return err_field(e, RC_INVALID, path, "'%s' is %.10g; it must lie between %.10g and %.10g", path,
-                     v, f->min, f->max);
+    return err_field(e, RC_INVALID, path, "'%s' is %.10g; it must lie between %.10g and %.10g",
+                     path, v, f->min, f->max);
 }
 
 static enum rc set_int(const struct field *f, int64_t v, void *obj, const char *path, struct err *e)
@@ -78,8 +78,8 @@ static enum rc set_str(const struct field *f, str v, void *obj, struct arena *a,
     str copy;
 
     if (v.n > max || v.n < min)
-        return err_field(e, RC_INVALID, path, "'%s' is %zu bytes long; it must have %zu to %zu", path,
-                         v.n, min, max);
+        return err_field(e, RC_INVALID, path, "'%s' is %zu bytes long; it must have %zu to %zu",
+                         path, v.n, min, max);
     copy = arena_str(a, v);
     if (!copy.p)
         return no_memory(e);
@@ -107,7 +107,8 @@ static enum rc set_enum(const struct field *f, str v, void *obj, const char *pat
                      (int)(v.n < 60 ? v.n : 60), v.p, list);
 }
 
-/* Days since 1970-01-01 of a civil date (H. Hinnant, "chrono-compatible low-level date algorithms"). */
+/* Days since 1970-01-01 of a civil date (H. Hinnant, "chrono-compatible low-level date
+ * algorithms"). */
 static int64_t days_of(int64_t y, int m, int d)
 {
     y -= m <= 2;
@@ -151,8 +152,7 @@ static enum rc set_strs(const struct field *f, const struct json *v, void *obj, 
     list.p = ARENA_ARRAY(a, str, v->list.count);
     if (v->list.count && !list.p)
         return no_memory(e);
-    JSON_EACH(item, v)
-    {
+    JSON_EACH(item, v) {
         if (item->type != JSON_STR || item->s.n > STR_BYTES_DEFAULT)
             return err_field(e, RC_INVALID, path, "'%s' must be a list of text", path);
         list.p[list.n] = arena_str(a, item->s);
@@ -178,12 +178,10 @@ static enum rc set_objs(const struct field *f, const struct json *v, void *obj, 
     list.p = arena_array(a, v->list.count, f->sub_size);
     if (v->list.count && !list.p)
         return no_memory(e);
-    JSON_EACH(item, v)
-    {
+    JSON_EACH(item, v) {
         char sub[ERR_FIELD_MAX];
         snprintf(sub, sizeof sub, "%s[%zu].", path, list.n);
-        enum rc rc =
-            read_members(f->sub, item, (char *)list.p + list.n++ * f->sub_size, a, sub, e);
+        enum rc rc = read_members(f->sub, item, (char *)list.p + list.n++ * f->sub_size, a, sub, e);
         if (rc)
             return rc;
     }
@@ -329,8 +327,7 @@ static enum rc read_members(const struct field *t, const struct json *v, void *o
     if (v->type != JSON_OBJ)
         return err_field(e, RC_INVALID, prefix, "line %d: an object is expected", v->line);
     rc = defaults_at(t, obj, a, prefix, e);
-    JSON_EACH(m, v)
-    {
+    JSON_EACH(m, v) {
         const struct field *f = field_find(t, m->key);
         char path[ERR_FIELD_MAX];
 
@@ -381,7 +378,8 @@ static enum rc one_strs(const struct field *f, str text, void *ret, struct arena
         return no_memory(e);
     while (rest.n && str_next(&rest, ',', &piece)) {
         if (list.n == max)
-            return err_field(e, RC_INVALID, f->name, "'%s' takes at most %zu entries", f->name, max);
+            return err_field(e, RC_INVALID, f->name, "'%s' takes at most %zu entries", f->name,
+                             max);
         list.p[list.n] = arena_str(a, str_trim(piece));
         if (!list.p[list.n++].p)
             return no_memory(e);

@@ -11,7 +11,7 @@ static const char *const class_weight_names[] = {"none", "balanced", NULL};
 static const char *const backend_names[] = {"auto", "onednn", "portable", NULL};
 const char *const train_goal_names[] = {"accuracy", "top5", "f1", "loss", NULL};
 
-#define S struct train_spec
+#define S   struct train_spec
 #define ADV .flags = FIELD_ADVANCED
 const struct field train_spec_fields[] = {
     F_STR(S, model, .dflt = "\"resnet18\"", .min = 1, .max = 64, .group = "Model",
@@ -26,8 +26,11 @@ const struct field train_spec_fields[] = {
           .help = "Same data, settings and seed give the same weights, byte for byte."),
     F_INT(S, threads, .dflt = "0", .min = 0, .max = 256, .group = "Training", ADV,
           .help = "Threads of the worker; 0 is one for each core. Never changes the result."),
-    F_ENUM(S, stem, stem_names, .dflt = "\"auto\"", .group = "Model", ADV,
-           .help = "First layers: small keeps the resolution (pictures below 96 pixels), large halves it twice."),
+    F_ENUM(
+        S, stem, stem_names, .dflt = "\"auto\"", .group = "Model", ADV,
+        .help =
+            "First layers: small keeps the resolution (pictures below 96 pixels), large "
+                   "halves it twice."),
     F_ENUM(S, backend, backend_names, .dflt = "\"auto\"", .group = "Model", ADV,
            .help = "Kernels: onednn is fast, portable is the plain C reference."),
     F_ENUM(S, optimizer, optimizer_names, .dflt = "\"sgd\"", .group = "Optimiser",
@@ -36,7 +39,8 @@ const struct field train_spec_fields[] = {
           .help = "Peak learning rate, after warm-up."),
     F_NUM(S, momentum, .dflt = "0.9", .min = 0, .max = 0.9999, .group = "Optimiser", ADV,
           .help = "Momentum of SGD."),
-    F_BOOL(S, nesterov, .dflt = "true", .group = "Optimiser", ADV, .help = "Nesterov momentum (SGD)."),
+    F_BOOL(S, nesterov, .dflt = "true", .group = "Optimiser", ADV,
+           .help = "Nesterov momentum (SGD)."),
     F_NUM(S, weight_decay, .dflt = "0.0005", .min = 0, .max = 1, .group = "Optimiser",
           .help = "Weight decay; not applied to biases and normalisation."),
     F_NUM(S, beta1, .dflt = "0.9", .min = 0, .max = 0.9999, .group = "Optimiser", ADV,
@@ -45,8 +49,10 @@ const struct field train_spec_fields[] = {
           .help = "Second moment decay of AdamW."),
     F_NUM(S, clip_norm, .dflt = "0", .min = 0, .max = 1e6, .group = "Optimiser", ADV,
           .help = "Largest norm of the whole gradient; 0 does not clip."),
-    F_ENUM(S, schedule, schedule_names, .dflt = "\"cosine\"", .group = "Schedule",
-           .help = "How the learning rate falls (cosine: Loshchilov and Hutter 2017, without restarts)."),
+    F_ENUM(
+        S, schedule, schedule_names, .dflt = "\"cosine\"", .group = "Schedule",
+        .help =
+            "How the learning rate falls (cosine: Loshchilov and Hutter 2017, without restarts)."),
     F_NUM(S, warmup_epochs, .dflt = "1", .min = 0, .max = 100, .group = "Schedule",
           .help = "Epochs of linear rise to the peak learning rate."),
     F_NUM(S, final_lr_factor, .dflt = "0.01", .min = 0, .max = 1, .group = "Schedule", ADV,
@@ -59,8 +65,12 @@ const struct field train_spec_fields[] = {
           .help = "Probability of a horizontal flip."),
     F_NUM(S, vertical_flip, .dflt = "0", .min = 0, .max = 1, .group = "Augmentation", ADV,
           .help = "Probability of a vertical flip."),
-    F_ENUM(S, crop, crop_names, .dflt = "\"auto\"", .group = "Augmentation",
-           .help = "pad: random crop of the padded picture; resized: random area and aspect; auto: by the input size."),
+    F_ENUM(
+        S,
+        crop, crop_names, .dflt = "\"auto\"", .group = "Augmentation",
+        .help =
+            "pad: random crop of the padded picture; resized: random area and aspect; auto: "
+                   "by the input size."),
     F_INT(S, crop_padding, .dflt = "4", .min = 0, .max = 128, .group = "Augmentation", ADV,
           .help = "Pixels added on each side before a pad crop."),
     F_NUM(S, crop_scale_min, .dflt = "0.35", .min = 0.01, .max = 1, .group = "Augmentation", ADV,
@@ -119,9 +129,10 @@ enum rc train_spec_check(const struct train_spec *s, struct jw *w, struct err *e
                          "warm-up takes %g epochs but training has only %lld; lower warmup_epochs",
                          s->warmup_epochs, (long long)s->epochs);
     if (s->image_size && s->image_size < 16)
-        return err_field(e, RC_INVALID, "image_size",
-                         "an input of %lld pixels is too small; use at least 16, or 0 for automatic",
-                         (long long)s->image_size);
+        return err_field(
+            e, RC_INVALID, "image_size",
+            "an input of %lld pixels is too small; use at least 16, or 0 for automatic",
+            (long long)s->image_size);
     if (s->learning_rate > peak)
         warn(w, "learning_rate", "a learning rate this high often makes the loss diverge");
     if (s->learning_rate < 1e-6)

@@ -1,8 +1,8 @@
 /* train.h - the train spec: every setting of a training run, as one table.
  *
  * The same table checks `POST /training/jobs`, fills the trainer's settings form (GET /models), the
- * CLI's flags (`anneal train --epochs 5`) and the worker's input, so a setting cannot be lost on the way.
- * A spec with a dataset version and a seed determines the weights, byte for byte.
+ * CLI's flags (`anneal train --epochs 5`) and the worker's input, so a setting cannot be lost on
+ * the way. A spec with a dataset version and a seed determines the weights, byte for byte.
  */
 #ifndef ANNEAL_SPEC_TRAIN_H
 #define ANNEAL_SPEC_TRAIN_H
@@ -15,7 +15,12 @@ enum crop_kind { CROP_AUTO, CROP_NONE, CROP_PAD, CROP_RESIZED };
 enum stem_kind { STEM_AUTO, STEM_SMALL, STEM_LARGE };
 enum class_weight_kind { CLASS_WEIGHTS_NONE, CLASS_WEIGHTS_BALANCED };
 enum backend_kind { BACKEND_AUTO, BACKEND_ONEDNN, BACKEND_PORTABLE };
-enum goal_kind { GOAL_ACCURACY, GOAL_TOP5, GOAL_F1, GOAL_LOSS }; /* loss is minimised, the rest maximised */
+enum goal_kind {
+    GOAL_ACCURACY,
+    GOAL_TOP5,
+    GOAL_F1,
+    GOAL_LOSS
+}; /* loss is minimised, the rest maximised */
 
 struct train_spec {
     str model;

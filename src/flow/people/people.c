@@ -11,7 +11,8 @@ const struct field account_fields[] = {
     F_ENUM(S, role, role_names, .help = "admin, manager, engineer or viewer."),
     F_BOOL(S, active, .help = "May log in."),
     F_TIME(S, created_at, .help = "When it was made."),
-    F_TIME(S, last_login_at, .help = "Last log-in."), FIELD_END};
+    F_TIME(S, last_login_at, .help = "Last log-in."),
+    FIELD_END};
 #undef S
 #define S struct api_token
 const struct field api_token_fields[] = {
@@ -20,12 +21,14 @@ const struct field api_token_fields[] = {
     F_STR(S, scopes, .help = "What it may do, separated by spaces; * is all that its owner may."),
     F_TIME(S, created_at, .help = "When it was made."),
     F_TIME(S, expires_at, .help = "When it ends; null: does not."),
-    F_TIME(S, last_used_at, .help = "Last use, to the minute."), FIELD_END};
+    F_TIME(S, last_used_at, .help = "Last use, to the minute."),
+    FIELD_END};
 #undef S
 
-const char *const people_scopes[] = {"*",         "datasets:read", "datasets:write", "jobs:read",
-                                     "jobs:write", "models:read",   "projects:read",  "projects:write",
-                                     "users:read", "users:write",   NULL};
+const char *const people_scopes[] = {
+    "*",           "datasets:read", "datasets:write", "jobs:read",  "jobs:write",
+    "models:read", "projects:read", "projects:write", "users:read", "users:write",
+    NULL};
 
 enum { TOUCH_MS = 60000 };
 
@@ -59,8 +62,8 @@ static enum rc check_email(str email, struct err *e)
     return RC_OK;
 }
 
-static enum rc new_account(struct tx *tx, struct arena *a, str email, str name, str hash, enum role role,
-                           struct account *ret, struct err *e)
+static enum rc new_account(struct tx *tx, struct arena *a, str email, str name, str hash,
+                           enum role role, struct account *ret, struct err *e)
 {
     char id[OS_ID_TEXT];
     char *lower = arena_cstr(a, email);
@@ -90,12 +93,13 @@ enum rc people_admin(struct db *db, struct arena *a, struct account *ret, struct
         return rc;
     rc = first_admin(tx, a, ret, e);
     if (rc == RC_NOT_FOUND)
-        rc = new_account(tx, a, STR("admin@localhost"), STR("Administrator"), STR(""), ROLE_ADMIN, ret, e);
+        rc = new_account(tx, a, STR("admin@localhost"), STR("Administrator"), STR(""), ROLE_ADMIN,
+                         ret, e);
     return finish(tx, rc, e);
 }
 
-enum rc people_create(struct db *db, struct arena *a, str email, str name, str password, enum role role,
-                      struct account *ret, struct err *e)
+enum rc people_create(struct db *db, struct arena *a, str email, str name, str password,
+                      enum role role, struct account *ret, struct err *e)
 {
     char hash[PASSWORD_HASH_TEXT] = "";
     struct tx *tx = NULL;
@@ -123,7 +127,8 @@ enum rc people_get(struct db *db, struct arena *a, str key, struct account *ret,
     return rc;
 }
 
-enum rc people_list(struct db *db, str after, int limit, people_each_fn each, void *ud, struct err *e)
+enum rc people_list(struct db *db, str after, int limit, people_each_fn each, void *ud,
+                    struct err *e)
 {
     struct tx *tx = NULL;
     enum rc rc = db_begin(db, DB_READ, &tx, e);
@@ -146,7 +151,8 @@ enum rc people_update(struct db *db, str id, const struct people_change *c, stru
     if (may_lose_admin)
         rc = admins_active(tx, id, &others, e);
     if (!rc && may_lose_admin && !others)
-        rc = err_set(e, RC_CONFLICT, "this is the last active administrator; make another one first");
+        rc = err_set(e, RC_CONFLICT,
+                     "this is the last active administrator; make another one first");
     if (!rc)
         rc = account_update(tx, id, c, now, e);
     if (!rc && c->set_active && !c->active)
@@ -202,8 +208,9 @@ static enum rc make_tokens(struct arena *a, const struct login_from *from, int64
                : err_set(e, RC_NOMEM, "out of memory while making a session");
 }
 
-static enum rc open_session(struct tx *tx, struct arena *a, str user_id, const struct login_from *from,
-                            struct session_tokens *ret, struct err *e)
+static enum rc open_session(struct tx *tx, struct arena *a, str user_id,
+                            const struct login_from *from, struct session_tokens *ret,
+                            struct err *e)
 {
     char id[OS_ID_TEXT];
     int64_t now = os_now_ms();
@@ -221,8 +228,8 @@ static enum rc inactive(struct err *e)
 }
 
 enum rc people_login(struct db *db, struct arena *a, str email, str password,
-                     const struct login_from *from, struct account *ret, struct session_tokens *ret_t,
-                     struct err *e)
+                     const struct login_from *from, struct account *ret,
+                     struct session_tokens *ret_t, struct err *e)
 {
     int64_t now = os_now_ms();
     struct account who = {0};
@@ -268,15 +275,18 @@ enum rc people_login_link_new(struct db *db, str user_id, char ret[SECRET_TEXT],
         return rc;
     os_id(id);
     secret_new("lnk_", text, hash);
-    rc = finish(tx, link_insert(tx, str_of(id), user_id, str_of(hash), now, now + LINK_MINUTES * 60000LL, e),
-                e);
+    rc = finish(
+        tx,
+        link_insert(tx, str_of(id), user_id, str_of(hash), now, now + LINK_MINUTES * 60000LL, e),
+        e);
     if (!rc)
         memcpy(ret, text, SECRET_TEXT);
     return rc;
 }
 
-enum rc people_login_by_link(struct db *db, struct arena *a, str link, const struct login_from *from,
-                             struct account *ret, struct session_tokens *ret_t, struct err *e)
+enum rc people_login_by_link(struct db *db, struct arena *a, str link,
+                             const struct login_from *from, struct account *ret,
+                             struct session_tokens *ret_t, struct err *e)
 {
     char hex[SHA256_HEX + 1];
     struct account who = {0};
@@ -320,8 +330,10 @@ enum rc people_refresh(struct db *db, struct arena *a, str refresh, const struct
     if (!rc && row.replaced) {
         /* Two parties hold this session's tokens: end it, durably, before saying no. */
         rc = finish(tx, session_end(tx, row.id, now, e), e);
-        return rc ? rc : err_set(e, RC_UNAUTHENTICATED,
-                                 "this refresh token was used already; the session is ended, log in again");
+        return rc ? rc
+                  : err_set(
+                        e, RC_UNAUTHENTICATED,
+                        "this refresh token was used already; the session is ended, log in again");
     }
     if (!rc && row.refresh_expires_at <= now)
         rc = err_set(e, RC_UNAUTHENTICATED, "the session has expired; log in again");
@@ -357,7 +369,8 @@ static void touch(struct db *db, str token_id, int64_t now)
         (void)!finish(tx, token_touch(tx, token_id, now, NULL), NULL);
 }
 
-enum rc people_identify(struct db *db, struct arena *a, str secret, struct identity *ret, struct err *e)
+enum rc people_identify(struct db *db, struct arena *a, str secret, struct identity *ret,
+                        struct err *e)
 {
     char hex[SHA256_HEX + 1];
     int64_t now = os_now_ms();
@@ -371,9 +384,11 @@ enum rc people_identify(struct db *db, struct arena *a, str secret, struct ident
     if (rc)
         return rc;
     hash_of(secret, hex);
-    rc = key ? token_by_hash(tx, a, str_of(hex), &t, e) : session_by_access(tx, a, str_of(hex), &s, e);
+    rc = key ? token_by_hash(tx, a, str_of(hex), &t, e)
+             : session_by_access(tx, a, str_of(hex), &s, e);
     if (!rc && !key && s.access_expires_at <= now)
-        rc = err_set(e, RC_UNAUTHENTICATED, "the access token has expired; refresh it at POST /auth/refresh");
+        rc = err_set(e, RC_UNAUTHENTICATED,
+                     "the access token has expired; refresh it at POST /auth/refresh");
     if (!rc && key && t.t.expires_at && t.t.expires_at <= now)
         rc = err_set(e, RC_UNAUTHENTICATED, "the API token has expired; make a new one");
     if (!rc)
@@ -404,11 +419,12 @@ static enum rc check_scopes(str scopes, struct err *e)
         for (int i = 0; !known && people_scopes[i]; i++)
             known = str_is(one, people_scopes[i]);
         if (!known)
-            return err_field(e, RC_INVALID, "scopes",
-                             "there is no scope '%.*s'; there are * datasets:read datasets:write "
-                             "jobs:read jobs:write models:read projects:read projects:write users:read "
-                             "users:write",
-                             (int)(one.n < 60 ? one.n : 60), one.p);
+            return err_field(
+                e, RC_INVALID, "scopes",
+                "there is no scope '%.*s'; there are * datasets:read datasets:write "
+                "jobs:read jobs:write models:read projects:read projects:write users:read "
+                "users:write",
+                (int)(one.n < 60 ? one.n : 60), one.p);
     }
     return RC_OK;
 }

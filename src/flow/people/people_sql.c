@@ -1,7 +1,8 @@
 /* people_sql.c - rows of user, session, login_link and api_token. */
 #include "flow/people/people_int.h"
 
-#define ACCOUNT "id, email, name, role, active, created_at, coalesce(last_login_at, 0), password_hash"
+#define ACCOUNT                                                                                    \
+    "id, email, name, role, active, created_at, coalesce(last_login_at, 0), password_hash"
 
 static enum rc no_memory(struct err *e)
 {
@@ -38,11 +39,12 @@ static enum rc account_keep(struct arena *a, struct account *x, struct err *e)
 
 enum rc account_insert(struct tx *tx, const struct account *w, str hash, int64_t now, struct err *e)
 {
-    enum rc rc = tx_exec(tx, e,
-                         "INSERT INTO \"user\" (id, email, name, password_hash, role, active, created_at, "
-                         "updated_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
-                         db_s(w->id), db_s(w->email), db_s(w->name), hash.n ? db_s(hash) : db_null(),
-                         db_c(role_names[w->role]), db_i(now), db_i(now));
+    enum rc rc =
+        tx_exec(tx, e,
+                "INSERT INTO \"user\" (id, email, name, password_hash, role, active, created_at, "
+                "updated_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
+                db_s(w->id), db_s(w->email), db_s(w->name), hash.n ? db_s(hash) : db_null(),
+                db_c(role_names[w->role]), db_i(now), db_i(now));
 
     if (rc == RC_CONFLICT)
         return err_field(e, rc, "email", "there is an account of '%.*s' already", STR_F(w->email));
@@ -56,8 +58,9 @@ enum rc account_find(struct tx *tx, struct arena *a, str key, struct account *re
     struct rows *r = NULL;
     str hash = STR_NONE;
     bool found = false;
-    enum rc rc = tx_query(tx, &r, e, "SELECT " ACCOUNT " FROM \"user\" WHERE id = ? OR email = lower(?)",
-                          db_s(key), db_s(key));
+    enum rc rc =
+        tx_query(tx, &r, e, "SELECT " ACCOUNT " FROM \"user\" WHERE id = ? OR email = lower(?)",
+                 db_s(key), db_s(key));
 
     if (!rc && rows_next(r)) {
         found = true;
@@ -70,7 +73,8 @@ enum rc account_find(struct tx *tx, struct arena *a, str key, struct account *re
     else
         (void)!rows_done(r, NULL);
     if (!rc && !found)
-        return err_set(e, RC_NOT_FOUND, "there is no account '%.*s'", (int)(key.n < 80 ? key.n : 80), key.p);
+        return err_set(e, RC_NOT_FOUND, "there is no account '%.*s'",
+                       (int)(key.n < 80 ? key.n : 80), key.p);
     if (!rc) {
         *ret = x;
         if (ret_hash)
@@ -79,12 +83,13 @@ enum rc account_find(struct tx *tx, struct arena *a, str key, struct account *re
     return rc;
 }
 
-enum rc account_page(struct tx *tx, str after, int limit, people_each_fn each, void *ud, struct err *e)
+enum rc account_page(struct tx *tx, str after, int limit, people_each_fn each, void *ud,
+                     struct err *e)
 {
     struct rows *r = NULL;
-    enum rc rc =
-        tx_query(tx, &r, e, "SELECT " ACCOUNT " FROM \"user\" WHERE email > ? ORDER BY email LIMIT ?",
-                 db_s(after), db_i(limit));
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT " ACCOUNT " FROM \"user\" WHERE email > ? ORDER BY email LIMIT ?",
+                          db_s(after), db_i(limit));
 
     while (!rc && rows_next(r)) {
         struct account x = account_row(r);
@@ -93,14 +98,16 @@ enum rc account_page(struct tx *tx, str after, int limit, people_each_fn each, v
     return rc ? rc : rows_done(r, e);
 }
 
-enum rc account_update(struct tx *tx, str id, const struct people_change *c, int64_t now, struct err *e)
+enum rc account_update(struct tx *tx, str id, const struct people_change *c, int64_t now,
+                       struct err *e)
 {
-    enum rc rc = tx_exec(tx, e,
-                         "UPDATE \"user\" SET role = coalesce(?, role), active = coalesce(?, active), "
-                         "name = coalesce(?, name), updated_at = ? WHERE id = ?",
-                         c->set_role ? db_c(role_names[c->role]) : db_null(),
-                         c->set_active ? db_i(c->active) : db_null(),
-                         c->set_name ? db_s(c->name) : db_null(), db_i(now), db_s(id));
+    enum rc rc =
+        tx_exec(tx, e,
+                "UPDATE \"user\" SET role = coalesce(?, role), active = coalesce(?, active), "
+                "name = coalesce(?, name), updated_at = ? WHERE id = ?",
+                c->set_role ? db_c(role_names[c->role]) : db_null(),
+                c->set_active ? db_i(c->active) : db_null(),
+                c->set_name ? db_s(c->name) : db_null(), db_i(now), db_s(id));
 
     if (!rc && !tx_changes(tx))
         return err_set(e, RC_NOT_FOUND, "there is no account '%.*s'", STR_F(id));
@@ -115,11 +122,13 @@ enum rc account_set_hash(struct tx *tx, str id, str hash, int64_t now, struct er
 
 enum rc account_end_credentials(struct tx *tx, str id, int64_t now, struct err *e)
 {
-    enum rc rc = tx_exec(tx, e, "UPDATE session SET ended_at = ? WHERE user_id = ? AND ended_at IS NULL",
-                         db_i(now), db_s(id));
+    enum rc rc =
+        tx_exec(tx, e, "UPDATE session SET ended_at = ? WHERE user_id = ? AND ended_at IS NULL",
+                db_i(now), db_s(id));
 
     if (!rc)
-        rc = tx_exec(tx, e, "UPDATE api_token SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL",
+        rc = tx_exec(tx, e,
+                     "UPDATE api_token SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL",
                      db_i(now), db_s(id));
     return rc;
 }
@@ -216,13 +225,15 @@ static enum rc session_one(struct rows *r, enum rc rc, struct arena *a, struct s
     return rc;
 }
 
-enum rc session_by_access(struct tx *tx, struct arena *a, str hash, struct session_row *ret, struct err *e)
+enum rc session_by_access(struct tx *tx, struct arena *a, str hash, struct session_row *ret,
+                          struct err *e)
 {
     struct rows *r = NULL;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT id, user_id, access_expires_at, refresh_expires_at, 0 FROM session "
-                          "WHERE access_hash = ? AND ended_at IS NULL",
-                          db_s(hash));
+    enum rc rc =
+        tx_query(tx, &r, e,
+                 "SELECT id, user_id, access_expires_at, refresh_expires_at, 0 FROM session "
+                 "WHERE access_hash = ? AND ended_at IS NULL",
+                 db_s(hash));
 
     return session_one(r, rc, a, ret, e);
 }
@@ -231,29 +242,31 @@ enum rc session_by_refresh(struct tx *tx, struct arena *a, str hash, struct sess
                            struct err *e)
 {
     struct rows *r = NULL;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT id, user_id, access_expires_at, refresh_expires_at, "
-                          "refresh_hash <> ? FROM session "
-                          "WHERE (refresh_hash = ? OR refresh_previous_hash = ?) AND ended_at IS NULL",
-                          db_s(hash), db_s(hash), db_s(hash));
+    enum rc rc =
+        tx_query(tx, &r, e,
+                 "SELECT id, user_id, access_expires_at, refresh_expires_at, "
+                 "refresh_hash <> ? FROM session "
+                 "WHERE (refresh_hash = ? OR refresh_previous_hash = ?) AND ended_at IS NULL",
+                 db_s(hash), db_s(hash), db_s(hash));
 
     return session_one(r, rc, a, ret, e);
 }
 
 enum rc session_rotate(struct tx *tx, const struct session_row *s, int64_t now, struct err *e)
 {
-    return tx_exec(tx, e,
-                   "UPDATE session SET refresh_previous_hash = refresh_hash, access_hash = ?, "
-                   "access_expires_at = ?, refresh_hash = ?, refresh_expires_at = ?, last_used_at = ? "
-                   "WHERE id = ?",
-                   db_s(s->access_hash), db_i(s->access_expires_at), db_s(s->refresh_hash),
-                   db_i(s->refresh_expires_at), db_i(now), db_s(s->id));
+    return tx_exec(
+        tx, e,
+        "UPDATE session SET refresh_previous_hash = refresh_hash, access_hash = ?, "
+        "access_expires_at = ?, refresh_hash = ?, refresh_expires_at = ?, last_used_at = ? "
+        "WHERE id = ?",
+        db_s(s->access_hash), db_i(s->access_expires_at), db_s(s->refresh_hash),
+        db_i(s->refresh_expires_at), db_i(now), db_s(s->id));
 }
 
 enum rc session_end(struct tx *tx, str id, int64_t now, struct err *e)
 {
-    return tx_exec(tx, e, "UPDATE session SET ended_at = ? WHERE id = ? AND ended_at IS NULL", db_i(now),
-                   db_s(id));
+    return tx_exec(tx, e, "UPDATE session SET ended_at = ? WHERE id = ? AND ended_at IS NULL",
+                   db_i(now), db_s(id));
 }
 
 /* ---- login links */
@@ -271,7 +284,8 @@ enum rc link_insert(struct tx *tx, str id, str user_id, str hash, int64_t now, i
     return rc;
 }
 
-enum rc link_use(struct tx *tx, struct arena *a, str hash, int64_t now, str *ret_user_id, struct err *e)
+enum rc link_use(struct tx *tx, struct arena *a, str hash, int64_t now, str *ret_user_id,
+                 struct err *e)
 {
     struct rows *r = NULL;
     str id = STR_NONE;
@@ -285,10 +299,12 @@ enum rc link_use(struct tx *tx, struct arena *a, str hash, int64_t now, str *ret
     if (!rc)
         rc = rows_done(r, e);
     if (!rc && !id.n)
-        return err_set(e, RC_UNAUTHENTICATED,
-                       "this login link was used already or is too old; `anneal user link` makes another");
+        return err_set(
+            e, RC_UNAUTHENTICATED,
+            "this login link was used already or is too old; `anneal user link` makes another");
     if (!rc)
-        rc = tx_exec(tx, e, "UPDATE login_link SET used_at = ? WHERE hash = ?", db_i(now), db_s(hash));
+        rc = tx_exec(tx, e, "UPDATE login_link SET used_at = ? WHERE hash = ?", db_i(now),
+                     db_s(hash));
     if (!rc)
         *ret_user_id = id;
     return rc;
@@ -298,21 +314,24 @@ enum rc link_use(struct tx *tx, struct arena *a, str hash, int64_t now, str *ret
 
 enum rc token_insert(struct tx *tx, const struct token_row *t, str hash, struct err *e)
 {
-    return tx_exec(tx, e,
-                   "INSERT INTO api_token (id, user_id, name, hash, scopes, created_at, expires_at) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                   db_s(t->t.id), db_s(t->user_id), db_s(t->t.name), db_s(hash), db_s(t->t.scopes),
-                   db_i(t->t.created_at), t->t.expires_at ? db_i(t->t.expires_at) : db_null());
+    return tx_exec(
+        tx, e,
+        "INSERT INTO api_token (id, user_id, name, hash, scopes, created_at, expires_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        db_s(t->t.id), db_s(t->user_id), db_s(t->t.name), db_s(hash), db_s(t->t.scopes),
+        db_i(t->t.created_at), t->t.expires_at ? db_i(t->t.expires_at) : db_null());
 }
 
-enum rc token_by_hash(struct tx *tx, struct arena *a, str hash, struct token_row *ret, struct err *e)
+enum rc token_by_hash(struct tx *tx, struct arena *a, str hash, struct token_row *ret,
+                      struct err *e)
 {
     struct token_row t = {0};
     struct rows *r = NULL;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT id, user_id, scopes, coalesce(expires_at, 0), coalesce(last_used_at, 0) "
-                          "FROM api_token WHERE hash = ? AND revoked_at IS NULL",
-                          db_s(hash));
+    enum rc rc =
+        tx_query(tx, &r, e,
+                 "SELECT id, user_id, scopes, coalesce(expires_at, 0), coalesce(last_used_at, 0) "
+                 "FROM api_token WHERE hash = ? AND revoked_at IS NULL",
+                 db_s(hash));
 
     if (!rc && rows_next(r)) {
         t.t.id = rows_copy(r, a, 0);
@@ -349,7 +368,8 @@ enum rc token_page(struct tx *tx, str user_id, token_each_fn each, void *ud, str
 
 enum rc token_touch(struct tx *tx, str id, int64_t now, struct err *e)
 {
-    return tx_exec(tx, e, "UPDATE api_token SET last_used_at = ? WHERE id = ?", db_i(now), db_s(id));
+    return tx_exec(tx, e, "UPDATE api_token SET last_used_at = ? WHERE id = ?", db_i(now),
+                   db_s(id));
 }
 
 enum rc token_revoke(struct tx *tx, str user_id, str id, int64_t now, struct err *e)

@@ -43,13 +43,18 @@ TEST(password_login_refuses_wrong_unknown_and_too_many)
     struct err e = {0};
 
     arena_init(&a, 1 << 20);
-    CHECK_OK(people_create(db, &a, STR("Ann@Example.org"), STR("Ann"), STR("correct horse"), ROLE_ENGINEER,
-                           &who, &e), &e);
+    CHECK_OK(people_create(db, &a, STR("Ann@Example.org"), STR("Ann"), STR("correct horse"),
+                           ROLE_ENGINEER, &who, &e),
+             &e);
     CHECK(people_create(db, &a, STR("ann@example.org"), STR(""), STR(""), ROLE_VIEWER, &who, &e) ==
           RC_CONFLICT);
-    CHECK(people_create(db, &a, STR("no address"), STR(""), STR(""), ROLE_VIEWER, &who, &e) == RC_INVALID);
-    CHECK(people_create(db, &a, STR("b@c.d"), STR(""), STR("short"), ROLE_VIEWER, &who, &e) == RC_INVALID);
-    CHECK_OK(people_login(db, &a, STR("ann@example.org"), STR("correct horse"), &from, &who, &t, &e), &e);
+    CHECK(people_create(db, &a, STR("no address"), STR(""), STR(""), ROLE_VIEWER, &who, &e) ==
+          RC_INVALID);
+    CHECK(people_create(db, &a, STR("b@c.d"), STR(""), STR("short"), ROLE_VIEWER, &who, &e) ==
+          RC_INVALID);
+    CHECK_OK(
+        people_login(db, &a, STR("ann@example.org"), STR("correct horse"), &from, &who, &t, &e),
+        &e);
     CHECK(people_login(db, &a, STR("ann@example.org"), STR("wrong"), &from, &who, &t, &e) ==
           RC_UNAUTHENTICATED);
     CHECK(people_login(db, &a, STR("nobody@example.org"), STR("wrong"), &from, &who, &t, &e) ==
@@ -102,7 +107,8 @@ TEST(a_spent_refresh_token_ends_the_session)
     CHECK_OK(people_refresh(db, &a, str_of(first.refresh), &from, &admin, &second, &e), &e);
     CHECK(people_identify(db, &a, str_of(first.access), &id, &e) == RC_UNAUTHENTICATED);
     CHECK_OK(people_identify(db, &a, str_of(second.access), &id, &e), &e);
-    CHECK(people_refresh(db, &a, str_of(first.refresh), &from, &admin, &third, &e) == RC_UNAUTHENTICATED);
+    CHECK(people_refresh(db, &a, str_of(first.refresh), &from, &admin, &third, &e) ==
+          RC_UNAUTHENTICATED);
     CHECK(people_identify(db, &a, str_of(second.access), &id, &e) == RC_UNAUTHENTICATED);
     arena_done(&a);
     db_close(db);
@@ -120,9 +126,13 @@ TEST(api_tokens_have_known_scopes_and_can_be_revoked)
 
     arena_init(&a, 1 << 20);
     CHECK_OK(people_admin(db, &a, &admin, &e), &e);
-    CHECK(people_token_new(db, &a, admin.id, STR("x"), STR("jobs:fly"), 0, &t, secret, &e) == RC_INVALID);
-    CHECK(people_token_new(db, &a, admin.id, STR("x"), STR("*"), 1000, &t, secret, &e) == RC_INVALID);
-    CHECK_OK(people_token_new(db, &a, admin.id, STR("x"), STR("jobs:read jobs:write"), 0, &t, secret, &e), &e);
+    CHECK(people_token_new(db, &a, admin.id, STR("x"), STR("jobs:fly"), 0, &t, secret, &e) ==
+          RC_INVALID);
+    CHECK(people_token_new(db, &a, admin.id, STR("x"), STR("*"), 1000, &t, secret, &e) ==
+          RC_INVALID);
+    CHECK_OK(people_token_new(db, &a, admin.id, STR("x"), STR("jobs:read jobs:write"), 0, &t,
+                              secret, &e),
+             &e);
     CHECK_OK(people_identify(db, &a, str_of(secret), &id, &e), &e);
     CHECK_STR(id.scopes, "jobs:read jobs:write");
     CHECK(people_token_revoke(db, STR("someone else"), t.id, &e) == RC_NOT_FOUND);

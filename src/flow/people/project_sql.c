@@ -3,18 +3,22 @@
 
 #define S struct project
 const struct field project_fields[] = {
-    F_STR(S, id, .help = "Id of the project."), F_STR(S, name, .help = "Name, unique for its maker."),
+    F_STR(S, id, .help = "Id of the project."),
+    F_STR(S, name, .help = "Name, unique for its maker."),
     F_STR(S, description, .help = "What it is about."),
     F_STR(S, created_by, .flags = FIELD_NULLABLE, .help = "Id of the account that made it."),
-    F_STR(S, my_role, .flags = FIELD_NULLABLE, .help = "The caller's role in it; null: not a member."),
-    F_TIME(S, created_at, .help = "When it was made."), FIELD_END};
+    F_STR(S, my_role, .flags = FIELD_NULLABLE,
+          .help = "The caller's role in it; null: not a member."),
+    F_TIME(S, created_at, .help = "When it was made."),
+    FIELD_END};
 #undef S
 #define S struct member
-const struct field member_fields[] = {
-    F_STR(S, user_id, .help = "Id of the account."), F_STR(S, email, .help = "E-mail address."),
-    F_STR(S, name, .help = "Name to show."),
-    F_STR(S, role, .help = "viewer, engineer, manager or owner."),
-    F_TIME(S, created_at, .help = "Member since."), FIELD_END};
+const struct field member_fields[] = {F_STR(S, user_id, .help = "Id of the account."),
+                                      F_STR(S, email, .help = "E-mail address."),
+                                      F_STR(S, name, .help = "Name to show."),
+                                      F_STR(S, role, .help = "viewer, engineer, manager or owner."),
+                                      F_TIME(S, created_at, .help = "Member since."),
+                                      FIELD_END};
 #undef S
 const char *const member_role_names[] = {"viewer", "engineer", "manager", "owner", NULL};
 
@@ -42,8 +46,9 @@ static enum rc find(struct tx *tx, struct arena *a, str key, str user_id, struct
     struct project p = {0};
     struct rows *r = NULL;
     bool found = false;
-    enum rc rc = tx_query(tx, &r, e, "SELECT " PROJECT "WHERE p.id = ? OR p.name = ? ORDER BY p.id = ? DESC LIMIT 1",
-                          db_s(user_id), db_s(key), db_s(key), db_s(key));
+    enum rc rc = tx_query(
+        tx, &r, e, "SELECT " PROJECT "WHERE p.id = ? OR p.name = ? ORDER BY p.id = ? DESC LIMIT 1",
+        db_s(user_id), db_s(key), db_s(key), db_s(key));
 
     if (!rc && rows_next(r)) {
         found = true;
@@ -57,7 +62,8 @@ static enum rc find(struct tx *tx, struct arena *a, str key, str user_id, struct
     if (!rc)
         rc = rows_done(r, e);
     if (!rc && !found)
-        return err_set(e, RC_NOT_FOUND, "there is no project '%.*s'", (int)(key.n < 80 ? key.n : 80), key.p);
+        return err_set(e, RC_NOT_FOUND, "there is no project '%.*s'",
+                       (int)(key.n < 80 ? key.n : 80), key.p);
     if (!rc)
         *ret = p;
     return rc;
@@ -117,7 +123,8 @@ enum rc project_get(struct db *db, struct arena *a, str key, str user_id, struct
     return rc;
 }
 
-enum rc project_list(struct db *db, str user_id, bool all, project_each_fn each, void *ud, struct err *e)
+enum rc project_list(struct db *db, str user_id, bool all, project_each_fn each, void *ud,
+                     struct err *e)
 {
     struct tx *tx = NULL;
     struct rows *r = NULL;
@@ -125,7 +132,8 @@ enum rc project_list(struct db *db, str user_id, bool all, project_each_fn each,
 
     if (!rc)
         rc = tx_query(tx, &r, e,
-                      "SELECT " PROJECT "WHERE m.role IS NOT NULL OR ? ORDER BY p.name, p.id LIMIT 10000",
+                      "SELECT " PROJECT
+                      "WHERE m.role IS NOT NULL OR ? ORDER BY p.name, p.id LIMIT 10000",
                       db_s(user_id), db_i(all));
     while (!rc && rows_next(r)) {
         struct project p = project_row(r);
@@ -191,16 +199,17 @@ static enum rc keeps_owner(struct tx *tx, str id, struct err *e)
 {
     struct rows *r = NULL;
     bool any = false;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT 1 FROM project_member WHERE project_id = ? AND role = 'owner' LIMIT 1",
-                          db_s(id));
+    enum rc rc = tx_query(
+        tx, &r, e, "SELECT 1 FROM project_member WHERE project_id = ? AND role = 'owner' LIMIT 1",
+        db_s(id));
 
     if (!rc)
         any = rows_next(r);
     if (!rc)
         rc = rows_done(r, e);
     if (!rc && !any)
-        return err_set(e, RC_CONFLICT, "the project would have no owner; make another member owner first");
+        return err_set(e, RC_CONFLICT,
+                       "the project would have no owner; make another member owner first");
     return rc;
 }
 
@@ -251,11 +260,14 @@ enum rc project_role(struct db *db, str id, str user_id, enum role *ret, struct 
     enum rc rc = db_begin(db, DB_READ, &tx, e);
 
     if (!rc)
-        rc = tx_query(tx, &r, e, "SELECT role FROM project_member WHERE project_id = ? AND user_id = ?",
+        rc = tx_query(tx, &r, e,
+                      "SELECT role FROM project_member WHERE project_id = ? AND user_id = ?",
                       db_s(id), db_s(user_id));
     if (!rc && rows_next(r)) {
         str t = rows_text(r, 0);
-        role = str_is(t, "viewer") ? ROLE_VIEWER : str_is(t, "engineer") ? ROLE_ENGINEER : ROLE_MANAGER;
+        role = str_is(t, "viewer")     ? ROLE_VIEWER
+               : str_is(t, "engineer") ? ROLE_ENGINEER
+                                       : ROLE_MANAGER;
     }
     if (!rc)
         rc = rows_done(r, e);

@@ -5,8 +5,9 @@
 #include <sodium.h>
 #include <string.h>
 
-/* RFC 9106's first parameters want 2 GiB; OWASP's floor is 19 MiB with 2 passes.  46 MiB with 2 passes
- * takes some 50 ms of one core; one at a time, so log-ins cannot take the machine's memory. */
+/* RFC 9106's first parameters want 2 GiB; OWASP's floor is 19 MiB with 2 passes.  46 MiB with 2
+ * passes takes some 50 ms of one core; one at a time, so log-ins cannot take the machine's memory.
+ */
 enum { PASSWORD_PASSES = 2, PASSWORD_MEMORY_BYTES = 46 << 20 };
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
@@ -33,8 +34,8 @@ enum rc password_hash(str password, char ret[PASSWORD_HASH_TEXT], struct err *e)
     int bad;
 
     if (password.n < PASSWORD_BYTES_MIN || password.n > PASSWORD_BYTES_MAX)
-        return err_field(e, RC_INVALID, "password", "a password has %d to %d bytes", PASSWORD_BYTES_MIN,
-                         PASSWORD_BYTES_MAX);
+        return err_field(e, RC_INVALID, "password", "a password has %d to %d bytes",
+                         PASSWORD_BYTES_MIN, PASSWORD_BYTES_MAX);
     pthread_mutex_lock(&one_at_a_time);
     bad = crypto_pwhash_str(ret, password.p, password.n, PASSWORD_PASSES, PASSWORD_MEMORY_BYTES);
     pthread_mutex_unlock(&one_at_a_time);

@@ -1,7 +1,7 @@
 /* throttle.c - counts failed log-ins for each account and address.
  *
- * In memory and bounded: a table of slots by hash, the oldest of a bucket gives way.  A restart forgets,
- * which costs an attacker more than it gives. */
+ * In memory and bounded: a table of slots by hash, the oldest of a bucket gives way.  A restart
+ * forgets, which costs an attacker more than it gives. */
 #include "flow/people/people_int.h"
 
 #include <pthread.h>

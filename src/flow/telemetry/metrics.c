@@ -18,7 +18,8 @@ static const struct {
 };
 
 /* Upper bounds in seconds: from a cached reply to a night of training. */
-static const double bounds[] = {0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 30, 120, 600, 3600, 14400};
+static const double bounds[] = {0.001, 0.005, 0.025, 0.1, 0.5,  1,    2.5,
+                                5,     30,    120,   600, 3600, 14400};
 enum { BOUNDS = sizeof bounds / sizeof *bounds };
 
 struct series {
@@ -137,8 +138,8 @@ static void write_series(const char *name, const char *labels, const struct seri
     const char *sep = labels[0] ? "," : "";
 
     if (kind != METRIC_HISTOGRAM) {
-        buf_printf(out, "%s%s%s%s %.17g\n", name, labels[0] ? "{" : "", labels, labels[0] ? "}" : "",
-                   s->value);
+        buf_printf(out, "%s%s%s%s %.17g\n", name, labels[0] ? "{" : "", labels,
+                   labels[0] ? "}" : "", s->value);
         return;
     }
     for (int i = 0; i < BOUNDS; i++)

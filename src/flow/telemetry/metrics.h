@@ -1,9 +1,9 @@
 /* metrics.h - counters, gauges and histograms in Prometheus text format 0.0.4.
  *
- * Families are rows of one table (name, kind, help), so a name that is not declared does not compile.
- * Labels are text of the form  framework="anneal",status="failed"  made by the caller from values
- * that it controls (bounded: METRICS_SERIES_MAX a family; past it the series "overflow" counts).
- * Thread-safe.
+ * Families are rows of one table (name, kind, help), so a name that is not declared does not
+ * compile. Labels are text of the form  framework="anneal",status="failed"  made by the caller from
+ * values that it controls (bounded: METRICS_SERIES_MAX a family; past it the series "overflow"
+ * counts). Thread-safe.
  */
 #ifndef ANNEAL_FLOW_TELEMETRY_METRICS_H
 #define ANNEAL_FLOW_TELEMETRY_METRICS_H
@@ -12,12 +12,16 @@
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 #define METRIC_TABLE(X)                                                                            \
-    X(TRAINING_JOBS_TOTAL, COUNTER, "training_jobs_total", "Jobs that ended, by framework and status.") \
-    X(TRAINING_DURATION, HISTOGRAM, "training_duration_seconds", "Time from first start to end of a job.") \
+    X(TRAINING_JOBS_TOTAL, COUNTER, "training_jobs_total",                                         \
+      "Jobs that ended, by framework and status.")                                                 \
+    X(TRAINING_DURATION, HISTOGRAM, "training_duration_seconds",                                   \
+      "Time from first start to end of a job.")                                                    \
     X(ACTIVE_TRAINING_JOBS, GAUGE, "active_training_jobs", "Jobs that run now.")                   \
     X(QUEUED_TRAINING_JOBS, GAUGE, "queued_training_jobs", "Jobs that wait in the queue.")         \
-    X(CALLBACKS_APPLIED, COUNTER, "callbacks_applied_total", "Trainer reports that changed a job.") \
-    X(CALLBACKS_REFUSED, COUNTER, "callbacks_refused_total", "Trainer reports refused, by reason.") \
+    X(CALLBACKS_APPLIED, COUNTER, "callbacks_applied_total",                                       \
+      "Trainer reports that changed a job.")                                                       \
+    X(CALLBACKS_REFUSED, COUNTER, "callbacks_refused_total",                                       \
+      "Trainer reports refused, by reason.")                                                       \
     X(CALLBACK_LAG, HISTOGRAM, "callback_lag_seconds", "Trainer event to stored state.")           \
     X(HTTP_REQUESTS, COUNTER, "http_requests_total", "Requests by method, route and status.")      \
     X(HTTP_DURATION, HISTOGRAM, "http_request_duration_seconds", "Time to answer, by route.")      \
