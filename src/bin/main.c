@@ -1,0 +1,108 @@
+/* main.c - `anneal SUBCOMMAND`: finds the subcommand, runs it, exits.  The only exit. */
+#include "base/mem.h"
+#include "bin/command.h"
+#include "net/client.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct command *const commands[] = {&config_command, NULL};
+
+const struct command *command_find(const char *name)
+{
+    for (int i = 0; commands[i]; i++)
+        if (!strcmp(commands[i]->name, name))
+            return commands[i];
+    return NULL;
+}
+
+void command_help(const struct command *c)
+{
+    printf("anneal %s %s\n\n%s\n\n%s", c->name, c->usage, c->summary, c->help);
+}
+
+static void complain(const char *text)
+{
+    bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+
+    fprintf(stderr, "%sanneal: %s%s\n", colour ? "\033[31m" : "", text, colour ? "\033[0m" : "");
+}
+
+int command_fail(const struct err *e)
+{
+    complain(e->text[0] ? e->text : rc_title(e->rc));
+    return e->rc == RC_UNAVAILABLE ? EXIT_UNREACHABLE : EXIT_FAILED;
+}
+
+int command_usage(const struct command *c, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    complain(text);
+    fprintf(stderr, "usage: anneal %s %s\n`anneal %s --help` tells more\n", c->name, c->usage,
+            c->name);
+    return EXIT_USAGE;
+}
+
+static int help(FILE *to)
+{
+    fprintf(to,
+            "Anneal %s: from a folder of images to a model that anyone can try.\n\n"
+            "usage: anneal SUBCOMMAND [FLAGS]\n\n",
+            ANNEAL_VERSION);
+    for (int i = 0; commands[i]; i++)
+        fprintf(to, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(to, "\n`anneal SUBCOMMAND --help` tells more and shows examples.\n");
+    return to == stdout ? EXIT_OK : EXIT_USAGE;
+}
+
+static int run(int argc, char **argv)
+{
+    const struct command *c;
+
+    if (argc < 2)
+        return help(stderr);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        return help(stdout);
+    if (!strcmp(argv[1], "help")) {
+        c = argc > 2 ? command_find(argv[2]) : NULL;
+        if (!c)
+            return help(stdout);
+        command_help(c);
+        return EXIT_OK;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
+        puts("anneal " ANNEAL_VERSION);
+        return EXIT_OK;
+    }
+    c = command_find(argv[1]);
+    if (!c) {
+        fprintf(stderr, "anneal: there is no subcommand '%s'\n\n", argv[1]);
+        return help(stderr);
+    }
+    for (int i = 2; i < argc; i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            command_help(c);
+            return EXIT_OK;
+        }
+    return c->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    client_setup();
+    status = run(argc, argv);
+    client_cleanup();
+    if (fflush(stdout) != 0 && status == EXIT_OK)
+        status = EXIT_FAILED;
+    exit(status);
+}
