@@ -446,6 +446,21 @@ static bool has_word(const char *words, const char *w, size_t n)
     return false;
 }
 
+/* Does the file define a static function of this name?  Then the call is to that one. */
+static bool own_function(const struct file *f, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *p = f->code; (p = strstr(p, name)) != NULL; p += n) {
+        const char *line = p;
+        while (line > f->code && line[-1] != '\n')
+            line--;
+        if (starts(line, "static ") && p[n] == '(' && (p[-1] == ' ' || p[-1] == '*'))
+            return true;
+    }
+    return false;
+}
+
 static void check_call(const struct file *f, size_t from, size_t n, int count[], int where)
 {
     char name[64], what[72];
@@ -454,7 +469,7 @@ static void check_call(const struct file *f, size_t from, size_t n, int count[],
         return;
     snprintf(name, sizeof name, "%.*s", (int)n, f->code + from);
     for (size_t k = 0; k < sizeof calls / sizeof calls[0]; k++) {
-        if (!has_word(calls[k].names, name, n) || (calls[k].where & where))
+        if (!has_word(calls[k].names, name, n) || (calls[k].where & where) || own_function(f, name))
             continue;
         snprintf(what, sizeof what, "%s()", name);
         if (!allowed(f->path, what, ++count[k]))
