@@ -18,7 +18,8 @@ static int by_name(const void *a, const void *b)
     return str_cmp((*(struct picture *const *)a)->name, (*(struct picture *const *)b)->name);
 }
 
-/* The pictures that stay, by name: so that all that follows does not depend on the archive's order. */
+/* The pictures that stay, by name: so that all that follows does not depend on the archive's order.
+ */
 static enum rc collect(struct plan *p, bool finished, struct assembly *as, struct err *e)
 {
     as->order = ARENA_ARRAY(p->a, struct picture *, p->pictures.n + 1);
@@ -80,7 +81,7 @@ static enum rc report_duplicates(struct assembly *as, struct err *e)
             continue;
         }
         as->duplicates++;
-        const char *what = !same_marks(first, pic)       ? "with different labels"
+        const char *what = !same_marks(first, pic)      ? "with different labels"
                            : first->split != pic->split ? "in another split (it leaks between them)"
                                                         : "with the same labels";
         faults_add(&as->plan->faults, FAULT_CODE_DUPLICATE_IMAGE, pic->path, 0, pic->name,
@@ -189,12 +190,12 @@ static enum rc report_classes(struct assembly *as, struct err *e)
         uint64_t n = t[i].split[SPLIT_TRAIN];
         str name = p->classes.p[i];
         if (!t[i].images)
-            faults_add(&p->faults, FAULT_CODE_EMPTY_CLASS, STR_NONE, 0, STR_NONE, "it keeps its number",
-                       "class '%.*s' occurs in no picture", STR_F(name));
+            faults_add(&p->faults, FAULT_CODE_EMPTY_CLASS, STR_NONE, 0, STR_NONE,
+                       "it keeps its number", "class '%.*s' occurs in no picture", STR_F(name));
         else if (n < FEW_SAMPLES)
             faults_add(&p->faults, FAULT_CODE_FEW_SAMPLES, STR_NONE, 0, STR_NONE, "nothing",
-                       "class '%.*s' has %llu training pictures; %d or more are advisable", STR_F(name),
-                       (unsigned long long)n, FEW_SAMPLES);
+                       "class '%.*s' has %llu training pictures; %d or more are advisable",
+                       STR_F(name), (unsigned long long)n, FEW_SAMPLES);
         if (!n)
             continue;
         if (n > t[most].split[SPLIT_TRAIN])
@@ -215,7 +216,8 @@ static enum rc report_classes(struct assembly *as, struct err *e)
 
 /* ---- the manifest */
 
-static enum rc shapes_of(const struct picture *pic, struct arena *a, struct sample *s, struct err *e)
+static enum rc shapes_of(const struct picture *pic, struct arena *a, struct sample *s,
+                         struct err *e)
 {
     size_t n = 0;
 
@@ -317,8 +319,8 @@ static enum rc name_version(struct assembly *as, struct err *e)
     return RC_OK;
 }
 
-enum rc assemble(struct plan *p, const struct split_spec *split, bool finished, struct assembly *ret,
-                 struct err *e)
+enum rc assemble(struct plan *p, const struct split_spec *split, bool finished,
+                 struct assembly *ret, struct err *e)
 {
     struct assembly as = {.plan = p};
     enum rc rc = collect(p, finished, &as, e);

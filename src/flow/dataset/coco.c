@@ -1,8 +1,8 @@
 /* coco.c - see coco.h.
  *
- * An annotation file may name its parts in any order and is often several hundred MB in one line, so
- * it is read as a stream into compact lists, and joined (annotation - image - category) once the whole
- * archive has been seen.  Source: cocodataset.org, "Data format".
+ * An annotation file may name its parts in any order and is often several hundred MB in one line,
+ * so it is read as a stream into compact lists, and joined (annotation - image - category) once the
+ * whole archive has been seen.  Source: cocodataset.org, "Data format".
  */
 #include "flow/dataset/coco.h"
 
@@ -460,9 +460,9 @@ static struct picture *find_picture(struct joiner *j, str name, enum split s)
     int best_score = -1, n = 0;
 
     while (pic && n++ < SAME_BASE_MAX) {
-        bool whole = str_eq(pic->path, name) ||
-                     (pic->path.n > name.n && str_ends(pic->path, name) &&
-                      pic->path.p[pic->path.n - name.n - 1] == '/');
+        bool whole =
+            str_eq(pic->path, name) || (pic->path.n > name.n && str_ends(pic->path, name) &&
+                                        pic->path.p[pic->path.n - name.n - 1] == '/');
         int score = 2 * whole + (split_of_path(pic->path) == s);
         if (score > best_score) {
             best = pic;
@@ -502,7 +502,8 @@ static enum rc add_category(struct joiner *j, const struct coco_file *f, struct 
 /* Classes in the order of their ids; ret maps id -> category. */
 static enum rc join_categories(struct joiner *j, struct coco_file *f, struct map *ret)
 {
-    struct coco_category **order = ARENA_ARRAY(j->p->a, struct coco_category *, f->category_count + 1);
+    struct coco_category **order =
+        ARENA_ARRAY(j->p->a, struct coco_category *, f->category_count + 1);
     enum rc rc = RC_OK;
     size_t n = 0;
 
@@ -579,20 +580,23 @@ static enum rc join_note(struct joiner *j, const struct coco_file *f, const stru
                          const struct map *images, const struct map *categories)
 {
     const struct coco_image *im = n->has_image ? map_get(images, id_key(&n->image)) : NULL;
-    const struct coco_category *c = n->has_category ? map_get(categories, id_key(&n->category)) : NULL;
+    const struct coco_category *c =
+        n->has_category ? map_get(categories, id_key(&n->category)) : NULL;
     struct faults *faults = &j->p->faults;
     long long id = n->id;
 
     if (!im) {
         faults_add(faults, FAULT_CODE_MISSING_IMAGE, f->path, n->line, STR_NONE, "dropped",
-                   "annotation %lld belongs to image %lld, which is not listed", id, (long long)n->image);
+                   "annotation %lld belongs to image %lld, which is not listed", id,
+                   (long long)n->image);
         return RC_OK;
     }
     if (!im->pic)
         return RC_OK; /* told with the image */
     if (!c) {
-        faults_add(faults, FAULT_CODE_CLASS_OUT_OF_RANGE, f->path, n->line, im->pic->name, "dropped",
-                   "annotation %lld has category %lld, which is not listed", id, (long long)n->category);
+        faults_add(faults, FAULT_CODE_CLASS_OUT_OF_RANGE, f->path, n->line, im->pic->name,
+                   "dropped", "annotation %lld has category %lld, which is not listed", id,
+                   (long long)n->category);
         return RC_OK;
     }
     if (n->run_length)

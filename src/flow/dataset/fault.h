@@ -19,8 +19,8 @@ extern const char *const fault_severity_names[]; /* "error", "warning", "info" *
     X(CORRUPT_IMAGE, "corrupt_image", ERROR)           /* cannot be decoded */                     \
     X(UNSUPPORTED_FORMAT, "unsupported_format", ERROR) /* a picture, but not JPEG, PNG or WebP */  \
     X(TOO_LARGE, "too_large", ERROR)                   /* above a limit for one file */            \
-    X(BAD_LINE, "bad_line", ERROR)                     /* a label line or element not understood */ \
-    X(BAD_FILE, "bad_file", ERROR)                     /* a whole annotation file not understood */ \
+    X(BAD_LINE, "bad_line", ERROR) /* a label line or element not understood */                    \
+    X(BAD_FILE, "bad_file", ERROR) /* a whole annotation file not understood */                    \
     X(CLASS_OUT_OF_RANGE, "class_out_of_range", ERROR)                                             \
     X(ZERO_AREA_BOX, "zero_area_box", ERROR)                                                       \
     X(BOX_OUTSIDE_IMAGE, "box_outside_image", WARNING)                                             \
@@ -59,11 +59,11 @@ enum { FAULTS_KEPT_MAX = 10000, FAULT_TEXT_MAX = 400 };
 
 struct fault {
     enum fault_code code;
-    int32_t line;  /* 1-based; 0: the whole file */
-    str file;      /* path in the archive; "" for the dataset as a whole */
-    str image;     /* name of the image concerned, "" none */
-    str message;   /* what is wrong */
-    str action;    /* what was done */
+    int32_t line; /* 1-based; 0: the whole file */
+    str file;     /* path in the archive; "" for the dataset as a whole */
+    str image;    /* name of the image concerned, "" none */
+    str message;  /* what is wrong */
+    str action;   /* what was done */
 };
 
 struct faults {

@@ -2,8 +2,8 @@
  *
  *   x1,y1,x2,y2,x3,y3,x4,y4,the text, commas and all
  *
- * Source: ICDAR 2015 Robust Reading, task 4.1 (there the files are called gt_NAME.txt; "###" marks an
- * illegible text and is kept).
+ * Source: ICDAR 2015 Robust Reading, task 4.1 (there the files are called gt_NAME.txt; "###" marks
+ * an illegible text and is kept).
  */
 #include "flow/dataset/plan.h"
 
@@ -91,7 +91,8 @@ static enum rc read_files(struct plan *p, const struct map *pics, struct err *e)
                        "the archive has no picture for this annotation");
         } else if (pic && pic->keep) {
             faults_add(&p->faults, FAULT_CODE_DUPLICATE_NAME, f->path, 0, pic->name, "left out",
-                       "a second annotation of the same picture, after %.*s", STR_F(pic->marks_file));
+                       "a second annotation of the same picture, after %.*s",
+                       STR_F(pic->marks_file));
         } else if (pic) {
             pic->keep = true;
             pic->marks_file = f->path;

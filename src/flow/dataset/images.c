@@ -10,7 +10,7 @@ struct gate {
     uint64_t in_flight, max; /* bytes */
     size_t jobs;
     size_t done;
-    struct err failed;       /* of the store or for want of memory: ends the pass */
+    struct err failed; /* of the store or for want of memory: ends the pass */
 };
 
 struct images {
@@ -95,7 +95,8 @@ static void finish(struct task_one *t, const struct err *why, const struct err *
     if (failed->rc && !g->failed.rc)
         g->failed = *failed;
     if (t->pic->got.rc) {
-        t->pic->got.trouble = arena_str(t->im->p->a, str_of(why->text)); /* the lock owns the arena */
+        t->pic->got.trouble =
+            arena_str(t->im->p->a, str_of(why->text)); /* the lock owns the arena */
         if (!t->pic->got.trouble.p && !g->failed.rc)
             err_set(&g->failed, RC_NOMEM, "not enough memory to note a fault");
     }

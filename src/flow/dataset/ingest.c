@@ -12,11 +12,13 @@ const char *const ingest_kind_names[] = {"archive", "split", NULL};
 #define P struct ingest_part
 const struct field ingest_part_fields[] = {
     F_STR(P, key, .flags = FIELD_REQUIRED, .min = 1, .max = 1024, .help = "Key of an object."),
-    F_INT(P, bytes, .flags = FIELD_REQUIRED, .min = 0, .max = 1e18, .help = "Its size."), FIELD_END};
+    F_INT(P, bytes, .flags = FIELD_REQUIRED, .min = 0, .max = 1e18, .help = "Its size."),
+    FIELD_END};
 #undef P
 #define S struct ingest_order
 const struct field ingest_order_fields[] = {
-    F_ENUM(S, kind, ingest_kind_names, .flags = FIELD_REQUIRED, .help = "What to make a version of."),
+    F_ENUM(S, kind, ingest_kind_names, .flags = FIELD_REQUIRED,
+           .help = "What to make a version of."),
     F_STR(S, import_id, .flags = FIELD_REQUIRED, .min = 1, .max = 64, .help = "Id of the import."),
     F_OBJS(S, parts, ingest_part_fields, sizeof(struct ingest_part), .max = INGEST_PARTS_MAX,
            .help = "The uploaded archive."),
@@ -30,8 +32,10 @@ const struct field ingest_order_fields[] = {
     F_STR(S, secret_key, .flags = FIELD_SECRET, .help = "Of the object store."),
     F_INT(S, unpacked_bytes_max, .flags = FIELD_REQUIRED, .min = 1, .max = 1e18,
           .help = "Limit of all files, unpacked."),
-    F_INT(S, entries_max, .flags = FIELD_REQUIRED, .min = 1, .max = 1e9, .help = "Limit of entries."),
-    F_INT(S, threads, .min = 0, .max = 256, .help = "0: 16."), FIELD_END};
+    F_INT(S, entries_max, .flags = FIELD_REQUIRED, .min = 1, .max = 1e9,
+          .help = "Limit of entries."),
+    F_INT(S, threads, .min = 0, .max = 256, .help = "0: 16."),
+    FIELD_END};
 #undef S
 
 void report_key(str import_id, char ret[BLOB_KEY_MAX])
@@ -229,12 +233,12 @@ static enum rc add_mark(struct plan *p, struct picture *pic, enum mark_kind kind
 
 static enum rc picture_of_sample(struct plan *p, const struct sample *s, struct err *e)
 {
-    struct picture pic = {.path = s->name, .name = s->name, .label = s->label, .split = s->split,
-                          .keep = true};
+    struct picture pic = {
+        .path = s->name, .name = s->name, .label = s->label, .split = s->split, .keep = true};
     enum rc rc = RC_OK;
 
-    pic.got = (struct checked){.done = true, .bytes = s->bytes, .type = s->type, .width = s->width,
-                               .height = s->height};
+    pic.got = (struct checked){
+        .done = true, .bytes = s->bytes, .type = s->type, .width = s->width, .height = s->height};
     memcpy(pic.got.sha256, s->sha256, sizeof pic.got.sha256);
     for (size_t i = 0; !rc && i < s->boxes_n; i++)
         rc = add_mark(p, &pic, MARK_BOX, s->boxes[i].cls, &s->boxes[i].x, 4, STR_NONE, e);

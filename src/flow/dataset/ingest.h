@@ -9,8 +9,8 @@
  *
  * The process reads the uploaded archive by ranges from the object store, twice: once to judge it,
  * once to check and store its pictures.  Everything that it writes is named by content (blobs,
- * previews, manifest) or by the import (report), so it may be killed at any instruction and run again.
- * The report: a first line of statistics (assemble.h), then a line for each fault (fault.h).
+ * previews, manifest) or by the import (report), so it may be killed at any instruction and run
+ * again. The report: a first line of statistics (assemble.h), then a line for each fault (fault.h).
  */
 #ifndef ANNEAL_FLOW_DATASET_INGEST_H
 #define ANNEAL_FLOW_DATASET_INGEST_H
@@ -23,28 +23,31 @@ extern const char *const ingest_kind_names[]; /* "archive", "split" */
 enum {
     INGEST_ORDER_BYTES_MAX = 256 << 20, /* lists of names can be long */
     INGEST_PARTS_MAX = 10000,
-    INGEST_THREADS = 16,                /* they mostly wait for the store */
-    INGEST_MEMORY_BYTES = 768 << 20,    /* of pictures being decoded at once */
+    INGEST_THREADS = 16,             /* they mostly wait for the store */
+    INGEST_MEMORY_BYTES = 768 << 20, /* of pictures being decoded at once */
 };
 
-struct ingest_part { str key; int64_t bytes; }; /* the archive is the parts one after the other */
+struct ingest_part {
+    str key;
+    int64_t bytes;
+}; /* the archive is the parts one after the other */
 extern const struct field ingest_part_fields[];
 
 struct ingest_order {
     int kind;
     str import_id;
-    struct objs parts;       /* archive */
-    str base_version;        /* split */
-    str format;              /* split: as the base's report says */
+    struct objs parts; /* archive */
+    str base_version;  /* split */
+    str format;        /* split: as the base's report says */
     struct split_spec split;
     str endpoint, region, bucket, access_key, secret_key;
     int64_t unpacked_bytes_max, entries_max;
-    int64_t threads;         /* 0: INGEST_THREADS */
+    int64_t threads; /* 0: INGEST_THREADS */
 };
 extern const struct field ingest_order_fields[];
 
-/* Reads the order from in_fd, works, and reports on out_fd.  RC_OK too when the import has failed and
- * that was reported; an error is for the exit status. */
+/* Reads the order from in_fd, works, and reports on out_fd.  RC_OK too when the import has failed
+ * and that was reported; an error is for the exit status. */
 enum rc ingest_run(int in_fd, int out_fd, struct err *e) must_check;
 
 void report_key(str import_id, char ret[BLOB_KEY_MAX]);

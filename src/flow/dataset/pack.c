@@ -27,13 +27,11 @@ struct pack {
     locale_t utf8, before;
 };
 
-static enum rc refuse(enum fault_code code, enum rc rc, struct err *e, const char *fmt,
-                    ...) printf_like(4, 5);
-static enum rc refuse(enum fault_code code, enum rc rc, struct err *e, const char *fmt,
-                    ...)
+static enum rc refuse(enum fault_code code, enum rc rc, struct err *e, const char *fmt, ...)
+    printf_like(4, 5);
+static enum rc refuse(enum fault_code code, enum rc rc, struct err *e, const char *fmt, ...)
 {
     va_list ap;
-
 
     va_start(ap, fmt);
     err_setv(e, rc, fmt, ap);
@@ -55,7 +53,8 @@ static enum rc window_load(struct pack *p, uint64_t at, struct err *e)
     if (!rc)
         rc = buf_ok(&p->window, e);
     if (!rc && p->window.n != n)
-        rc = err_set(e, RC_UPSTREAM, "the store gave %zu bytes of the archive where %zu were asked for",
+        rc = err_set(e, RC_UPSTREAM,
+                     "the store gave %zu bytes of the archive where %zu were asked for",
                      p->window.n, n);
     if (rc)
         buf_clear(&p->window);
@@ -121,7 +120,9 @@ static la_int64_t on_skip(struct archive *ar, void *ud, la_int64_t n)
 static la_int64_t on_seek(struct archive *ar, void *ud, la_int64_t off, int whence)
 {
     struct pack *p = ud;
-    int64_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)p->pos : (int64_t)p->src.bytes;
+    int64_t base = whence == SEEK_SET   ? 0
+                   : whence == SEEK_CUR ? (int64_t)p->pos
+                                        : (int64_t)p->src.bytes;
 
     (void)ar;
     if (off < -base || off > (int64_t)p->src.bytes - base)
@@ -146,9 +147,10 @@ struct zip_dir {
 
 static enum rc zip_broken(struct err *e, const char *what)
 {
-    return refuse(FAULT_CODE_TRUNCATED, RC_CORRUPT, e,
-                "the zip file is damaged or its end is missing (%s); make it again, or upload it again",
-                what);
+    return refuse(
+        FAULT_CODE_TRUNCATED, RC_CORRUPT, e,
+        "the zip file is damaged or its end is missing (%s); make it again, or upload it again",
+        what);
 }
 
 /* APPNOTE 4.3.14 to 4.3.16 */
@@ -202,13 +204,13 @@ static enum rc zip_check(struct pack *p, struct err *e)
             return zip_broken(e, "the directory holds something else than entries");
         if (!rc && (h[8] & 1))
             return refuse(FAULT_CODE_ENCRYPTED, RC_INVALID, e,
-                        "the zip file is encrypted; upload one without a password");
+                          "the zip file is encrypted; upload one without a password");
         at += sizeof h + le(h + 28, 2) + le(h + 30, 2) + le(h + 32, 2);
     }
     if (!rc && (n > p->lim.entries_max || z.entries > p->lim.entries_max))
         return refuse(FAULT_CODE_TOO_MANY_ENTRIES, RC_TOO_LARGE, e,
-                    "the archive has more than %llu entries, the configured limit",
-                    (unsigned long long)p->lim.entries_max);
+                      "the archive has more than %llu entries, the configured limit",
+                      (unsigned long long)p->lim.entries_max);
     return rc;
 }
 
@@ -225,11 +227,12 @@ static enum rc libarchive_failed(struct pack *p, struct err *e)
     }
     if (archive_errno(p->ar) == ENOMEM)
         return err_set(e, RC_NOMEM, "not enough memory to unpack the archive");
-    return refuse(FAULT_CODE_TRUNCATED, RC_CORRUPT, e,
-                "the archive is damaged or ends early (%s, after %llu of %llu bytes); make it again, or "
-                "upload it again",
-                why ? why : "no reason given", (unsigned long long)p->pos,
-                (unsigned long long)p->src.bytes);
+    return refuse(
+        FAULT_CODE_TRUNCATED, RC_CORRUPT, e,
+        "the archive is damaged or ends early (%s, after %llu of %llu bytes); make it again, or "
+        "upload it again",
+        why ? why : "no reason given", (unsigned long long)p->pos,
+        (unsigned long long)p->src.bytes);
 }
 
 static void choose_formats(struct pack *p)
@@ -342,8 +345,9 @@ static enum rc unsafe(const char *raw, const char *why, struct err *e)
 
     buf_init(&shown, 4 * PACK_PATH_MAX);
     add_repaired(&shown, str_sub(str_of(raw), 0, 200), &ignored);
-    enum rc rc = refuse(FAULT_CODE_UNSAFE_PATH, RC_INVALID, e,
-                      "the archive holds the path '%s', which %s; nothing was imported", shown.p, why);
+    enum rc rc =
+        refuse(FAULT_CODE_UNSAFE_PATH, RC_INVALID, e,
+               "the archive holds the path '%s', which %s; nothing was imported", shown.p, why);
     buf_done(&shown);
     return rc;
 }
@@ -389,19 +393,19 @@ static enum rc check_kind(struct pack *p, struct archive_entry *en, const char *
     (void)raw;
     if (archive_entry_is_encrypted(en))
         return refuse(FAULT_CODE_ENCRYPTED, RC_INVALID, e,
-                    "'%.*s' is encrypted; upload an archive without a password", STR_F(shown));
+                      "'%.*s' is encrypted; upload an archive without a password", STR_F(shown));
     if (archive_entry_hardlink(en) || archive_entry_symlink(en) || type == AE_IFLNK)
         return refuse(FAULT_CODE_LINK, RC_INVALID, e,
-                    "'%.*s' is a link; pack the file itself (tar --dereference, zip without -y)",
-                    STR_F(shown));
+                      "'%.*s' is a link; pack the file itself (tar --dereference, zip without -y)",
+                      STR_F(shown));
     if (type != AE_IFREG && type != AE_IFDIR)
         return refuse(FAULT_CODE_LINK, RC_INVALID, e, "'%.*s' is not a file but a device or a pipe",
-                    STR_F(shown));
+                      STR_F(shown));
     if (type == AE_IFREG && archive_entry_size_is_set(en) &&
         (uint64_t)archive_entry_size(en) > p->lim.bytes_max - p->unpacked)
         return refuse(FAULT_CODE_BOMB, RC_TOO_LARGE, e,
-                    "the archive unpacks to more than %llu bytes, the configured limit",
-                    (unsigned long long)p->lim.bytes_max);
+                      "the archive unpacks to more than %llu bytes, the configured limit",
+                      (unsigned long long)p->lim.bytes_max);
     return RC_OK;
 }
 
@@ -417,14 +421,15 @@ enum rc pack_next(struct pack *p, bool *ret_more, struct pack_entry *ret, struct
     }
     if (k != ARCHIVE_OK && k != ARCHIVE_WARN) {
         if (!p->entries && !p->is_zip && !p->io.rc && archive_format(p->ar) == 0)
-            return refuse(FAULT_CODE_UNSUPPORTED_FORMAT, RC_UNSUPPORTED, e,
-                        "this is neither a zip nor a tar file (.tar, .tar.gz, .tar.xz, .tar.zst)");
+            return refuse(
+                FAULT_CODE_UNSUPPORTED_FORMAT, RC_UNSUPPORTED, e,
+                "this is neither a zip nor a tar file (.tar, .tar.gz, .tar.xz, .tar.zst)");
         return libarchive_failed(p, e);
     }
     if (p->entries >= p->lim.entries_max)
         return refuse(FAULT_CODE_TOO_MANY_ENTRIES, RC_TOO_LARGE, e,
-                    "the archive has more than %llu entries, the configured limit",
-                    (unsigned long long)p->lim.entries_max);
+                      "the archive has more than %llu entries, the configured limit",
+                      (unsigned long long)p->lim.entries_max);
     const char *raw = archive_entry_pathname(en);
     if (!raw)
         raw = archive_entry_pathname_utf8(en);
@@ -455,12 +460,13 @@ enum rc pack_read(struct pack *p, void *to, size_t cap, size_t *ret_n, bool *ret
     p->unpacked += (uint64_t)n;
     if (p->unpacked > p->lim.bytes_max)
         return refuse(FAULT_CODE_BOMB, RC_TOO_LARGE, e,
-                    "the archive unpacks to more than %llu bytes, the configured limit",
-                    (unsigned long long)p->lim.bytes_max);
+                      "the archive unpacks to more than %llu bytes, the configured limit",
+                      (unsigned long long)p->lim.bytes_max);
     if (p->unpacked > PACK_RATIO_FLOOR_BYTES && p->unpacked / PACK_RATIO_MAX > p->src.bytes)
-        return refuse(FAULT_CODE_BOMB, RC_TOO_LARGE, e,
-                    "the archive unpacks to more than %d times its own size; that is no set of pictures",
-                    PACK_RATIO_MAX);
+        return refuse(
+            FAULT_CODE_BOMB, RC_TOO_LARGE, e,
+            "the archive unpacks to more than %d times its own size; that is no set of pictures",
+            PACK_RATIO_MAX);
     *ret_n = (size_t)n;
     return RC_OK;
 }

@@ -1,9 +1,9 @@
 /* pack.h - a hostile zip or tar, read as a sequence of harmless files.
  *
- * The archive lies somewhere that can be read by position (ranged GETs of an object in production, a
- * buffer in tests).  zip is read by its central directory only, so that every entry's kind is known;
- * tar may be wrapped in gzip, bzip2, xz or zstd.  libarchive does the formats; this file decides what
- * is let through:
+ * The archive lies somewhere that can be read by position (ranged GETs of an object in production,
+ * a buffer in tests).  zip is read by its central directory only, so that every entry's kind is
+ * known; tar may be wrapped in gzip, bzip2, xz or zstd.  libarchive does the formats; this file
+ * decides what is let through:
  *
  *   a path that is absolute, has a drive or a "..", or is too long   400 unsafe_path
  *   a symbolic or hard link, a device, a pipe, a socket              400 link
@@ -30,7 +30,7 @@ struct pack_source {
 
 enum {
     PACK_PATH_MAX = 1024,
-    PACK_WINDOW_BYTES = 4 << 20,       /* of one ranged read */
+    PACK_WINDOW_BYTES = 4 << 20, /* of one ranged read */
     PACK_RATIO_MAX = 200,
     PACK_RATIO_FLOOR_BYTES = 64 << 20, /* below this no ratio is a bomb */
 };

@@ -22,10 +22,11 @@ void plan_done(struct plan *p)
 enum rc plan_nomem(struct plan *p, struct err *e)
 {
     if (p->a->used_bytes > p->a->max_bytes / 2)
-        return err_set(e, RC_TOO_LARGE,
-                       "the archive's names and annotations need more than %zu MB of memory; import it "
-                       "in several parts",
-                       p->a->max_bytes >> 20);
+        return err_set(
+            e, RC_TOO_LARGE,
+            "the archive's names and annotations need more than %zu MB of memory; import it "
+            "in several parts",
+            p->a->max_bytes >> 20);
     return err_set(e, RC_NOMEM, "not enough memory to read the annotations");
 }
 
@@ -64,8 +65,8 @@ enum split split_of_word(str word)
     static const struct {
         const char *word;
         enum split split;
-    } words[] = {{"train", SPLIT_TRAIN},    {"training", SPLIT_TRAIN}, {"val", SPLIT_VAL},
-                 {"valid", SPLIT_VAL},      {"validation", SPLIT_VAL}, {"test", SPLIT_TEST},
+    } words[] = {{"train", SPLIT_TRAIN}, {"training", SPLIT_TRAIN}, {"val", SPLIT_VAL},
+                 {"valid", SPLIT_VAL},   {"validation", SPLIT_VAL}, {"test", SPLIT_TEST},
                  {"testing", SPLIT_TEST}};
 
     while (word.n && word.p[word.n - 1] >= '0' && word.p[word.n - 1] <= '9')
@@ -189,8 +190,8 @@ void report_unlabelled(struct plan *p, const char *what)
     for (size_t i = 0; i < p->pictures.n; i++) {
         struct picture *pic = &p->pictures.p[i];
         if (!pic->keep)
-            faults_add(&p->faults, FAULT_CODE_MISSING_ANNOTATION, pic->path, 0, pic->name, "left out",
-                       "there is no %s for this picture", what);
+            faults_add(&p->faults, FAULT_CODE_MISSING_ANNOTATION, pic->path, 0, pic->name,
+                       "left out", "there is no %s for this picture", what);
     }
 }
 
@@ -336,8 +337,9 @@ void marks_finish(struct plan *p, struct picture *pic)
     if (pic->said_width > 0 && pic->said_height > 0 &&
         (pic->said_width != pic->got.width || pic->said_height != pic->got.height))
         faults_add(&p->faults, FAULT_CODE_SIZE_MISMATCH, pic->marks_file, 0, pic->name,
-                   "the picture's own size was used", "annotated as %dx%d, but the picture is %dx%d",
-                   pic->said_width, pic->said_height, pic->got.width, pic->got.height);
+                   "the picture's own size was used",
+                   "annotated as %dx%d, but the picture is %dx%d", pic->said_width,
+                   pic->said_height, pic->got.width, pic->got.height);
     for (struct mark *m; (m = *at);) {
         const char *kind = kinds[m->kind];
         enum verdict v = fit_mark(m, pic);
@@ -348,16 +350,16 @@ void marks_finish(struct plan *p, struct picture *pic)
                        m->kind == MARK_BOX ? (double)m->xy[2] : 0.0,
                        m->kind == MARK_BOX ? (double)m->xy[3] : 0.0);
         else if (v == MARK_OUTSIDE)
-            faults_add(&p->faults, FAULT_CODE_BOX_OUTSIDE_IMAGE, pic->marks_file, m->line, pic->name,
-                       "dropped", "a %s that lies wholly outside of the picture (%dx%d)", kind,
-                       pic->got.width, pic->got.height);
+            faults_add(&p->faults, FAULT_CODE_BOX_OUTSIDE_IMAGE, pic->marks_file, m->line,
+                       pic->name, "dropped", "a %s that lies wholly outside of the picture (%dx%d)",
+                       kind, pic->got.width, pic->got.height);
         else if (v == MARK_CLIPPED)
-            faults_add(&p->faults, FAULT_CODE_BOX_OUTSIDE_IMAGE, pic->marks_file, m->line, pic->name,
-                       "clipped", "a %s that stands out of the picture (%dx%d)", kind, pic->got.width,
-                       pic->got.height);
+            faults_add(&p->faults, FAULT_CODE_BOX_OUTSIDE_IMAGE, pic->marks_file, m->line,
+                       pic->name, "clipped", "a %s that stands out of the picture (%dx%d)", kind,
+                       pic->got.width, pic->got.height);
         else if (drop)
-            faults_add(&p->faults, FAULT_CODE_TOO_LARGE, pic->marks_file, m->line, pic->name, "dropped",
-                       "more than %d shapes in one picture", DATASET_SHAPES_MAX);
+            faults_add(&p->faults, FAULT_CODE_TOO_LARGE, pic->marks_file, m->line, pic->name,
+                       "dropped", "more than %d shapes in one picture", DATASET_SHAPES_MAX);
         if (drop) {
             *at = m->next;
         } else {

@@ -2,13 +2,13 @@
  *
  *   pack --files--> survey.c --struct files--> one of folder, yolo, voc, coco, icdar --> pictures
  *
- * The first pass reads every byte of the archive once (so that damage and bombs show before anything
- * is stored) and keeps the names, the text files (bounded), and the COCO files as they are parsed.
- * A reader then turns text into marks.  The second pass decodes the pictures; only then are their
- * sizes known, and marks_finish scales, clips and drops marks.
+ * The first pass reads every byte of the archive once (so that damage and bombs show before
+ * anything is stored) and keeps the names, the text files (bounded), and the COCO files as they are
+ * parsed. A reader then turns text into marks.  The second pass decodes the pictures; only then are
+ * their sizes known, and marks_finish scales, clips and drops marks.
  *
- * All of a plan lives in its arena; one owner thread, but the second pass writes `struct checked` of
- * different pictures from several threads.
+ * All of a plan lives in its arena; one owner thread, but the second pass writes `struct checked`
+ * of different pictures from several threads.
  */
 #ifndef ANNEAL_FLOW_DATASET_PLAN_H
 #define ANNEAL_FLOW_DATASET_PLAN_H
@@ -17,15 +17,21 @@
 #include "flow/dataset/fault.h"
 #include "spec/dataset.h"
 
-enum dataset_format { FORMAT_FOLDER, FORMAT_YOLO, FORMAT_COCO, FORMAT_VOC, FORMAT_ICDAR,
-                      FORMAT_COUNT };
+enum dataset_format {
+    FORMAT_FOLDER,
+    FORMAT_YOLO,
+    FORMAT_COCO,
+    FORMAT_VOC,
+    FORMAT_ICDAR,
+    FORMAT_COUNT
+};
 extern const char *const dataset_format_names[]; /* "folder", "yolo", "coco", "voc", "icdar" */
 
 enum {
-    PLAN_BYTES_MAX = 1 << 30,          /* of the arena */
-    PLAN_TEXT_BYTES_MAX = 256 << 20,   /* of all text files together */
+    PLAN_BYTES_MAX = 1 << 30,        /* of the arena */
+    PLAN_TEXT_BYTES_MAX = 256 << 20, /* of all text files together */
     PLAN_TEXT_FILE_BYTES_MAX = 16 << 20,
-    PLAN_IMAGE_BYTES_MAX = 256 << 20,  /* of one picture's file */
+    PLAN_IMAGE_BYTES_MAX = 256 << 20, /* of one picture's file */
 };
 
 struct file { /* of the archive, in its order */
@@ -35,24 +41,24 @@ struct file { /* of the archive, in its order */
     bool is_image;   /* begins like a JPEG, PNG or WebP, or is called so */
     bool is_foreign; /* begins like, or is called, a picture of another kind */
     bool damaged;
-    str text;        /* .txt .csv .xml .yaml .yml: the content; .p NULL otherwise */
+    str text; /* .txt .csv .xml .yaml .yml: the content; .p NULL otherwise */
 };
 
 enum mark_kind { MARK_BOX, MARK_POLYGON, MARK_QUAD };
 struct mark { /* one annotated shape, in the order of its file */
     enum mark_kind kind;
     int32_t cls;
-    int32_t line;   /* of its file, for faults */
+    int32_t line; /* of its file, for faults */
     uint32_t points;
-    float *xy;      /* box: x, y, w, h; polygon, quad: 2 * points */
-    str text;       /* quad */
+    float *xy; /* box: x, y, w, h; polygon, quad: 2 * points */
+    str text;  /* quad */
     struct mark *next;
 };
 
 struct checked { /* by the second pass */
     bool done;
-    enum rc rc;      /* RC_OK: decoded and stored; else the picture is left out */
-    str trouble;     /* why */
+    enum rc rc;  /* RC_OK: decoded and stored; else the picture is left out */
+    str trouble; /* why */
     char sha256[SHA256_HEX + 1];
     uint64_t bytes;
     enum image_type type;
@@ -60,13 +66,13 @@ struct checked { /* by the second pass */
 };
 
 struct picture {
-    str path;        /* in the archive */
-    str name;        /* in the manifest: the path without the common top folder */
+    str path; /* in the archive */
+    str name; /* in the manifest: the path without the common top folder */
     uint32_t ordinal;
-    int32_t label;   /* -1: none */
+    int32_t label; /* -1: none */
     enum split split;
-    bool keep;       /* false: left out (a fault says why) */
-    bool fractions;  /* the marks are fractions of the picture's sides */
+    bool keep;                       /* false: left out (a fault says why) */
+    bool fractions;                  /* the marks are fractions of the picture's sides */
     int32_t said_width, said_height; /* 0: nothing was said */
     str marks_file;
     struct mark *marks, *last;
@@ -80,26 +86,26 @@ struct plan {
     VEC(struct file) files;
     VEC(str) dirs;
     uint64_t text_bytes;
-    str top;               /* common folder that was taken off, with "/"; may be "" */
+    str top;                      /* common folder that was taken off, with "/"; may be "" */
     VEC(struct picture) pictures; /* in the order of the archive */
     enum dataset_format format;
     enum task task;
     VEC(str) classes;
     bool splits_given;
-    struct coco *coco;     /* the JSON files seen; coco.h */
+    struct coco *coco; /* the JSON files seen; coco.h */
 };
 
 void plan_init(struct plan *p, struct arena *a);
 void plan_done(struct plan *p);
 
 /* ---- text (survey.c) */
-str path_base(str path);                /* "a/b.txt" -> "b.txt" */
-str path_stem(str path);                /* "a/b.txt" -> "b" */
-str path_dir(str path);                 /* "a/b.txt" -> "a", "b" -> "" */
+str path_base(str path); /* "a/b.txt" -> "b.txt" */
+str path_stem(str path); /* "a/b.txt" -> "b" */
+str path_dir(str path);  /* "a/b.txt" -> "a", "b" -> "" */
 bool path_has_part(str path, const char *part);
-enum split split_of_word(str word);     /* "valid" -> SPLIT_VAL; SPLIT_NONE if it is none */
-enum split split_of_path(str path);     /* of its first folder that names one */
-bool path_is_junk(str path);            /* __MACOSX, .DS_Store, Thumbs.db, hidden files */
+enum split split_of_word(str word); /* "valid" -> SPLIT_VAL; SPLIT_NONE if it is none */
+enum split split_of_path(str path); /* of its first folder that names one */
+bool path_is_junk(str path);        /* __MACOSX, .DS_Store, Thumbs.db, hidden files */
 /* Reads "1.5 2,3": the next number, after any of the `seps`; false if there is none. */
 bool number_next(str *rest, const char *seps, double *ret);
 str skip_bom(str text);
@@ -107,8 +113,8 @@ str skip_bom(str text);
 /* ---- for the readers */
 /* The pictures of the archive, split and label unset, keep false. */
 enum rc plan_take_pictures(struct plan *p, struct err *e) must_check;
-/* Label files find their picture by path without extension (the same folder), else by split and stem.
- * map values are pictures; the pictures must not be added to any more. */
+/* Label files find their picture by path without extension (the same folder), else by split and
+ * stem. map values are pictures; the pictures must not be added to any more. */
 enum rc pictures_by_stem(struct plan *p, struct map *m, struct err *e) must_check;
 struct picture *picture_of_label(const struct map *m, str label_path, str stem); /* NULL: none */
 /* Reports the pictures that no label file was found for, as left out. */
@@ -121,8 +127,8 @@ enum rc plan_add_class(struct plan *p, str name, int32_t *ret, struct err *e) mu
 enum rc plan_sort_classes(struct plan *p, struct err *e) must_check;
 enum rc plan_nomem(struct plan *p, struct err *e); /* which limit it was */
 
-/* Each format: does the archive look like it, and read it.  Reading fails only for want of memory or
- * when the format's central file is unusable; all else becomes faults. */
+/* Each format: does the archive look like it, and read it.  Reading fails only for want of memory
+ * or when the format's central file is unusable; all else becomes faults. */
 bool folder_fits(const struct plan *p);
 enum rc folder_read(struct plan *p, struct err *e) must_check;
 bool yolo_fits(const struct plan *p);

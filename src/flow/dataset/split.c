@@ -5,12 +5,14 @@
 
 const char *const split_method_names[] = {"auto", "given", "ratio", "lists", NULL};
 
-#define S struct split_spec
+#define S             struct split_spec
 #define F_NAMES(m, h) F_STRS(S, m, .max = SPLIT_NAMES_MAX, .help = h)
 const struct field split_spec_fields[] = {
-    F_ENUM(S, method, split_method_names, .dflt = "\"auto\"",
-           .help = "given: as the data say; ratio: at random by class; lists: by name; auto: given, else "
-                   "ratio."),
+    F_ENUM(
+        S, method, split_method_names, .dflt = "\"auto\"",
+        .help =
+            "given: as the data say; ratio: at random by class; lists: by name; auto: given, else "
+            "ratio."),
     F_NUM(S, train, .min = 0, .max = 1, .dflt = "0.8", .help = "Share of training pictures."),
     F_NUM(S, val, .min = 0, .max = 1, .dflt = "0.2", .help = "Share of validation pictures."),
     F_NUM(S, test, .min = 0, .max = 1, .dflt = "0", .help = "Share of test pictures."),
@@ -28,8 +30,8 @@ enum rc split_spec_check(const struct split_spec *s, struct err *e)
     double sum = s->train + s->val + s->test;
 
     if (!(fabs(sum - 1) <= 0.01))
-        return err_field(e, RC_INVALID, "train", "train, val and test add up to %g; they must add up to 1",
-                         sum);
+        return err_field(e, RC_INVALID, "train",
+                         "train, val and test add up to %g; they must add up to 1", sum);
     if (!(s->train > 0))
         return err_field(e, RC_INVALID, "train", "no picture would be left to train on");
     if (s->method == SPLIT_LISTS && !s->train_files.n)
@@ -52,10 +54,11 @@ enum rc split_spec_read(str text, struct split_spec *ret, struct err *e)
         s.val = 0;
         while (str_next(&rest, sep, &one))
             if (n >= 3 || !str_f64(str_trim(one), part[n++]) || *part[n - 1] < 0)
-                return err_field(e, RC_INVALID, "split",
-                                 "'%.*s' is not a split; write auto, given, or shares as 0.8/0.2 or "
-                                 "0.7/0.2/0.1",
-                                 STR_F(str_sub(text, 0, 60)));
+                return err_field(
+                    e, RC_INVALID, "split",
+                    "'%.*s' is not a split; write auto, given, or shares as 0.8/0.2 or "
+                    "0.7/0.2/0.1",
+                    STR_F(str_sub(text, 0, 60)));
     }
     enum rc rc = split_spec_check(&s, e);
     if (!rc)
@@ -118,8 +121,8 @@ static void divide(struct place *p, size_t n, double val, double test)
 }
 
 /* Divides the items that are in `from` now. */
-static enum rc by_ratio(struct split_item *items, size_t n, enum split from, bool any, uint64_t seed,
-                        double val, double test, struct err *e)
+static enum rc by_ratio(struct split_item *items, size_t n, enum split from, bool any,
+                        uint64_t seed, double val, double test, struct err *e)
 {
     struct place *p = mem_alloc_array(n + 1, sizeof *p);
     size_t k = 0;
@@ -163,8 +166,8 @@ static void take_list(const struct map *m, const struct strs *names, enum split 
         else if (exclude)
             it->excluded = true;
         else if (it->split != SPLIT_NONE && it->split != s)
-            faults_add(f, FAULT_CODE_SPLIT_CONFLICT, STR_NONE, 0, it->name, "it stays in the first one",
-                       "the picture is in two lists");
+            faults_add(f, FAULT_CODE_SPLIT_CONFLICT, STR_NONE, 0, it->name,
+                       "it stays in the first one", "the picture is in two lists");
         else
             it->split = s;
     }
@@ -202,9 +205,10 @@ enum rc split_apply(const struct split_spec *s, struct split_item *items, size_t
     if (rc || s->method == SPLIT_LISTS)
         return rc;
     if (s->method == SPLIT_GIVEN && !given)
-        return err_field(e, RC_CORRUPT, "split",
-                         "the data name no split (train, val and test folders, or lists); choose auto or "
-                         "a ratio");
+        return err_field(
+            e, RC_CORRUPT, "split",
+            "the data name no split (train, val and test folders, or lists); choose auto or "
+            "a ratio");
     if (s->method == SPLIT_RATIO || !given)
         return by_ratio(items, n, SPLIT_NONE, true, seed, s->val, s->test, e);
     for (size_t i = 0; i < n; i++)

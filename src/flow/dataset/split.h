@@ -1,9 +1,9 @@
 /* split.h - which pictures train, which validate, which test: by what is given, by ratio, by lists.
  *
  * A ratio is stratified: each class (for shapes: the rarest class in the picture) is divided on its
- * own.  A picture's place in its class's order is a random word of the seed and of its content's hash,
- * so the same content and seed give the same split on every machine, whatever the archive's order, and
- * adding pictures moves few others.  Pictures of equal content stay together.
+ * own.  A picture's place in its class's order is a random word of the seed and of its content's
+ * hash, so the same content and seed give the same split on every machine, whatever the archive's
+ * order, and adding pictures moves few others.  Pictures of equal content stay together.
  */
 #ifndef ANNEAL_FLOW_DATASET_SPLIT_H
 #define ANNEAL_FLOW_DATASET_SPLIT_H

@@ -22,16 +22,17 @@ static bool called_image(str path)
 
 static bool called_foreign(str path)
 {
-    static const char *const ends[] = {".gif",  ".bmp",  ".tif", ".tiff", ".heic", ".heif", ".avif",
-                                       ".jp2",  ".jxl",  ".ppm", ".pgm",  ".pbm",  ".tga",  ".ico",
-                                       ".raw",  ".dng",  ".cr2", ".nef",  ".psd",  ".svg",  NULL};
+    static const char *const ends[] = {".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif",
+                                       ".jp2", ".jxl", ".ppm", ".pgm",  ".pbm",  ".tga",  ".ico",
+                                       ".raw", ".dng", ".cr2", ".nef",  ".psd",  ".svg",  NULL};
     return ends_with_one_of(path, ends);
 }
 
 static bool called_archive(str path)
 {
-    static const char *const ends[] = {".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".gz", ".bz2",
-                                       ".xz",  ".zst", ".7z",  ".rar",  ".lz4", ".cab",  NULL};
+    static const char *const ends[] = {".zip",  ".tar", ".tgz", ".tbz2", ".txz",
+                                       ".tzst", ".gz",  ".bz2", ".xz",   ".zst",
+                                       ".7z",   ".rar", ".lz4", ".cab",  NULL};
     return ends_with_one_of(path, ends);
 }
 
@@ -133,12 +134,12 @@ static void judge(struct plan *p, struct file *f, const struct entry_in *in)
 
     f->bytes = in->bytes;
     f->damaged = in->damaged;
-    f->is_image = begins_as_image(head) ||
-                  (called_image(f->path) && !begins_as_foreign(head));
+    f->is_image = begins_as_image(head) || (called_image(f->path) && !begins_as_foreign(head));
     f->is_foreign = !f->is_image && (begins_as_foreign(head) || called_foreign(f->path));
     if (f->damaged)
-        faults_add(&p->faults, f->is_image ? FAULT_CODE_CORRUPT_IMAGE : FAULT_CODE_BAD_FILE, f->path, 0,
-                   STR_NONE, "left out", "the archive's copy is damaged (wrong checksum)");
+        faults_add(&p->faults, f->is_image ? FAULT_CODE_CORRUPT_IMAGE : FAULT_CODE_BAD_FILE,
+                   f->path, 0, STR_NONE, "left out",
+                   "the archive's copy is damaged (wrong checksum)");
     else if (f->is_foreign)
         faults_add(&p->faults, FAULT_CODE_UNSUPPORTED_FORMAT, f->path, 0, STR_NONE, "left out",
                    "not a JPEG, PNG or WebP picture");
@@ -150,10 +151,11 @@ static enum rc read_file(struct plan *p, struct pack *pack, struct file *f, stru
     enum rc rc = RC_OK;
 
     if (called_archive(f->path))
-        return err_field(e, RC_CORRUPT, "nested_archive",
-                         "the archive holds another archive, '%.*s'; unpack it and upload one archive "
-                         "with all pictures",
-                         STR_F(f->path));
+        return err_field(
+            e, RC_CORRUPT, "nested_archive",
+            "the archive holds another archive, '%.*s'; unpack it and upload one archive "
+            "with all pictures",
+            STR_F(f->path));
     if (called_text(f->path)) {
         rc = keep_text(p, f, &in, e);
     } else {
@@ -185,8 +187,8 @@ static enum rc add_entry(struct plan *p, struct map *seen, struct pack *in,
         faults_add(&p->faults, FAULT_CODE_BAD_UTF8_NAME, f.path, 0, STR_NONE,
                    "bad bytes were written as %XX", "the file's name is not valid UTF-8");
     if (map_has(seen, f.path)) {
-        faults_add(&p->faults, FAULT_CODE_DUPLICATE_NAME, f.path, 0, STR_NONE, "the first one was kept",
-                   "the archive holds two files of this name");
+        faults_add(&p->faults, FAULT_CODE_DUPLICATE_NAME, f.path, 0, STR_NONE,
+                   "the first one was kept", "the archive holds two files of this name");
         return RC_OK;
     }
     enum rc rc = map_put(seen, f.path, p, e);
@@ -259,7 +261,8 @@ static const struct {
     enum dataset_format format;
     bool (*fits)(const struct plan *p);
     enum rc (*read)(struct plan *p, struct err *e);
-} formats[] = { /* the most specific first */
+} formats[] = {
+    /* the most specific first */
     {FORMAT_COCO, coco_fits, coco_read},       {FORMAT_VOC, voc_fits, voc_read},
     {FORMAT_YOLO, yolo_fits, yolo_read},       {FORMAT_ICDAR, icdar_fits, icdar_read},
     {FORMAT_FOLDER, folder_fits, folder_read},
@@ -273,7 +276,8 @@ static enum rc nothing_found(const struct plan *p, struct err *e)
         images += p->files.p[i].is_image;
     if (!images)
         return err_field(e, RC_CORRUPT, "unknown_layout",
-                         "the archive holds no JPEG, PNG or WebP picture (%zu other files)", p->files.n);
+                         "the archive holds no JPEG, PNG or WebP picture (%zu other files)",
+                         p->files.n);
     return err_field(
         e, RC_CORRUPT, "unknown_layout",
         "the archive holds %zu pictures but no labels that are known.  Looked for: a folder for each "

@@ -1,7 +1,7 @@
 /* voc.c - Pascal VOC: an XML file for each picture; ImageSets/Main/train.txt and so on for splits.
  *
- * Source: the PASCAL VOC development kit, 2012, section 3.  Boxes are taken as written (tools differ on
- * whether the first pixel is 0 or 1; the difference is below any annotator's precision).
+ * Source: the PASCAL VOC development kit, 2012, section 3.  Boxes are taken as written (tools
+ * differ on whether the first pixel is 0 or 1; the difference is below any annotator's precision).
  */
 #include "flow/dataset/plan.h"
 #include "s3/xml.h"
@@ -185,8 +185,8 @@ static enum rc annotation_child(struct voc_in *in, str name, void *ud, bool *ret
 }
 
 /* One file into pic.  Broken XML is a fault, and what came before it stays. */
-static enum rc read_xml(struct plan *p, str file, str text, struct picture *pic, struct map *classes,
-                        struct err *e)
+static enum rc read_xml(struct plan *p, str file, str text, struct picture *pic,
+                        struct map *classes, struct err *e)
 {
     struct err why = {0};
     struct voc_in in = {.p = p, .file = file, .line = 1, .classes = classes, .pic = pic, .e = &why};
@@ -237,7 +237,8 @@ static enum rc read_files(struct plan *p, struct map *pics, struct err *e)
                        "the archive has no picture for this annotation");
         } else if (pic->keep) {
             faults_add(&p->faults, FAULT_CODE_DUPLICATE_NAME, f->path, 0, pic->name, "left out",
-                       "a second annotation of the same picture, after %.*s", STR_F(pic->marks_file));
+                       "a second annotation of the same picture, after %.*s",
+                       STR_F(pic->marks_file));
         } else {
             pic->keep = true;
             pic->marks_file = f->path;

@@ -14,7 +14,8 @@ static enum rc add(struct reader *r, str key, str index, str value)
 
     if (r->out->items.n >= YAML_ITEMS_MAX)
         return err_set(r->e, RC_CORRUPT, "line %d: more than %d entries", r->line, YAML_ITEMS_MAX);
-    return VEC_PUSH(&r->out->items, it) ? RC_OK : err_set(r->e, RC_NOMEM, "no memory for a YAML file");
+    return VEC_PUSH(&r->out->items, it) ? RC_OK
+                                        : err_set(r->e, RC_NOMEM, "no memory for a YAML file");
 }
 
 /* Bytes of the scalar at the start of s: a quoted string, or up to one of `ends` or a comment. */
@@ -28,7 +29,8 @@ static enum rc scalar(struct reader *r, str s, const char *ends, str *ret, size_
         size_t n = 0;
         if (!to)
             return err_set(r->e, RC_NOMEM, "no memory for a YAML file");
-        for (i = 1; i < s.n && (s.p[i] != q || (q == '\'' && i + 1 < s.n && s.p[i + 1] == q)); i++) {
+        for (i = 1; i < s.n && (s.p[i] != q || (q == '\'' && i + 1 < s.n && s.p[i + 1] == q));
+             i++) {
             if ((q == '"' && s.p[i] == '\\' && i + 1 < s.n) || s.p[i] == q)
                 i++;
             to[n++] = s.p[i];
@@ -108,7 +110,8 @@ static bool split_key(str line, str *ret_key, str *ret_behind)
     for (size_t i = 0; i < line.n; i++) {
         if (line.p[i] == '#' || line.p[i] == '[' || line.p[i] == '{')
             return false;
-        if (line.p[i] == ':' && (i + 1 == line.n || line.p[i + 1] == ' ' || line.p[i + 1] == '\t')) {
+        if (line.p[i] == ':' &&
+            (i + 1 == line.n || line.p[i + 1] == ' ' || line.p[i + 1] == '\t')) {
             str k = str_trim(str_sub(line, 0, i));
             if (k.n >= 2 && (k.p[0] == '"' || k.p[0] == '\'') && k.p[k.n - 1] == k.p[0])
                 k = str_sub(k, 1, k.n - 2);

@@ -1,12 +1,12 @@
-/* yolo.c - YOLO: a .txt beside each picture or under labels/, a line for each object, as fractions of
- * the picture's sides:
+/* yolo.c - YOLO: a .txt beside each picture or under labels/, a line for each object, as fractions
+ * of the picture's sides:
  *
  *   class cx cy w h              a box
  *   class x1 y1 x2 y2 x3 y3 ..   a polygon (seven numbers or more, an odd count)
  *
- * Class names come from data.yaml (names, nc), or classes.txt / *.names with one on each line.  Splits
- * come from data.yaml (train, val, test: folders or lists of files), else from folders' names.
- * Source: the dataset pages of Ultralytics' documentation and Darknet's train.c.
+ * Class names come from data.yaml (names, nc), or classes.txt / *.names with one on each line.
+ * Splits come from data.yaml (train, val, test: folders or lists of files), else from folders'
+ * names. Source: the dataset pages of Ultralytics' documentation and Darknet's train.c.
  */
 #include "flow/dataset/plan.h"
 #include "flow/dataset/yaml.h"
@@ -15,9 +15,9 @@ enum { YOLO_NUMBERS_MAX = 1 + 2 * 10000 };
 
 struct yolo {
     struct plan *p;
-    bool named;      /* the classes are known by name */
+    bool named; /* the classes are known by name */
     bool any_polygon;
-    int32_t id_max;  /* seen */
+    int32_t id_max;   /* seen */
     struct map texts; /* label files, by path and by "split:stem" of those under labels/ */
     bool *used;       /* of p->files */
     struct err *e;
@@ -79,14 +79,15 @@ bool yolo_fits(const struct plan *p)
         const struct file *f = &p->files.p[i];
         if (is_label(f))
             return true;
-        if (is_yaml(f->path) && (str_starts(f->text, STR("names:")) ||
-                                 str_find(f->text, STR("\nnames:")) >= 0))
+        if (is_yaml(f->path) &&
+            (str_starts(f->text, STR("names:")) || str_find(f->text, STR("\nnames:")) >= 0))
             return true;
     }
     return false;
 }
 
-static enum rc add_box(struct yolo *y, struct picture *pic, int32_t cls, int32_t line, const double *v)
+static enum rc add_box(struct yolo *y, struct picture *pic, int32_t cls, int32_t line,
+                       const double *v)
 {
     struct mark *m = mark_add(y->p, pic, MARK_BOX, cls, line, 4);
 
@@ -212,9 +213,10 @@ static struct file *label_of(struct yolo *y, const struct picture *pic)
     struct file *f = k.p ? map_get(&y->texts, k) : NULL;
 
     if (!f) {
-        int n = snprintf(path, sizeof path, "%.*s.txt",
-                         STR_F(str_sub(pic->path, 0,
-                                       pic->path.n - path_base(pic->path).n + path_stem(pic->path).n)));
+        int n =
+            snprintf(path, sizeof path, "%.*s.txt",
+                     STR_F(str_sub(pic->path, 0,
+                                   pic->path.n - path_base(pic->path).n + path_stem(pic->path).n)));
         f = n > 0 && n < (int)sizeof path ? map_get(&y->texts, (str){path, (size_t)n}) : NULL;
     }
     if (!f)
@@ -234,7 +236,8 @@ static enum rc read_pictures(struct yolo *y)
         pic->fractions = true;
         if (!f) {
             faults_add(&y->p->faults, FAULT_CODE_MISSING_ANNOTATION, pic->path, 0, pic->name,
-                       "kept as a picture without objects", "there is no label file for this picture");
+                       "kept as a picture without objects",
+                       "there is no label file for this picture");
             continue;
         }
         y->used[f - y->p->files.p] = true;
@@ -278,8 +281,8 @@ static enum rc names_of_yaml(struct yolo *y, const struct yaml *doc, str file)
                            "without gaps",
                            STR_F(file), it->line, STR_F(it->index), y->p->classes.n);
         if (!str_utf8_ok(it->value))
-            return err_set(y->e, RC_CORRUPT, "%.*s, line %d: the name is not valid UTF-8", STR_F(file),
-                           it->line);
+            return err_set(y->e, RC_CORRUPT, "%.*s, line %d: the name is not valid UTF-8",
+                           STR_F(file), it->line);
         rc = add_name(y, it->value);
     }
     if (!rc && nc >= 0 && y->named && nc != (int64_t)y->p->classes.n)
@@ -357,8 +360,8 @@ static bool ends_with_path(str path, str end)
            (path.n > end.n && str_ends(path, end) && path.p[path.n - end.n - 1] == '/');
 }
 
-static void split_by_list(struct yolo *y, const struct map *pics, const struct file *list, enum split s,
-                          const struct yaml_item *it, str file)
+static void split_by_list(struct yolo *y, const struct map *pics, const struct file *list,
+                          enum split s, const struct yaml_item *it, str file)
 {
     str rest = list->text, line;
     bool told = false;
@@ -441,7 +444,8 @@ static enum rc read_yaml(struct yolo *y, const struct file *f)
     enum rc rc = yaml_read(&doc, y->p->a, f->text, &why);
 
     if (rc == RC_CORRUPT) {
-        faults_add(&y->p->faults, FAULT_CODE_BAD_FILE, f->path, 0, STR_NONE, "ignored", "%s", why.text);
+        faults_add(&y->p->faults, FAULT_CODE_BAD_FILE, f->path, 0, STR_NONE, "ignored", "%s",
+                   why.text);
         return RC_OK;
     }
     if (rc)
