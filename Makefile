@@ -82,6 +82,11 @@ build/anneal: $(BINSRC:%.c=build/obj/%.o) build/libanneal.a
 	$(call say,link,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
 
+build/bench/%: build/obj/bench/%.o build/libanneal.a
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
+
 build/gen/migrations.c: tools/gen-migrations $(wildcard src/db/migrations/*.sql)
 	@mkdir -p $(@D)
 	$(call say,gen,$@)

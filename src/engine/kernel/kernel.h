@@ -1,0 +1,164 @@
+/* kernel.h - front door of the kernels: layouts, shapes and the table of computing functions.
+ *
+ * Layouts.  Channels come in blocks of 16 (CH), the last block padded with zeros:
+ *   activation  [n][channels / 16][h][w][16]         (oneDNN: nChw16c)
+ *   image       [n][h][w][4], the fourth channel 0
+ *   weights     [oc / 16][ic / 16][k][k][16 i][16 o]  (oneDNN: OIhw16i16o)
+ *   stem        [oc / 16][k][k][4 i][16 o]
+ *   swapped     [oc / 16][ic / 16][k][k][16 o][16 i]  (OIhw16o16i; for the gradient of the input;
+ *               or, `input_first`, [ic / 16][oc / 16]..., IOhw16o16i: oneDNN's 1x1 kernels)
+ *   depthwise   [c / 16][k][k][16]                    (oneDNN: Goihw16g)
+ * Padding stays zero by itself: zero weights give zero activations, which give zero gradients.
+ *
+ * A function computes one piece (an image, a block of channels, a run of tiles) on the calling
+ * thread; who calls it for which piece is decided in engine/graph.  Pieces never share an output,
+ * and no value depends on how the work was cut, so results are the same for any number of threads.
+ * All pointers are 64-byte aligned; nothing here allocates or fails.
+ */
+#ifndef ANNEAL_ENGINE_KERNEL_KERNEL_H
+#define ANNEAL_ENGINE_KERNEL_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    CH = 16,       /* channels in a block */
+    CH_IMAGE = 4,  /* channels of the image as it enters */
+    GRADS_MAX = 3, /* gradient contributions that one value can receive */
+};
+
+enum act { ACT_NONE, ACT_RELU, ACT_RELU6, ACT_SILU };
+
+/* One convolution, square kernel, zero padding.  ic and oc are padded counts: multiples of 16, or
+ * ic 4 for the image.  Depthwise: ic == oc, each channel on its own. */
+struct conv_shape {
+    int ic, oc;
+    int ih, iw, oh, ow;
+    int k, stride, pad;
+    bool depthwise;
+};
+
+/* What inference fuses behind a convolution: y = act(y + bias + residual). */
+struct epilogue {
+    const float *bias;     /* [oc] */
+    const float *residual; /* same place as y; NULL: none */
+    enum act act;
+};
+
+/* Batch norm over `images` images of one block of channels.  Pointers stand at the first image's
+ * block; images lie image_stride floats apart; hw pixels each. */
+struct bn_range {
+    int images, hw;
+    size_t image_stride;
+};
+
+/* Backward of act(batch norm(y) + residual) for one block of channels. */
+struct bn_grad {
+    struct bn_range range;
+    const float *y;              /* convolution output */
+    const float *a;              /* activation; read only when there is a residual */
+    float *g[GRADS_MAX];         /* incoming gradients; their sum is the gradient of `a` */
+    int g_count;                 /* 1..GRADS_MAX */
+    float *dy;                   /* gradient of y; may be g[0] when there is no residual */
+    const float *mean, *inv_std; /* [16] */
+    const float *scale, *shift;  /* [16] as used forward: z = y * scale + shift */
+    enum act act;
+    bool residual; /* g[0] receives the gradient that flows to the residual */
+};
+
+struct kernels {
+    const char *isa;
+
+    /* ---- direct convolution; x, y, dx, dy stand at one image */
+    size_t (*conv_scratch)(const struct conv_shape *s); /* floats for each thread */
+    /* Output blocks [ob0, ob1).  `e` NULL: y is the plain sum. */
+    void (*conv_forward)(const struct conv_shape *s, const float *x, const float *w, float *y,
+                         int ob0, int ob1, const struct epilogue *e, float *scratch);
+    void (*conv_swap_weights)(const struct conv_shape *s, const float *w, float *swapped, int ib,
+                              bool input_first); /* of input block ib */
+    /* Input blocks [ib0, ib1). */
+    void (*conv_backward_data)(const struct conv_shape *s, const float *dy, const float *swapped,
+                               float *dx, int ib0, int ib1, float *scratch);
+    /* All images, input block ib, output blocks [ob0, ob1). */
+    void (*conv_backward_weights)(const struct conv_shape *s, int images, const float *x,
+                                  const float *dy, float *dw, int ib, int ob0, int ob1,
+                                  float *scratch);
+
+    /* ---- depthwise convolution, one block of channels */
+    void (*depthwise_forward)(const struct conv_shape *s, const float *x, const float *w, float *y,
+                              const struct epilogue *e); /* one image */
+    void (*depthwise_backward_data)(const struct conv_shape *s, const float *dy, const float *w,
+                                    float *dx); /* one image */
+    void (*depthwise_backward_weights)(const struct conv_shape *s, int images, const float *x,
+                                       const float *dy, float *dw); /* all images */
+
+    /* ---- Winograd F(4x4, 3x3) for 3x3, stride 1, pad 1 (Lavin and Gray, arXiv:1509.09308).
+     * Transformed weights u [36][columns / group][rows][group], group 64, 32 or 16 columns. */
+    /* Transform the weights for output block `ob`; `backward`: for the gradient of the input,
+     * where rows and columns change places and the taps turn round. */
+    void (*wino_weights)(const struct conv_shape *s, const float *w, float *u, int ob,
+                         bool backward);
+    size_t (*wino_scratch)(int rows, int cols, int tiles); /* floats for each thread */
+    /* Tiles [t0, t1) of all images together (image, row, column): x with `rows` channels to y with
+     * `cols`; e as above (residual and y at image 0). */
+    void (*wino_forward)(const struct conv_shape *s, int rows, int cols, const float *x,
+                         const float *u, float *y, int t0, int t1, const struct epilogue *e,
+                         float *scratch);
+    /* Gradient of the weights in three steps: transform tiles [t0, t1) into v and z at column
+     * t - base of `chunk`; multiply for one of the 36 points and input channels [i0, i1), adding
+     * to du when `add`; transform du of one output block back. */
+    void (*wino_grad_tiles)(const struct conv_shape *s, const float *x, const float *dy, float *v,
+                            float *z, int t0, int t1, int base, int chunk);
+    void (*wino_grad_multiply)(const struct conv_shape *s, const float *v, const float *z,
+                               float *du, int point, int i0, int i1, int tiles, int chunk,
+                               bool add);
+    void (*wino_grad_weights)(const struct conv_shape *s, const float *du, float *dw, int ob);
+
+    /* ---- batch norm, one block of channels */
+    /* Sums of (y - pivot) and its square, added to sum[16] and square[16]. */
+    void (*bn_sums)(const struct bn_range *r, const float *y, const float *pivot, double *sum,
+                    double *square);
+    /* a = act(y * scale + shift + residual) */
+    void (*bn_apply)(const struct bn_range *r, const float *y, const float *residual, float *a,
+                     const float *scale, const float *shift, enum act act);
+    /* First pass: gradient through the activation; sums of it and of it times normalised y. */
+    void (*bn_grad_sums)(const struct bn_grad *b, double *sum, double *dot);
+    /* Second pass: dy = scale * (g - mean_g - normalised y * mean_dot). */
+    void (*bn_grad_apply)(const struct bn_grad *b, const float *mean_g, const float *mean_dot);
+
+    /* ---- the rest, one image and one block of channels unless said */
+    void (*image_pack)(const float *nchw, float *x, int h, int w); /* [3][h][w] to the layout */
+    /* 3x3, stride 2, pad 1; `from` (NULL: do not) remembers the pixel of
+     * each maximum. */
+    void (*max_pool)(const float *x, float *y, unsigned char *from, int ih, int iw, int oh, int ow);
+    void (*max_pool_grad)(float *const *g, int g_count, const unsigned char *from, float *dx,
+                          int ih, int iw, int oh, int ow);
+    void (*average)(const float *x, float *y, int hw);               /* y[16] */
+    void (*average_grad)(const float *dy, float *dx, int hw);        /* dy[16] */
+    float (*dot)(const float *a, const float *b, size_t n);          /* n a multiple of 16 */
+    void (*add_scaled)(float *y, const float *x, float k, size_t n); /* y += k x */
+    void (*sum_into)(float *y, const float *const *parts, int count, size_t at, size_t n);
+    double (*square_sum)(const float *x, size_t n);
+    void (*sgd)(float *p, const float *g, float *m, size_t n, float lr, float momentum,
+                bool nesterov, float decay, float grad_scale);
+    /* c1 = lr / (1 - beta1^t), c2 = 1 / sqrt(1 - beta2^t), keep = 1 - lr * decay */
+    void (*adamw)(float *p, const float *g, float *m, float *v, size_t n, float beta1, float beta2,
+                  float eps, float c1, float c2, float keep, float grad_scale);
+};
+
+/* The best table this machine can run; `isa` NULL, or "avx512", "avx2", "base" to insist (NULL if
+ * the machine cannot). */
+const struct kernels *kernels_get(const char *isa);
+
+static inline int ch_pad(int c)
+{
+    return (c + CH - 1) / CH * CH;
+}
+
+/* Columns of transformed Winograd weights that lie together. */
+static inline int wino_group(int cols)
+{
+    return cols % 64 == 0 ? 64 : cols % 32 == 0 ? 32 : 16;
+}
+
+#endif

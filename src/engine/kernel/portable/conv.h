@@ -1,0 +1,287 @@
+/* conv.h - direct convolution of one image: forward, gradient of the input, of the weights.
+ *
+ * The image is first copied into a frame of zeros, so that the inner loop has no borders.  The
+ * gradient of the input runs phase by phase: input pixels of one row and column parity (modulo the
+ * stride) see a fixed subset of the taps, so that a stride of 2 wastes nothing on inserted zeros.
+ */
+#ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_CONV_H
+#define ANNEAL_ENGINE_KERNEL_PORTABLE_CONV_H
+
+#include "engine/kernel/portable/matmul.h"
+#include <string.h>
+
+static always_inline int int_max(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* Channels of one input block: 16, or 4 for the image. */
+static always_inline int conv_in_block(const struct conv_shape *s)
+{
+    return s->ic < CH ? s->ic : CH;
+}
+
+/* Frame of the forward pass: `pad` before, and behind as far as the last output pixel looks. */
+static always_inline int conv_frame(int out, const struct conv_shape *s, int in)
+{
+    return int_max((out - 1) * s->stride + s->k, in + s->pad);
+}
+
+/* Frame around dy for the gradient of the input: k on each side covers every phase. */
+static always_inline int grad_frame(int in, int out, const struct conv_shape *s)
+{
+    return int_max(out, in / s->stride + 1) + 2 * s->k;
+}
+
+static size_t conv_scratch(const struct conv_shape *s)
+{
+    size_t forward =
+        (size_t)conv_frame(s->oh, s, s->ih) * (size_t)conv_frame(s->ow, s, s->iw) * (size_t)s->ic;
+    size_t grad =
+        (size_t)grad_frame(s->ih, s->oh, s) * (size_t)grad_frame(s->iw, s->ow, s) * (size_t)s->oc;
+
+    return (forward > grad ? forward : grad) + CH;
+}
+
+/* Planes of h x w pixels of `block` channels into zeroed planes of fh x fw, `before` pixels in. */
+static void frame_fill(const float *x, float *frame, int planes, int block, int h, int w, int fh,
+                       int fw, int before)
+{
+    const size_t row = (size_t)w * (size_t)block, frame_row = (size_t)fw * (size_t)block;
+
+    memset(frame, 0, (size_t)planes * (size_t)fh * frame_row * sizeof *frame);
+    for (int p = 0; p < planes; p++)
+        for (int y = 0; y < h; y++)
+            memcpy(frame + ((size_t)p * (size_t)fh + (size_t)(y + before)) * frame_row +
+                       (size_t)(before * block),
+                   x + ((size_t)p * (size_t)h + (size_t)y) * row, row * sizeof *x);
+}
+
+static void conv_forward(const struct conv_shape *s, const float *x, const float *w, float *y,
+                         int ob0, int ob1, const struct epilogue *e, float *scratch)
+{
+    const int block = conv_in_block(s), in_blocks = s->ic / block, taps = s->k * s->k;
+    const int fh = conv_frame(s->oh, s, s->ih), fw = conv_frame(s->ow, s, s->iw);
+    const ptrdiff_t plane = (ptrdiff_t)s->oh * s->ow * CH, cell = (ptrdiff_t)block * CH;
+
+    frame_fill(x, scratch, in_blocks, block, s->ih, s->iw, fh, fw, s->pad);
+    for (int row = 0; row < s->oh; row++) {
+        const ptrdiff_t at = ob0 * plane + (ptrdiff_t)row * s->ow * CH;
+        struct epilogue here = {0};
+        struct matmul m = {
+            .a = scratch + (ptrdiff_t)row * s->stride * fw * block,
+            .a_row = (ptrdiff_t)s->stride * block,
+            .a_k = 1,
+            .b = w + ob0 * in_blocks * taps * cell,
+            .b_k = CH,
+            .b_col = in_blocks * taps * cell,
+            .c = y + at,
+            .c_row = CH,
+            .c_col = plane,
+            .rows = s->ow,
+            .cols = ob1 - ob0,
+            .k = s->k * block, /* kernel columns and channels lie one behind the other */
+            .outer = {{in_blocks, (ptrdiff_t)fh * fw * block, taps * cell},
+                      {s->k, (ptrdiff_t)fw * block, s->k * cell},
+                      {1, 0, 0}},
+        };
+        if (e) {
+            here = (struct epilogue){e->bias + ob0 * CH, e->residual ? e->residual + at : NULL,
+                                     e->act};
+            m.e = &here;
+        }
+        matmul_run(&m);
+    }
+}
+
+static void conv_swap_weights(const struct conv_shape *s, const float *w, float *swapped, int ib,
+                              bool input_first)
+{
+    const int taps = s->k * s->k, out_blocks = s->oc / CH, in_blocks = s->ic / CH;
+    const size_t cell = CH * CH;
+
+    for (int ob = 0; ob < out_blocks; ob++)
+        for (int t = 0; t < taps; t++) {
+            const float *from = w + (size_t)((ob * in_blocks + ib) * taps + t) * cell;
+            const int block = input_first ? ib * out_blocks + ob : ob * in_blocks + ib;
+            float *to = swapped + (size_t)(block * taps + t) * cell;
+            for (int i = 0; i < CH; i++)
+                for (int o = 0; o < CH; o++)
+                    to[o * CH + i] = from[i * CH + o];
+        }
+}
+
+/* One dimension of one phase: input pixels first, first + stride, ... see taps tap, tap + stride,
+ * ...; the first of them meets, with tap `tap`, the output pixel `out`. */
+struct phase {
+    int first, count;
+    int tap, taps;
+    int out;
+};
+
+/* Input pixel i and tap t meet at output pixel (i + pad - t) / stride, where that is whole. */
+static struct phase phase_of(const struct conv_shape *s, int residue, int in)
+{
+    struct phase p = {.tap = residue};
+
+    p.first = ((residue - s->pad) % s->stride + s->stride) % s->stride;
+    p.count = p.first < in ? (in - p.first + s->stride - 1) / s->stride : 0;
+    p.taps = residue < s->k ? (s->k - residue + s->stride - 1) / s->stride : 0;
+    p.out = (p.first + s->pad - residue) / s->stride;
+    return p;
+}
+
+static void conv_backward_data(const struct conv_shape *s, const float *dy, const float *swapped,
+                               float *dx, int ib0, int ib1, float *scratch)
+{
+    const int in_blocks = s->ic / CH, out_blocks = s->oc / CH, taps = s->k * s->k;
+    const int fh = grad_frame(s->ih, s->oh, s), fw = grad_frame(s->iw, s->ow, s);
+    const ptrdiff_t plane = (ptrdiff_t)s->ih * s->iw * CH, cell = CH * CH;
+
+    frame_fill(dy, scratch, out_blocks, CH, s->oh, s->ow, fh, fw, s->k);
+    for (int ry = 0; ry < s->stride; ry++)
+        for (int rx = 0; rx < s->stride; rx++) {
+            const struct phase py = phase_of(s, ry, s->ih), px = phase_of(s, rx, s->iw);
+            for (int i = 0; i < py.count; i++) {
+                struct matmul m = {
+                    .a = scratch + ((py.out + i + s->k) * fw + px.out + s->k) * CH,
+                    .a_row = CH,
+                    .a_k = 1,
+                    .b = swapped + (ib0 * taps + py.tap * s->k + px.tap) * cell,
+                    .b_k = CH,
+                    .b_col = taps * cell,
+                    .c = dx + ib0 * plane +
+                         ((ptrdiff_t)(py.first + i * s->stride) * s->iw + px.first) * CH,
+                    .c_row = (ptrdiff_t)s->stride * CH,
+                    .c_col = plane,
+                    .rows = px.count,
+                    .cols = ib1 - ib0,
+                    .k = CH,
+                    .outer = {{out_blocks, (ptrdiff_t)fh * fw * CH, in_blocks * taps * cell},
+                              {py.taps, -(ptrdiff_t)fw * CH, s->stride * s->k * cell},
+                              {px.taps, -CH, s->stride * cell}},
+                };
+                matmul_run(&m);
+            }
+        }
+}
+
+/* Image by image: sums of one image stay in registers, the images are added in memory. */
+static void conv_backward_weights(const struct conv_shape *s, int images, const float *x,
+                                  const float *dy, float *dw, int ib, int ob0, int ob1,
+                                  float *scratch)
+{
+    const int block = conv_in_block(s), in_blocks = s->ic / block, taps = s->k * s->k;
+    const int fh = conv_frame(s->oh, s, s->ih), fw = conv_frame(s->ow, s, s->iw);
+    const ptrdiff_t cell = (ptrdiff_t)block * CH, plane = (ptrdiff_t)s->oh * s->ow * CH;
+    const ptrdiff_t in_plane = (ptrdiff_t)s->ih * s->iw * block;
+
+    for (int n = 0; n < images; n++) {
+        frame_fill(x + (n * in_blocks + ib) * in_plane, scratch, 1, block, s->ih, s->iw, fh, fw,
+                   s->pad);
+        for (int ky = 0; ky < s->k; ky++) {
+            const ptrdiff_t at = ((ptrdiff_t)(ob0 * in_blocks + ib) * taps + ky * s->k) * cell;
+            struct matmul m = {
+                .a = scratch + (ptrdiff_t)ky * fw * block,
+                .a_row = 1,
+                .a_k = (ptrdiff_t)s->stride * block,
+                .b = dy + (n * (s->oc / CH) + ob0) * plane,
+                .b_k = CH,
+                .b_col = plane,
+                .c = dw + at,
+                .c_row = CH,
+                .c_col = in_blocks * taps * cell,
+                .rows = s->k * block, /* kernel columns and channels */
+                .cols = ob1 - ob0,
+                .k = s->ow,
+                .outer = {{1, 0, 0},
+                          {1, 0, 0},
+                          {s->oh, (ptrdiff_t)s->stride * fw * block, (ptrdiff_t)s->ow * CH}},
+                .add = n > 0,
+            };
+            matmul_run(&m);
+        }
+    }
+}
+
+/* ---- depthwise: a vector of 16 channels at a time */
+
+static void depthwise_forward(const struct conv_shape *s, const float *x, const float *w, float *y,
+                              const struct epilogue *e)
+{
+    for (int oy = 0; oy < s->oh; oy++)
+        for (int ox = 0; ox < s->ow; ox++) {
+            const ptrdiff_t at = ((ptrdiff_t)oy * s->ow + ox) * CH;
+            vf sum = {0};
+            for (int ky = 0; ky < s->k; ky++) {
+                const int iy = oy * s->stride - s->pad + ky;
+                if (iy < 0 || iy >= s->ih)
+                    continue;
+                for (int kx = 0; kx < s->k; kx++) {
+                    const int ix = ox * s->stride - s->pad + kx;
+                    if (ix >= 0 && ix < s->iw)
+                        sum += ld(x + ((ptrdiff_t)iy * s->iw + ix) * CH) *
+                               ld(w + (ky * s->k + kx) * CH);
+                }
+            }
+            if (e) {
+                sum += ld(e->bias);
+                if (e->residual)
+                    sum += ld(e->residual + at);
+                sum = act_of(sum, e->act);
+            }
+            st(y + at, sum);
+        }
+}
+
+/* Each input pixel gathers from the outputs that saw it. */
+static void depthwise_backward_data(const struct conv_shape *s, const float *dy, const float *w,
+                                    float *dx)
+{
+    for (int iy = 0; iy < s->ih; iy++)
+        for (int ix = 0; ix < s->iw; ix++) {
+            vf sum = {0};
+            for (int ky = 0; ky < s->k; ky++) {
+                const int sy = iy + s->pad - ky, oy = sy / s->stride;
+                if (sy < 0 || sy % s->stride || oy >= s->oh)
+                    continue;
+                for (int kx = 0; kx < s->k; kx++) {
+                    const int sx = ix + s->pad - kx, ox = sx / s->stride;
+                    if (sx >= 0 && sx % s->stride == 0 && ox < s->ow)
+                        sum += ld(dy + ((ptrdiff_t)oy * s->ow + ox) * CH) *
+                               ld(w + (ky * s->k + kx) * CH);
+                }
+            }
+            st(dx + ((ptrdiff_t)iy * s->iw + ix) * CH, sum);
+        }
+}
+
+static void depthwise_backward_weights(const struct conv_shape *s, int images, const float *x,
+                                       const float *dy, float *dw)
+{
+    const ptrdiff_t x_image = (ptrdiff_t)s->ih * s->iw * s->ic;
+    const ptrdiff_t y_image = (ptrdiff_t)s->oh * s->ow * s->oc;
+
+    for (int ky = 0; ky < s->k; ky++)
+        for (int kx = 0; kx < s->k; kx++) {
+            vf all = {0};
+            for (int n = 0; n < images; n++) {
+                vf sum = {0};
+                for (int oy = 0; oy < s->oh; oy++) {
+                    const int iy = oy * s->stride - s->pad + ky;
+                    if (iy < 0 || iy >= s->ih)
+                        continue;
+                    for (int ox = 0; ox < s->ow; ox++) {
+                        const int ix = ox * s->stride - s->pad + kx;
+                        if (ix >= 0 && ix < s->iw)
+                            sum += ld(x + n * x_image + ((ptrdiff_t)iy * s->iw + ix) * CH) *
+                                   ld(dy + n * y_image + ((ptrdiff_t)oy * s->ow + ox) * CH);
+                    }
+                }
+                all += sum;
+            }
+            st(dw + (ky * s->k + kx) * CH, all);
+        }
+}
+
+#endif

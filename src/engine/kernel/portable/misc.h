@@ -1,0 +1,153 @@
+/* misc.h - the cheap kernels: packing the image, pooling, vector sums, the optimisers' loops. */
+#ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_MISC_H
+#define ANNEAL_ENGINE_KERNEL_PORTABLE_MISC_H
+
+#include "engine/kernel/portable/norm.h"
+
+static void image_pack(const float *nchw, float *x, int h, int w)
+{
+    const size_t plane = (size_t)h * (size_t)w;
+
+    for (size_t i = 0; i < plane; i++) {
+        x[i * CH_IMAGE] = nchw[i];
+        x[i * CH_IMAGE + 1] = nchw[plane + i];
+        x[i * CH_IMAGE + 2] = nchw[2 * plane + i];
+        x[i * CH_IMAGE + 3] = 0;
+    }
+}
+
+/* The first of equal maxima wins, as in PyTorch. */
+static void max_pool(const float *x, float *y, unsigned char *from, int ih, int iw, int oh, int ow)
+{
+    for (int oy = 0; oy < oh; oy++)
+        for (int ox = 0; ox < ow; ox++) {
+            const size_t at = ((size_t)oy * (size_t)ow + (size_t)ox) * CH;
+            vf best = vf_all(-__builtin_inff());
+            vi which = {0};
+            for (int k = 0; k < 9; k++) {
+                const int iy = oy * 2 - 1 + k / 3, ix = ox * 2 - 1 + k % 3;
+                if (iy < 0 || iy >= ih || ix < 0 || ix >= iw)
+                    continue;
+                const vf v = ld(x + ((size_t)iy * (size_t)iw + (size_t)ix) * CH);
+                const vi more = v > best;
+                best = vf_pick(more, v, best);
+                which = (which & ~more) | (more & k);
+            }
+            st(y + at, best);
+            for (int i = 0; from && i < CH; i++)
+                from[at + (size_t)i] = (unsigned char)which[i];
+        }
+}
+
+static void max_pool_grad(float *const *g, int g_count, const unsigned char *from, float *dx,
+                          int ih, int iw, int oh, int ow)
+{
+    for (size_t i = 0; i < (size_t)ih * (size_t)iw * CH; i += CH)
+        st(dx + i, (vf){0});
+    for (int oy = 0; oy < oh; oy++)
+        for (int ox = 0; ox < ow; ox++) {
+            const size_t at = ((size_t)oy * (size_t)ow + (size_t)ox) * CH;
+            vf sum = ld(g[0] + at);
+            for (int c = 1; c < g_count; c++)
+                sum += ld(g[c] + at);
+            for (size_t i = 0; i < CH; i++) {
+                const int k = from[at + i];
+                const int iy = oy * 2 - 1 + k / 3, ix = ox * 2 - 1 + k % 3;
+                if (iy >= 0 && iy < ih && ix >= 0 && ix < iw) /* no maximum where all was NaN */
+                    dx[((size_t)iy * (size_t)iw + (size_t)ix) * CH + i] += sum[i];
+            }
+        }
+}
+
+static void average(const float *x, float *y, int hw)
+{
+    vf sum = {0};
+
+    for (int i = 0; i < hw; i++)
+        sum += ld(x + (size_t)i * CH);
+    st(y, sum / (float)hw);
+}
+
+static void average_grad(const float *dy, float *dx, int hw)
+{
+    const vf g = ld(dy) / (float)hw;
+
+    for (int i = 0; i < hw; i++)
+        st(dx + (size_t)i * CH, g);
+}
+
+static float dot(const float *a, const float *b, size_t n)
+{
+    vf sum = {0};
+    float all = 0;
+
+    for (size_t i = 0; i < n; i += CH)
+        sum += ld(a + i) * ld(b + i);
+    for (int i = 0; i < CH; i++)
+        all += sum[i];
+    return all;
+}
+
+static void add_scaled(float *y, const float *x, float k, size_t n)
+{
+    for (size_t i = 0; i < n; i += CH)
+        st(y + i, ld(y + i) + ld(x + i) * k);
+}
+
+static void sum_into(float *y, const float *const *parts, int count, size_t at, size_t n)
+{
+    for (size_t i = at; i < at + n; i += CH) {
+        vf sum = ld(parts[0] + i);
+        for (int p = 1; p < count; p++)
+            sum += ld(parts[p] + i);
+        st(y + i, sum);
+    }
+}
+
+static double square_sum(const float *x, size_t n)
+{
+    double lanes[CH] = {0}, all = 0;
+
+    for (size_t from = 0; from < n; from += RUN * CH) {
+        const size_t to = n - from < RUN * CH ? n : from + RUN * CH;
+        vf sum = {0};
+        for (size_t i = from; i < to; i += CH)
+            sum += ld(x + i) * ld(x + i);
+        add_double(lanes, sum);
+    }
+    for (int i = 0; i < CH; i++)
+        all += lanes[i];
+    return all;
+}
+
+/* torch.optim.SGD: g += decay * p; m = momentum * m + g; p -= lr * (nesterov ? g + momentum * m
+ * : m) */
+static void sgd(float *p, const float *g, float *m, size_t n, float lr, float momentum,
+                bool nesterov, float decay, float grad_scale)
+{
+    for (size_t i = 0; i < n; i += CH) {
+        const vf w = ld(p + i), grad = ld(g + i) * grad_scale + w * decay;
+        const vf mom = ld(m + i) * momentum + grad;
+        st(m + i, mom);
+        st(p + i, w - (nesterov ? grad + mom * momentum : mom) * lr);
+    }
+}
+
+/* torch.optim.AdamW (Loshchilov and Hutter, arXiv:1711.05101) */
+static void adamw(float *p, const float *g, float *m, float *v, size_t n, float beta1, float beta2,
+                  float eps, float c1, float c2, float keep, float grad_scale)
+{
+    for (size_t i = 0; i < n; i += CH) {
+        const vf grad = ld(g + i) * grad_scale;
+        const vf first = ld(m + i) * beta1 + grad * (1 - beta1);
+        const vf second = ld(v + i) * beta2 + grad * grad * (1 - beta2);
+        vf root;
+        for (int j = 0; j < CH; j++)
+            root[j] = __builtin_sqrtf(second[j]);
+        st(m + i, first);
+        st(v + i, second);
+        st(p + i, ld(p + i) * keep - first / (root * c2 + eps) * c1);
+    }
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* table.h - the portable kernels as one table.  Included once by each kernels_ISA.c, which the
+ * Makefile compiles for its instruction set; every function is static to that file. */
+#include "engine/kernel/portable/conv.h"
+#include "engine/kernel/portable/misc.h"
+#include "engine/kernel/portable/wino.h"
+
+#define KERNELS(isa_name)                                                                          \
+    {                                                                                              \
+        .isa = isa_name, .conv_scratch = conv_scratch, .conv_forward = conv_forward,               \
+        .conv_swap_weights = conv_swap_weights, .conv_backward_data = conv_backward_data,          \
+        .conv_backward_weights = conv_backward_weights, .depthwise_forward = depthwise_forward,    \
+        .depthwise_backward_data = depthwise_backward_data,                                        \
+        .depthwise_backward_weights = depthwise_backward_weights, .wino_weights = wino_weights,    \
+        .wino_scratch = wino_scratch, .wino_forward = wino_forward,                                \
+        .wino_grad_tiles = wino_grad_tiles, .wino_grad_multiply = wino_grad_multiply,              \
+        .wino_grad_weights = wino_grad_weights, .bn_sums = bn_sums, .bn_apply = bn_apply,          \
+        .bn_grad_sums = bn_grad_sums, .bn_grad_apply = bn_grad_apply, .image_pack = image_pack,    \
+        .max_pool = max_pool, .max_pool_grad = max_pool_grad, .average = average,                  \
+        .average_grad = average_grad, .dot = dot, .add_scaled = add_scaled, .sum_into = sum_into,  \
+        .square_sum = square_sum, .sgd = sgd, .adamw = adamw,                                      \
+    }

@@ -1,0 +1,107 @@
+/* vec.h - vectors of 16 floats by GCC's vector extension: one zmm, two ymm or four xmm registers,
+ * as the instruction set of the including file has it; in WebAssembly four v128. */
+#ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_VEC_H
+#define ANNEAL_ENGINE_KERNEL_PORTABLE_VEC_H
+
+#include "engine/kernel/kernel.h"
+#include <stdint.h>
+
+typedef float vf __attribute__((vector_size(64)));
+typedef int32_t vi __attribute__((vector_size(64)));
+typedef float vf_mem __attribute__((vector_size(64), aligned(4), may_alias));
+
+/* Everything here is inlined: no vector crosses a call, so the calling convention does not matter.
+ */
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+#define always_inline inline __attribute__((always_inline))
+
+static always_inline vf ld(const float *p)
+{
+    return *(const vf_mem *)p;
+}
+
+static always_inline void st(float *p, vf v)
+{
+    *(vf_mem *)p = v;
+}
+
+static always_inline vf vf_all(float x)
+{
+    return (vf){0} + x;
+}
+
+/* m ? a : b, lane by lane; m is all ones or all zeros */
+static always_inline vf vf_pick(vi m, vf a, vf b)
+{
+    return (vf)(((vi)a & m) | ((vi)b & ~m));
+}
+
+static always_inline vf vf_keep(vi m, vf a)
+{
+    return (vf)((vi)a & m);
+}
+
+/* e^x: range reduction by ln 2 in two parts and a polynomial of degree 6 (the coefficients of
+ * Cephes' expf, S. Moshier); relative error below 2e-7, input clamped to +-87. */
+static always_inline vf vf_exp(vf x)
+{
+    const float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+    const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
+
+    x = vf_pick(x < -87.0f, vf_all(-87.0f), x);
+    x = vf_pick(x > 87.0f, vf_all(87.0f), x);
+    vf t = x * 1.44269504f + shifter;
+    vi exponent = (vi)t - 0x4b400000;
+    vf n = t - shifter;
+    vf r = x - n * ln2_high;
+    r = r - n * ln2_low;
+    vf p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    return p * (vf)((exponent + 127) << 23);
+}
+
+static always_inline vf vf_sigmoid(vf x)
+{
+    return 1.0f / (1.0f + vf_exp(-x));
+}
+
+static always_inline vf act_of(vf z, const enum act act)
+{
+    switch (act) {
+    case ACT_NONE:
+        return z;
+    case ACT_RELU:
+        return vf_keep(z > 0.0f, z);
+    case ACT_RELU6:
+        z = vf_keep(z > 0.0f, z);
+        return vf_pick(z < 6.0f, z, vf_all(6.0f));
+    case ACT_SILU:
+        return z * vf_sigmoid(z);
+    }
+    return z;
+}
+
+/* g times the derivative of the activation.  z: its input; for ReLU and ReLU6 its output serves. */
+static always_inline vf act_grad(vf g, vf z, const enum act act)
+{
+    switch (act) {
+    case ACT_NONE:
+        return g;
+    case ACT_RELU:
+        return vf_keep(z > 0.0f, g);
+    case ACT_RELU6:
+        return vf_keep((z > 0.0f) & (z < 6.0f), g);
+    case ACT_SILU: {
+        vf s = vf_sigmoid(z);
+        return g * (s * (1.0f + z * (1.0f - s)));
+    }
+    }
+    return g;
+}
+
+#endif
