@@ -1,0 +1,130 @@
+/* conv_plan.c - which algorithm computes a convolution, and how it is cut into pieces.
+ *
+ * Decided by shape and batch_max alone: never by a measurement and never by the number of threads,
+ * or weights would not be reproducible.
+ *   Winograd   3x3, stride 1, pad 1, where it saves at least a third of the multiplications and
+ *              there are tiles enough to pay for reading the larger transformed weights
+ *   depthwise  by oneDNN if in use, else our own
+ *   direct     by oneDNN if in use (it has no form for the 4-channel image: that stays ours)
+ */
+#include "engine/graph/graph_int.h"
+
+enum {
+    TILES_MIN = 32,        /* Winograd tiles of a whole batch */
+    TILE_FLOATS = 3000000, /* v and z of one chunk: about 12 MB, half of a usual L3 */
+    CHUNK_TILES_MIN = 64,
+};
+
+int conv_tiles(const struct conv_shape *s)
+{
+    return (s->oh + 3) / 4 * ((s->ow + 3) / 4);
+}
+
+static bool winograd_pays(const struct graph *g, const struct conv_shape *s)
+{
+    const int tiles = conv_tiles(s);
+
+    return !g->config.no_winograd && s->k == 3 && s->stride == 1 && s->pad == 1 && !s->depthwise &&
+           s->ic >= CH && s->oh * s->ow * 9 * 2 >= tiles * 36 * 3 &&
+           tiles * g->config.batch_max >= TILES_MIN;
+}
+
+/* Tiles of one item: transformed tiles of one point and their products stay in L2 while the
+ * transformed weights stream through; more channels, more weights to stream, larger blocks. */
+static int tiles_of_block(const struct conv_shape *s, int tiles)
+{
+    const int widest = s->ic > s->oc ? s->ic : s->oc;
+    const int block = widest <= 64 ? 96 : widest <= 128 ? 48 : widest <= 256 ? 36 : 64;
+    const int half = (tiles + 1) / 2;
+
+    return block < half ? block : half;
+}
+
+static int tiles_of_chunk(const struct conv_shape *s, int tiles)
+{
+    const int chunk = TILE_FLOATS / (36 * (s->ic + s->oc + 2 * CH));
+    const int least = chunk < CHUNK_TILES_MIN ? CHUNK_TILES_MIN : chunk;
+
+    return least < tiles ? least : tiles;
+}
+
+static void need(size_t *most, size_t floats)
+{
+    if (floats > *most)
+        *most = floats;
+}
+
+static void size_winograd(struct graph *g, struct conv_node *c)
+{
+    const struct conv_shape *s = &c->shape;
+    const int tiles = conv_tiles(s) * g->config.batch_max;
+    const size_t weights = 36 * (size_t)s->ic * (size_t)s->oc;
+
+    c->tiles_block = tiles_of_block(s, tiles);
+    need(&g->scratch_floats, g->k->wino_scratch(s->ic, s->oc, c->tiles_block));
+    if (g->config.train) {
+        c->tiles_chunk = tiles_of_chunk(s, tiles);
+        need(&g->work_floats, weights + g->k->wino_scratch(s->ic, s->oc, c->tiles_chunk));
+    }
+}
+
+static enum rc size_onednn(struct graph *g, struct node *n, struct err *e)
+{
+    struct conv_node *c = &n->conv;
+    enum rc rc = onednn_conv_new(&c->onednn, g->onednn, &c->shape, g->shard, g->config.train,
+                                 c->act, n->residual != GRAPH_NONE, e);
+
+    if (rc)
+        return rc;
+    need(&g->scratch_floats, onednn_conv_scratch(c->onednn));
+    need(&g->work_floats, g->params[c->weight].room * SHARDS); /* partial sums of the gradient */
+    return RC_OK;
+}
+
+static void size_direct(struct graph *g, struct conv_node *c)
+{
+    const int blocks = c->shape.oc / CH;
+
+    c->split = 1;
+    if (g->config.batch_max < SHARDS && blocks >= 8)
+        c->split = blocks / 4 < SHARDS ? blocks / 4 : SHARDS;
+    need(&g->scratch_floats, g->k->conv_scratch(&c->shape));
+}
+
+enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
+{
+    struct conv_node *c = &n->conv;
+    const size_t room = g->params[c->weight].room;
+
+    need(&g->work_floats, room); /* swapped or folded weights */
+    if (winograd_pays(g, &c->shape))
+        c->forward = ALGO_WINOGRAD;
+    else if (g->onednn && c->shape.ic >= CH)
+        c->forward = ALGO_ONEDNN;
+    else
+        c->forward = c->shape.depthwise ? ALGO_DEPTHWISE : ALGO_DIRECT;
+    if (g->config.train)
+        c->backward_weights = c->forward;
+    if (g->config.train && g->nodes[n->in].kind != NODE_IMAGE)
+        c->backward_data = c->forward;
+    if (!g->config.train) {
+        c->folded = g->folded_floats;
+        g->folded_floats += (size_t)c->shape.oc;
+        g->folded_floats +=
+            c->forward == ALGO_WINOGRAD ? 36 * (size_t)c->shape.ic * (size_t)c->shape.oc : room;
+    }
+    if (c->forward == ALGO_WINOGRAD)
+        size_winograd(g, c);
+    else if (c->forward == ALGO_ONEDNN)
+        return size_onednn(g, n, e);
+    else if (c->forward == ALGO_DIRECT)
+        size_direct(g, c);
+    return RC_OK;
+}
+
+const char *algo_name(enum algo a)
+{
+    static const char *const names[] = {"-", "direct", "winograd", "depthwise", "oneDNN"};
+
+    return names[a];
+}

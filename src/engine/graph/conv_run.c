@@ -1,0 +1,420 @@
+/* conv_run.c - executes one convolution: shares its pieces out among the crew. */
+#include "engine/graph/graph_int.h"
+#include <math.h>
+
+/* One convolution pass, as its items see it. */
+struct conv_run {
+    struct graph *g;
+    struct node *n;
+    const struct kernels *k;
+    const struct conv_shape *s;
+    int count; /* images */
+    const float *x, *w, *dy;
+    float *y, *dx, *dw;
+    const struct epilogue *e;
+    float *u;          /* Winograd: transformed weights */
+    float *v, *z, *du; /* Winograd: chunk of tiles and gradient of the transformed weights */
+    bool backward;     /* Winograd: the gradient of the input */
+    int base, tiles;   /* the chunk */
+};
+
+static struct conv_run conv_run_of(struct run *r)
+{
+    struct graph *g = r->g;
+    struct node *n = r->n;
+    const bool train = g->config.train;
+
+    return (struct conv_run){.g = g,
+                             .n = n,
+                             .k = g->k,
+                             .s = &n->conv.shape,
+                             .count = r->count,
+                             .x = buffer_at(g, g->nodes[n->in].out),
+                             .w = train ? value_at(g, n->conv.weight)
+                                        : g->folded + n->conv.folded + n->conv.shape.oc,
+                             .y = buffer_at(g, train ? n->conv.y : n->out)};
+}
+
+static size_t in_floats(const struct conv_shape *s)
+{
+    return (size_t)s->ic * (size_t)s->ih * (size_t)s->iw;
+}
+
+static size_t out_floats(const struct conv_shape *s)
+{
+    return (size_t)s->oc * (size_t)s->oh * (size_t)s->ow;
+}
+
+static void onednn_result(struct graph *g, bool ok)
+{
+    if (!ok)
+        __atomic_store_n(&g->onednn_failed, true, __ATOMIC_RELAXED);
+}
+
+/* ---- direct */
+
+/* The epilogue with its residual moved to one image. */
+static struct epilogue epilogue_at(const struct epilogue *e, size_t offset)
+{
+    struct epilogue here = *e;
+
+    if (here.residual)
+        here.residual += offset;
+    return here;
+}
+
+static void direct_forward(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const int split = c->n->conv.split, blocks = c->s->oc / CH, part = item % split;
+    const size_t image = (size_t)(item / split);
+    struct epilogue here = {0};
+
+    if (c->e)
+        here = epilogue_at(c->e, image * out_floats(c->s));
+    c->k->conv_forward(c->s, c->x + image * in_floats(c->s), c->w, c->y + image * out_floats(c->s),
+                       blocks * part / split, blocks * (part + 1) / split, c->e ? &here : NULL,
+                       scratch_at(c->g, thread));
+}
+
+static void swap_weights(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+
+    c->k->conv_swap_weights(c->s, c->w, c->g->work, item,
+                            c->n->conv.onednn && onednn_conv_input_first(c->n->conv.onednn));
+}
+
+static void direct_backward_data(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const size_t image = (size_t)item;
+
+    c->k->conv_backward_data(c->s, c->dy + image * out_floats(c->s), c->g->work,
+                             c->dx + image * in_floats(c->s), 0, c->s->ic / CH,
+                             scratch_at(c->g, thread));
+}
+
+/* Output blocks of one item: few where there are few input blocks to share out. */
+static int grad_group(const struct conv_shape *s)
+{
+    return s->ic / CH >= 4 ? 4 : 2;
+}
+
+static int grad_groups(const struct conv_shape *s)
+{
+    return (s->oc / CH + grad_group(s) - 1) / grad_group(s);
+}
+
+static void direct_backward_weights(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const int from = item % grad_groups(c->s) * grad_group(c->s), blocks = c->s->oc / CH;
+    const int to = from + grad_group(c->s) < blocks ? from + grad_group(c->s) : blocks;
+
+    c->k->conv_backward_weights(c->s, c->count, c->x, c->dy, c->dw, item / grad_groups(c->s), from,
+                                to, scratch_at(c->g, thread));
+}
+
+/* ---- depthwise: an item is an image, for the weights a block of channels */
+
+static void depthwise_forward(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const ptrdiff_t in = (ptrdiff_t)c->s->ih * c->s->iw * CH;
+    const ptrdiff_t out = (ptrdiff_t)c->s->oh * c->s->ow * CH;
+    const ptrdiff_t blocks = c->s->oc / CH, taps = c->s->k * c->s->k;
+
+    for (ptrdiff_t b = 0; b < blocks; b++) {
+        const ptrdiff_t at = item * blocks + b;
+        struct epilogue here = {0};
+        if (c->e) {
+            here = epilogue_at(c->e, (size_t)(at * out));
+            here.bias += b * CH;
+        }
+        c->k->depthwise_forward(c->s, c->x + at * in, c->w + b * taps * CH, c->y + at * out,
+                                c->e ? &here : NULL);
+    }
+}
+
+static void depthwise_backward_data(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const ptrdiff_t in = (ptrdiff_t)c->s->ih * c->s->iw * CH;
+    const ptrdiff_t out = (ptrdiff_t)c->s->oh * c->s->ow * CH;
+    const ptrdiff_t blocks = c->s->oc / CH, taps = c->s->k * c->s->k;
+
+    for (ptrdiff_t b = 0; b < blocks; b++)
+        c->k->depthwise_backward_data(c->s, c->dy + (item * blocks + b) * out, c->w + b * taps * CH,
+                                      c->dx + (item * blocks + b) * in);
+}
+
+static void depthwise_backward_weights(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const ptrdiff_t in = (ptrdiff_t)c->s->ih * c->s->iw * CH;
+    const ptrdiff_t out = (ptrdiff_t)c->s->oh * c->s->ow * CH;
+
+    c->k->depthwise_backward_weights(c->s, c->count, c->x + item * in, c->dy + item * out,
+                                     c->dw + (ptrdiff_t)item * c->s->k * c->s->k * CH);
+}
+
+/* ---- Winograd */
+
+static void winograd_weights(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+
+    c->k->wino_weights(c->s, c->w, c->u, item, c->backward);
+}
+
+/* Tiles [first, last) of item number `item` among `all` in blocks. */
+static void tile_range(const struct conv_run *c, int item, int all, int *ret_first, int *ret_last)
+{
+    const int block = c->n->conv.tiles_block;
+
+    *ret_first = item * block;
+    *ret_last = *ret_first + block < all ? *ret_first + block : all;
+}
+
+static void winograd_forward(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    int first, last;
+
+    tile_range(c, item, c->tiles, &first, &last);
+    if (c->backward)
+        c->k->wino_forward(c->s, c->s->oc, c->s->ic, c->dy, c->u, c->dx, first, last, NULL,
+                           scratch_at(c->g, thread));
+    else
+        c->k->wino_forward(c->s, c->s->ic, c->s->oc, c->x, c->u, c->y, first, last, c->e,
+                           scratch_at(c->g, thread));
+}
+
+static void winograd_pass(struct conv_run *c, bool backward)
+{
+    const int block = c->n->conv.tiles_block;
+
+    c->backward = backward;
+    c->tiles = conv_tiles(c->s) * c->count;
+    if (!c->u) { /* inference keeps its own, transformed once */
+        c->u = c->g->work;
+        crew_run(c->g->crew, (backward ? c->s->ic : c->s->oc) / CH, winograd_weights, c);
+    }
+    crew_run(c->g->crew, (c->tiles + block - 1) / block, winograd_forward, c);
+}
+
+enum { TILES_ITEM = 16 };
+
+static void winograd_grad_tiles(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const int first = c->base + item * TILES_ITEM, end = c->base + c->tiles;
+    const int last = first + TILES_ITEM < end ? first + TILES_ITEM : end;
+
+    c->k->wino_grad_tiles(c->s, c->x, c->dy, c->v, c->z, first, last, c->base,
+                          c->n->conv.tiles_chunk);
+}
+
+static int grad_parts(const struct conv_shape *s)
+{
+    return s->ic % 64 ? 1 : s->ic >= 128 ? 4 : 2;
+}
+
+static void winograd_grad_multiply(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const int parts = grad_parts(c->s), rows = c->s->ic / parts, from = item % parts * rows;
+
+    c->k->wino_grad_multiply(c->s, c->v, c->z, c->du, item / parts, from, from + rows, c->tiles,
+                             c->n->conv.tiles_chunk, c->base > 0);
+}
+
+static void winograd_grad_weights(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+
+    c->k->wino_grad_weights(c->s, c->du, c->dw, item);
+}
+
+/* Chunk by chunk, so that the transformed tiles stay in the cache between the two steps. */
+static void winograd_backward_weights(struct conv_run *c)
+{
+    const struct conv_shape *s = c->s;
+    const int all = conv_tiles(s) * c->count, chunk = c->n->conv.tiles_chunk;
+
+    c->du = c->g->work;
+    c->v = c->du + 36 * (size_t)s->ic * (size_t)s->oc;
+    c->z = c->v + 36 * (size_t)chunk * (size_t)(s->ic + CH);
+    for (c->base = 0; c->base < all; c->base += chunk) {
+        c->tiles = all - c->base < chunk ? all - c->base : chunk;
+        crew_run(c->g->crew, (c->tiles + TILES_ITEM - 1) / TILES_ITEM, winograd_grad_tiles, c);
+        crew_run(c->g->crew, 36 * grad_parts(s), winograd_grad_multiply, c);
+    }
+    crew_run(c->g->crew, s->oc / CH, winograd_grad_weights, c);
+}
+
+/* ---- oneDNN: an item is a shard of images */
+
+static void onednn_forward(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const size_t image = (size_t)item * (size_t)c->g->shard;
+
+    onednn_result(c->g,
+                  onednn_conv_forward(c->n->conv.onednn, thread, c->x + image * in_floats(c->s),
+                                      c->w, c->e ? c->e->bias : NULL,
+                                      c->y + image * out_floats(c->s), scratch_at(c->g, thread)));
+}
+
+static void onednn_backward_data(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const size_t image = (size_t)item * (size_t)c->g->shard;
+    const float *w = c->s->depthwise ? c->w : c->g->work;
+
+    onednn_result(c->g, onednn_conv_backward_data(
+                            c->n->conv.onednn, thread, c->dy + image * out_floats(c->s), w,
+                            c->dx + image * in_floats(c->s), scratch_at(c->g, thread)));
+}
+
+/* Each shard's gradient lies apart in the work memory; sum_shards adds them in order. */
+static void onednn_backward_weights(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const size_t image = (size_t)item * (size_t)c->g->shard;
+    const size_t room = c->g->params[c->n->conv.weight].room;
+
+    onednn_result(c->g, onednn_conv_backward_weights(
+                            c->n->conv.onednn, thread, c->x + image * in_floats(c->s),
+                            c->dy + image * out_floats(c->s), c->g->work + (size_t)item * room,
+                            scratch_at(c->g, thread)));
+}
+
+enum { SUM_FLOATS = 16384 };
+
+static void sum_shards(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const size_t room = c->g->params[c->n->conv.weight].room, at = (size_t)item * SUM_FLOATS;
+    const int shards = (c->count + c->g->shard - 1) / c->g->shard;
+    const float *parts[SHARDS];
+
+    for (int i = 0; i < shards; i++)
+        parts[i] = c->g->work + (size_t)i * room;
+    c->k->sum_into(c->dw, parts, shards, at, room - at < SUM_FLOATS ? room - at : SUM_FLOATS);
+}
+
+/* ---- passes */
+
+void conv_forward_run(struct run *r)
+{
+    struct conv_run c = conv_run_of(r);
+    struct graph *g = r->g;
+    const struct epilogue fused = {g->config.train ? NULL : g->folded + r->n->conv.folded,
+                                   r->n->residual == GRAPH_NONE ? NULL : c.y, r->n->conv.act};
+
+    if (!g->config.train) {
+        c.e = &fused;
+        c.u = g->folded + r->n->conv.folded + c.s->oc;
+    }
+    switch (r->n->conv.forward) {
+    case ALGO_WINOGRAD:
+        winograd_pass(&c, false);
+        break;
+    case ALGO_DIRECT:
+        crew_run(g->crew, c.count * r->n->conv.split, direct_forward, &c);
+        break;
+    case ALGO_DEPTHWISE:
+        crew_run(g->crew, c.count, depthwise_forward, &c);
+        break;
+    case ALGO_ONEDNN:
+        crew_run(g->crew, (c.count + g->shard - 1) / g->shard, onednn_forward, &c);
+        break;
+    case ALGO_NONE:
+        break;
+    }
+}
+
+void conv_backward_weights_run(struct run *r)
+{
+    struct conv_run c = conv_run_of(r);
+    struct graph *g = r->g;
+    const size_t room = g->params[r->n->conv.weight].room;
+
+    c.dy = buffer_at(g, r->n->conv.dy);
+    c.dw = grad_at(g, r->n->conv.weight);
+    switch (r->n->conv.backward_weights) {
+    case ALGO_WINOGRAD:
+        winograd_backward_weights(&c);
+        break;
+    case ALGO_DIRECT:
+        crew_run(g->crew, (c.s->ic + CH - 1) / CH * grad_groups(c.s), direct_backward_weights, &c);
+        break;
+    case ALGO_DEPTHWISE:
+        crew_run(g->crew, c.s->oc / CH, depthwise_backward_weights, &c);
+        break;
+    case ALGO_ONEDNN:
+        crew_run(g->crew, (c.count + g->shard - 1) / g->shard, onednn_backward_weights, &c);
+        crew_run(g->crew, (int)((room + SUM_FLOATS - 1) / SUM_FLOATS), sum_shards, &c);
+        break;
+    case ALGO_NONE:
+        break;
+    }
+}
+
+void conv_backward_data_run(struct run *r)
+{
+    struct conv_run c = conv_run_of(r);
+    struct graph *g = r->g;
+
+    if (r->n->conv.backward_data == ALGO_NONE)
+        return;
+    c.dy = buffer_at(g, r->n->conv.dy);
+    c.dx = buffer_at(g, r->n->dx);
+    switch (r->n->conv.backward_data) {
+    case ALGO_WINOGRAD:
+        winograd_pass(&c, true);
+        break;
+    case ALGO_DIRECT:
+        crew_run(g->crew, c.s->ic / CH, swap_weights, &c);
+        crew_run(g->crew, c.count, direct_backward_data, &c);
+        break;
+    case ALGO_DEPTHWISE:
+        crew_run(g->crew, c.count, depthwise_backward_data, &c);
+        break;
+    case ALGO_ONEDNN:
+        if (!c.s->depthwise)
+            crew_run(g->crew, c.s->ic / CH, swap_weights, &c);
+        crew_run(g->crew, (c.count + g->shard - 1) / g->shard, onednn_backward_data, &c);
+        break;
+    case ALGO_NONE:
+        break;
+    }
+}
+
+/* weights * gamma / sqrt(variance + eps), bias = beta - mean * the same; the output channel is the
+ * innermost index of every layout, so a block's weights are scaled vector by vector. */
+void conv_fold(struct graph *g, struct node *n)
+{
+    struct conv_node *c = &n->conv;
+    const int blocks = c->shape.oc / CH;
+    const size_t room = g->params[c->weight].room, of_block = room / (size_t)blocks;
+    const float *w = value_at(g, c->weight);
+    float *bias = g->folded + c->folded;
+    const bool winograd = c->forward == ALGO_WINOGRAD;
+    float *to = winograd ? g->work : bias + c->shape.oc;
+
+    for (int ch = 0; ch < c->shape.oc; ch++) {
+        const double deviation = sqrt((double)stat_at(g, c->variance)[ch] + BN_EPSILON);
+        const float scale = (float)((double)value_at(g, c->scale)[ch] / deviation);
+        const size_t at = (size_t)(ch / CH) * of_block + (size_t)(ch % CH);
+        bias[ch] = value_at(g, c->shift)[ch] - stat_at(g, c->mean)[ch] * scale;
+        for (size_t i = 0; i < of_block; i += CH)
+            to[at + i] = w[at + i] * scale;
+    }
+    if (!winograd)
+        return;
+    for (int ob = 0; ob < blocks; ob++)
+        g->k->wino_weights(&c->shape, to, bias + c->shape.oc, ob, false);
+}

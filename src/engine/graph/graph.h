@@ -1,0 +1,124 @@
+/* graph.h - front door of the graph: nodes, their shapes, memory and execution.
+ *
+ * A graph is described node by node (graph_conv, graph_max_pool, ...; each returns the number that
+ * later nodes refer to), then graph_build() fixes algorithms, plans memory and makes the kernels.
+ * After that nothing allocates.  Convolution, batch norm, residual and activation are one node:
+ * fusion is by construction.  The head (average, linear) works on plain rows.
+ *
+ * Work is cut by shape alone (see kernel.h), so that any number of threads gives the same bytes.
+ * Batches: count <= batch_max images are computed.  oneDNN's kernels are made for a fixed number of
+ * images (a shard), so activations and gradients of images count..end of shard are kept zero.
+ *
+ * A graph belongs to one thread at a time.
+ */
+#ifndef ANNEAL_ENGINE_GRAPH_GRAPH_H
+#define ANNEAL_ENGINE_GRAPH_GRAPH_H
+
+#include "base/buf.h"
+#include "engine/graph/crew.h"
+#include "engine/kernel/kernel.h"
+#include <stdint.h>
+
+enum {
+    GRAPH_NODES_MAX = 256,
+    GRAPH_PARAMS_MAX = 1024,
+    GRAPH_NAME_MAX = 56, /* bytes of a parameter's name with NUL */
+    GRAPH_NONE = -1,     /* no node */
+};
+
+struct graph_config {
+    int batch_max;
+    int image_size;
+    bool train;
+    bool onednn;      /* direct and depthwise convolutions by oneDNN */
+    int threads;      /* at least 1 */
+    const char *isa;  /* kernels_get's argument: NULL for the best */
+    bool no_winograd; /* tests compare with and without */
+    int states;       /* optimiser state arrays: 0..2 */
+};
+
+/* How a parameter's elements lie in its arena. */
+enum param_form { FORM_VECTOR, FORM_CONV, FORM_STEM, FORM_DEPTHWISE, FORM_LINEAR };
+/* What it is, for initial values and weight decay. */
+enum param_role {
+    ROLE_CONV,
+    ROLE_SCALE,
+    ROLE_SHIFT,
+    ROLE_MEAN,
+    ROLE_VARIANCE,
+    ROLE_LINEAR,
+    ROLE_LINEAR_BIAS
+};
+
+struct graph_param {
+    char name[GRAPH_NAME_MAX];
+    enum param_form form;
+    enum param_role role;
+    int dims;
+    int64_t shape[4];
+    size_t count; /* elements of the plain tensor */
+    size_t at;    /* first float in its arena: values, or statistics for a mean and variance */
+    size_t room;  /* floats there, with padding; a multiple of 16 */
+};
+static inline bool param_trained(const struct graph_param *p)
+{
+    return p->role != ROLE_MEAN && p->role != ROLE_VARIANCE;
+}
+
+/* One fused convolution.  Names are those of its two tensors' owners in torchvision, without the
+ * last part ("layer1.0.conv1", "layer1.0.bn1"). */
+struct conv_spec {
+    int in;       /* node */
+    int residual; /* node added before the activation, or GRAPH_NONE; same shape as the output */
+    int oc, k, stride, pad;
+    bool depthwise; /* oc is then the input's channels */
+    enum act act;   /* not ACT_SILU with a residual */
+    const char *conv_name, *norm_name;
+};
+
+struct graph;
+enum rc graph_new(struct graph **ret, const struct graph_config *c, struct err *e) must_check;
+void graph_free(struct graph *g);
+int graph_image(struct graph *g); /* the input; first */
+int graph_conv(struct graph *g, const struct conv_spec *s);
+int graph_max_pool(struct graph *g, int in); /* 3x3, stride 2, pad 1 */
+int graph_average(struct graph *g, int in);  /* over all pixels; a plain row for each image */
+int graph_linear(struct graph *g, int in, int classes, const char *name); /* last; the logits */
+/* Reports what went wrong while describing, too. */
+enum rc graph_build(struct graph *g, struct err *e) must_check;
+
+/* ---- running.  x [count][3][h][w].  Training mode uses the batch's statistics and updates the
+ * running ones; otherwise the running ones are used.  RC_INTERNAL: a kernel of oneDNN failed. */
+enum rc graph_forward(struct graph *g, const float *x, int count, bool training,
+                      struct err *e) must_check;
+/* Rows [batch_max][graph_logits_row] floats; the gradient is the caller's to fill before backward.
+ */
+const float *graph_logits(const struct graph *g);
+float *graph_logits_grad(struct graph *g);
+int graph_logits_row(const struct graph *g);
+int graph_classes(const struct graph *g);
+/* After a training forward of the same count: all gradients, by graph_grads(). */
+enum rc graph_backward(struct graph *g, int count, struct err *e) must_check;
+
+/* ---- parameters */
+size_t graph_param_count(const struct graph *g);
+const struct graph_param *graph_param_at(const struct graph *g, size_t i);
+float *graph_values(struct graph *g); /* arena of parameters */
+float *graph_grads(struct graph *g);  /* the same places */
+float *graph_state(struct graph *g, int which);
+size_t graph_arena_floats(const struct graph *g);
+/* Between the plain row-major tensor and its place in an arena of the parameter's layout
+ * (graph_values, graph_grads, graph_state; for statistics the graph's own).  arena NULL: values. */
+void graph_param_read(const struct graph *g, const struct graph_param *p, const float *arena,
+                      float *ret);
+/* Elements [from, from + n) of the plain tensor. */
+void graph_param_write(struct graph *g, const struct graph_param *p, float *arena, size_t from,
+                       size_t n, const float *v);
+
+struct crew *graph_crew(struct graph *g);
+const struct kernels *graph_kernels(const struct graph *g);
+uint64_t graph_bytes(const struct graph *g);
+double graph_flops(const struct graph *g); /* of the convolutions of one image, forward */
+void graph_describe(const struct graph *g, struct buf *out);
+
+#endif

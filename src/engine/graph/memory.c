@@ -1,0 +1,135 @@
+/* memory.c - which buffers a graph needs, from when to when, and their one-time allocation.
+ *
+ * Times: forward of node i at i, the loss at T, backward of node i at 2T - i (T: number of nodes).
+ * Training keeps for each convolution its output y (batch norm's backward needs it) and the
+ * activation (the next layer's gradient of the weights needs it).  The gradient of y is written
+ * over the incoming gradient where no residual has to pass it on.
+ */
+#include "base/mem.h"
+#include "engine/graph/graph_int.h"
+
+static int add_floats(struct graph *g, size_t floats_of_image)
+{
+    return plan_add(&g->plan, (size_t)g->images_pad * floats_of_image * sizeof(float));
+}
+
+static void give_gradient(struct graph *g, int node, int buffer)
+{
+    struct node *n = &g->nodes[node];
+
+    ASSERT(n->grad_count < GRADS_MAX);
+    n->grads[n->grad_count++] = buffer;
+}
+
+static void plan_forward(struct graph *g, int i)
+{
+    struct node *n = &g->nodes[i];
+    const int back = 2 * g->node_count - i;
+    const bool train = g->config.train;
+
+    if (!train && n->kind == NODE_CONV && n->residual != GRAPH_NONE)
+        n->out = g->nodes[n->residual].out; /* added in place */
+    else
+        n->out = add_floats(g, node_image_floats(n));
+    plan_use(&g->plan, n->out, i);
+    if (n->in != GRAPH_NONE)
+        plan_use(&g->plan, g->nodes[n->in].out, i);
+    if (n->residual != GRAPH_NONE)
+        plan_use(&g->plan, g->nodes[n->residual].out, i);
+    if (n->kind == NODE_LINEAR) /* the logits outlive the call */
+        plan_use(&g->plan, n->out, 2 * g->node_count + 1);
+    if (!train)
+        return;
+    if (n->kind == NODE_CONV) {
+        n->conv.y = add_floats(g, node_image_floats(n));
+        plan_use(&g->plan, n->conv.y, i);
+        plan_use(&g->plan, n->conv.y, back);
+        if (n->residual != GRAPH_NONE)
+            plan_use(&g->plan, n->out, back);
+    }
+    if (n->kind == NODE_CONV || n->kind == NODE_LINEAR)
+        plan_use(&g->plan, g->nodes[n->in].out, back);
+    if (n->kind == NODE_MAX_POOL) {
+        n->pool_from = plan_add(&g->plan, (size_t)g->images_pad * node_image_floats(n));
+        plan_use(&g->plan, n->pool_from, i);
+        plan_use(&g->plan, n->pool_from, back);
+    }
+}
+
+static void plan_backward(struct graph *g, int i)
+{
+    struct node *n = &g->nodes[i];
+    const int back = 2 * g->node_count - i;
+
+    if (n->kind == NODE_IMAGE)
+        return;
+    ASSERT(n->kind == NODE_LINEAR || n->grad_count > 0);
+    for (int c = 0; c < n->grad_count; c++)
+        plan_use(&g->plan, n->grads[c], back);
+    if (n->kind == NODE_CONV) {
+        n->conv.dy = n->grads[0];
+        if (n->residual != GRAPH_NONE) {
+            n->conv.dy = add_floats(g, node_image_floats(n));
+            plan_use(&g->plan, n->conv.dy, back);
+            give_gradient(g, n->residual, n->grads[0]);
+        }
+    }
+    if (g->nodes[n->in].kind != NODE_IMAGE) {
+        n->dx = add_floats(g, node_image_floats(&g->nodes[n->in]));
+        plan_use(&g->plan, n->dx, back);
+        give_gradient(g, n->in, n->dx);
+    }
+}
+
+static bool take(struct graph *g, void **to, size_t bytes)
+{
+    if (bytes == 0)
+        return true;
+    *to = mem_alloc_aligned(PLAN_ALIGN, bytes);
+    g->bytes += bytes;
+    return *to != NULL;
+}
+
+static bool take_floats(struct graph *g, float **to, size_t floats)
+{
+    void *p = NULL;
+
+    if (!take(g, &p, floats * sizeof(float)))
+        return false;
+    *to = p;
+    return true;
+}
+
+enum rc graph_place(struct graph *g, struct err *e)
+{
+    const bool train = g->config.train;
+    void *arena = NULL;
+
+    for (int i = 0; i < g->node_count; i++)
+        plan_forward(g, i);
+    for (int i = g->node_count - 1; train && i >= 0; i--)
+        plan_backward(g, i);
+    enum rc rc = plan_layout(&g->plan, e);
+    if (rc)
+        return rc;
+    g->scratch_floats = (g->scratch_floats + PLAN_ALIGN) / CH * CH; /* and a page between threads */
+    bool ok = take(g, &arena, g->plan.bytes);
+    g->arena = arena;
+    ok = ok && take_floats(g, &g->work, g->work_floats) &&
+         take_floats(g, &g->scratch, g->scratch_floats * (size_t)g->config.threads) &&
+         take_floats(g, &g->values, g->value_floats) && take_floats(g, &g->stats, g->stat_floats) &&
+         take_floats(g, &g->saved, g->saved_floats) && take_floats(g, &g->folded, g->folded_floats);
+    if (ok && train) {
+        ok = take_floats(g, &g->grads, g->value_floats) &&
+             take_floats(g, &g->logits_grad,
+                         (size_t)g->config.batch_max * (size_t)graph_logits_row(g));
+        for (int s = 0; ok && s < g->config.states; s++)
+            ok = take_floats(g, &g->state[s], g->value_floats);
+    }
+    if (!ok)
+        return err_set(e, RC_NOMEM,
+                       "out of memory: the network needs more than %llu MiB for batches of %d; "
+                       "use a smaller batch or image size",
+                       (unsigned long long)(g->bytes >> 20), g->config.batch_max);
+    return RC_OK;
+}

@@ -1,0 +1,306 @@
+/* norm_run.c - batch norm, residual and activation of one convolution node.
+ *
+ * An item is a block of 16 channels over the whole batch: its sums need no other thread, and what
+ * the first pass has read is still in the cache for the second.  Nodes with few blocks (the first
+ * layers of a mobile net: large pictures, 1 to 3 blocks) are cut into BN_CHUNKS runs of images as
+ * well; their sums are added in the order of the runs.  Both cuts depend on shapes alone.
+ *
+ * PyTorch's semantics: normalised by the biased variance of the batch; the running variance takes
+ * the unbiased one; running = (1 - 0.1) * running + 0.1 * batch.
+ */
+#include "engine/graph/graph_int.h"
+#include <math.h>
+#include <string.h>
+
+struct norm_run {
+    struct graph *g;
+    struct node *n;
+    int count, pad; /* images; images whose activations are kept zero behind them */
+    bool training;
+    int blocks, chunks;
+    size_t block_floats, image_floats;
+    const float *y, *residual;
+    float *a;
+    struct bn_grad grad; /* backward: pointers at image 0, block 0 */
+};
+
+/* What forward keeps for backward. */
+enum saved { SAVED_MEAN, SAVED_INV_STD, SAVED_SCALE, SAVED_SHIFT };
+
+static float *saved_at(const struct norm_run *r, enum saved what, int block)
+{
+    return r->g->saved + r->n->conv.saved + (size_t)what * (size_t)r->n->c_pad + (size_t)block * CH;
+}
+
+static struct norm_run norm_run_of(const struct run *r)
+{
+    struct graph *g = r->g;
+    struct node *n = r->n;
+    const int shards = (r->count + g->shard - 1) / g->shard;
+    const int blocks = n->c_pad / CH;
+
+    return (struct norm_run){
+        .g = g,
+        .n = n,
+        .count = r->count,
+        .pad = shards * g->shard - r->count,
+        .training = r->training,
+        .blocks = blocks,
+        .chunks = blocks < BN_BLOCKS_FEW ? BN_CHUNKS : 1,
+        .block_floats = (size_t)n->h * (size_t)n->w * CH,
+        .image_floats = node_image_floats(n),
+        .y = buffer_at(g, n->conv.y),
+        .residual = n->residual == GRAPH_NONE ? NULL : buffer_at(g, g->nodes[n->residual].out),
+        .a = buffer_at(g, n->out),
+    };
+}
+
+/* Images of one chunk. */
+static int chunk_first(const struct norm_run *r, int chunk)
+{
+    return r->count * chunk / r->chunks;
+}
+
+static struct bn_range range_of(const struct norm_run *r, int chunk)
+{
+    return (struct bn_range){chunk_first(r, chunk + 1) - chunk_first(r, chunk), r->n->h * r->n->w,
+                             r->image_floats};
+}
+
+static size_t place_of(const struct norm_run *r, int block, int chunk)
+{
+    return (size_t)chunk_first(r, chunk) * r->image_floats + (size_t)block * r->block_floats;
+}
+
+/* Images behind the last one: zero, because oneDNN computes whole shards. */
+static void clear_padding(const struct norm_run *r, float *p, int block)
+{
+    for (int i = r->count; i < r->count + r->pad; i++)
+        memset(p + (size_t)i * r->image_floats + (size_t)block * r->block_floats, 0,
+               r->block_floats * sizeof *p);
+}
+
+/* ---- forward */
+
+static void sums_of(const struct norm_run *r, int block, int chunk, double to[2][CH])
+{
+    const struct bn_range range = range_of(r, chunk);
+
+    memset(to, 0, 2 * sizeof to[0]);
+    r->g->k->bn_sums(&range, r->y + place_of(r, block, chunk),
+                     stat_at(r->g, r->n->conv.mean) + (size_t)block * CH, to[0], to[1]);
+}
+
+/* Statistics of one block from its sums: what backward needs, and the running ones. */
+static void finish_statistics(const struct norm_run *r, int block, double sums[2][CH])
+{
+    const struct conv_node *c = &r->n->conv;
+    const double pixels = (double)r->count * r->n->h * r->n->w;
+
+    for (int i = 0; i < CH; i++) {
+        const int ch = block * CH + i;
+        float *running_mean = stat_at(r->g, c->mean) + ch;
+        float *running_var = stat_at(r->g, c->variance) + ch;
+        const double offset = sums[0][i] / pixels, mean = offset + (double)*running_mean;
+        const double spread = sums[1][i] / pixels - offset * offset;
+        const double variance = spread > 0 ? spread : 0;
+        const double inv_std = 1 / sqrt(variance + BN_EPSILON);
+        const double scale = (double)value_at(r->g, c->scale)[ch] * inv_std;
+        const double unbiased = pixels > 1 ? variance * pixels / (pixels - 1) : variance;
+        saved_at(r, SAVED_MEAN, block)[i] = (float)mean;
+        saved_at(r, SAVED_INV_STD, block)[i] = (float)inv_std;
+        saved_at(r, SAVED_SCALE, block)[i] = (float)scale;
+        saved_at(r, SAVED_SHIFT, block)[i] =
+            (float)((double)value_at(r->g, c->shift)[ch] - mean * scale);
+        *running_mean = (float)((1 - BN_MOMENTUM) * (double)*running_mean + BN_MOMENTUM * mean);
+        *running_var = (float)((1 - BN_MOMENTUM) * (double)*running_var + BN_MOMENTUM * unbiased);
+    }
+}
+
+/* Scale and shift from the running statistics. */
+static void use_running(const struct norm_run *r, int block)
+{
+    const struct conv_node *c = &r->n->conv;
+
+    for (int i = 0; i < CH; i++) {
+        const int ch = block * CH + i;
+        const double deviation = sqrt((double)stat_at(r->g, c->variance)[ch] + BN_EPSILON);
+        const double scale = (double)value_at(r->g, c->scale)[ch] / deviation;
+        saved_at(r, SAVED_SCALE, block)[i] = (float)scale;
+        saved_at(r, SAVED_SHIFT, block)[i] = (float)((double)value_at(r->g, c->shift)[ch] -
+                                                     (double)stat_at(r->g, c->mean)[ch] * scale);
+    }
+}
+
+static void apply(const struct norm_run *r, int block, int chunk)
+{
+    const struct bn_range range = range_of(r, chunk);
+    const size_t at = place_of(r, block, chunk);
+
+    r->g->k->bn_apply(&range, r->y + at, r->residual ? r->residual + at : NULL, r->a + at,
+                      saved_at(r, SAVED_SCALE, block), saved_at(r, SAVED_SHIFT, block),
+                      r->n->conv.act);
+}
+
+static void forward_block(void *ud, int block, int thread)
+{
+    const struct norm_run *r = ud;
+    double sums[2][CH];
+
+    if (r->training) {
+        sums_of(r, block, 0, sums);
+        finish_statistics(r, block, sums);
+    } else {
+        use_running(r, block);
+    }
+    apply(r, block, 0);
+    clear_padding(r, r->a, block);
+}
+
+static void sums_chunk(void *ud, int item, int thread)
+{
+    const struct norm_run *r = ud;
+    const int block = item / BN_CHUNKS, chunk = item % BN_CHUNKS;
+
+    sums_of(r, block, chunk, r->g->partial[chunk][block]);
+}
+
+static void apply_chunk(void *ud, int item, int thread)
+{
+    apply(ud, item / BN_CHUNKS, item % BN_CHUNKS);
+}
+
+static void add_partials(const struct norm_run *r, int block, double to[2][CH])
+{
+    memset(to, 0, 2 * sizeof to[0]);
+    for (int chunk = 0; chunk < BN_CHUNKS; chunk++)
+        for (int s = 0; s < 2; s++)
+            for (int i = 0; i < CH; i++)
+                to[s][i] += r->g->partial[chunk][block][s][i];
+}
+
+void norm_forward_run(struct run *run)
+{
+    struct norm_run r = norm_run_of(run);
+
+    if (r.chunks == 1) {
+        crew_run(r.g->crew, r.blocks, forward_block, &r);
+        return;
+    }
+    if (r.training)
+        crew_run(r.g->crew, r.blocks * BN_CHUNKS, sums_chunk, &r);
+    for (int block = 0; block < r.blocks; block++) {
+        double sums[2][CH];
+        if (r.training) {
+            add_partials(&r, block, sums);
+            finish_statistics(&r, block, sums);
+        } else {
+            use_running(&r, block);
+        }
+        clear_padding(&r, r.a, block);
+    }
+    crew_run(r.g->crew, r.blocks * BN_CHUNKS, apply_chunk, &r);
+}
+
+/* ---- backward */
+
+static struct bn_grad grad_of(const struct norm_run *r, int block, int chunk)
+{
+    const size_t at = place_of(r, block, chunk);
+    struct bn_grad b = r->grad;
+
+    b.range = range_of(r, chunk);
+    b.y += at;
+    b.a += at;
+    b.dy += at;
+    for (int i = 0; i < b.g_count; i++)
+        b.g[i] += at;
+    b.mean = saved_at(r, SAVED_MEAN, block);
+    b.inv_std = saved_at(r, SAVED_INV_STD, block);
+    b.scale = saved_at(r, SAVED_SCALE, block);
+    b.shift = saved_at(r, SAVED_SHIFT, block);
+    return b;
+}
+
+static void grad_sums(const struct norm_run *r, int block, int chunk, double to[2][CH])
+{
+    const struct bn_grad b = grad_of(r, block, chunk);
+
+    memset(to, 0, 2 * sizeof to[0]);
+    r->g->k->bn_grad_sums(&b, to[0], to[1]);
+}
+
+static void grad_apply(const struct norm_run *r, int block, int chunk, double sums[2][CH])
+{
+    const struct bn_grad b = grad_of(r, block, chunk);
+    const double pixels = (double)r->count * r->n->h * r->n->w;
+    float mean_g[CH] __attribute__((aligned(64))), mean_dot[CH] __attribute__((aligned(64)));
+
+    for (int i = 0; i < CH; i++) {
+        mean_g[i] = (float)(sums[0][i] / pixels);
+        mean_dot[i] = (float)(sums[1][i] / pixels);
+    }
+    r->g->k->bn_grad_apply(&b, mean_g, mean_dot);
+}
+
+static void finish_grads(const struct norm_run *r, int block, double sums[2][CH])
+{
+    for (int i = 0; i < CH; i++) {
+        grad_at(r->g, r->n->conv.shift)[block * CH + i] = (float)sums[0][i];
+        grad_at(r->g, r->n->conv.scale)[block * CH + i] = (float)sums[1][i];
+    }
+}
+
+static void backward_block(void *ud, int block, int thread)
+{
+    const struct norm_run *r = ud;
+    double sums[2][CH];
+
+    grad_sums(r, block, 0, sums);
+    finish_grads(r, block, sums);
+    grad_apply(r, block, 0, sums);
+    clear_padding(r, r->grad.dy, block);
+}
+
+static void grad_sums_chunk(void *ud, int item, int thread)
+{
+    const struct norm_run *r = ud;
+    const int block = item / BN_CHUNKS, chunk = item % BN_CHUNKS;
+
+    grad_sums(r, block, chunk, r->g->partial[chunk][block]);
+}
+
+static void grad_apply_chunk(void *ud, int item, int thread)
+{
+    const struct norm_run *r = ud;
+    double sums[2][CH];
+
+    add_partials(r, item / BN_CHUNKS, sums);
+    grad_apply(r, item / BN_CHUNKS, item % BN_CHUNKS, sums);
+}
+
+void norm_backward_run(struct run *run)
+{
+    struct norm_run r = norm_run_of(run);
+
+    r.grad = (struct bn_grad){.y = r.y,
+                              .a = r.a,
+                              .g_count = r.n->grad_count,
+                              .dy = buffer_at(r.g, r.n->conv.dy),
+                              .act = r.n->conv.act,
+                              .residual = r.n->residual != GRAPH_NONE};
+    for (int i = 0; i < r.n->grad_count; i++)
+        r.grad.g[i] = buffer_at(r.g, r.n->grads[i]);
+    if (r.chunks == 1) {
+        crew_run(r.g->crew, r.blocks, backward_block, &r);
+        return;
+    }
+    crew_run(r.g->crew, r.blocks * BN_CHUNKS, grad_sums_chunk, &r);
+    for (int block = 0; block < r.blocks; block++) {
+        double sums[2][CH];
+        add_partials(&r, block, sums);
+        finish_grads(&r, block, sums);
+        clear_padding(&r, r.grad.dy, block);
+    }
+    crew_run(r.g->crew, r.blocks * BN_CHUNKS, grad_apply_chunk, &r);
+}

@@ -1,0 +1,234 @@
+/* run.c - executes a graph node by node, and the nodes that are not convolutions. */
+#include "engine/graph/graph_int.h"
+#include <string.h>
+
+static const float *input_of(const struct run *r)
+{
+    return buffer_at(r->g, r->g->nodes[r->n->in].out);
+}
+
+static int images_of_shards(const struct run *r)
+{
+    return (r->count + r->g->shard - 1) / r->g->shard * r->g->shard;
+}
+
+/* ---- image */
+
+static void pack_image(void *ud, int image, int thread)
+{
+    const struct run *r = ud;
+    const size_t plane = (size_t)r->n->h * (size_t)r->n->w;
+
+    r->g->k->image_pack(r->image + (size_t)image * 3 * plane,
+                        buffer_at(r->g, r->n->out) + (size_t)image * CH_IMAGE * plane, r->n->h,
+                        r->n->w);
+}
+
+/* ---- max pool: an item is an image */
+
+static void pool_forward(void *ud, int image, int thread)
+{
+    const struct run *r = ud;
+    const struct node *n = r->n, *from = &r->g->nodes[n->in];
+    const size_t in = (size_t)from->h * (size_t)from->w * CH,
+                 out = (size_t)n->h * (size_t)n->w * CH;
+    const size_t blocks = (size_t)n->c_pad / CH;
+    float *y = buffer_at(r->g, n->out) + (size_t)image * blocks * out;
+
+    if (image >= r->count) { /* fills up a shard */
+        memset(y, 0, blocks * out * sizeof *y);
+        return;
+    }
+    unsigned char *which =
+        r->g->config.train ? (unsigned char *)buffer_at(r->g, n->pool_from) : NULL;
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t at = (size_t)image * blocks + b;
+        r->g->k->max_pool(input_of(r) + at * in, y + b * out, which ? which + at * out : NULL,
+                          from->h, from->w, n->h, n->w);
+    }
+}
+
+static void pool_backward(void *ud, int image, int thread)
+{
+    const struct run *r = ud;
+    const struct node *n = r->n, *from = &r->g->nodes[n->in];
+    const size_t in = (size_t)from->h * (size_t)from->w * CH,
+                 out = (size_t)n->h * (size_t)n->w * CH;
+    const size_t blocks = (size_t)n->c_pad / CH;
+    const unsigned char *which = (const unsigned char *)buffer_at(r->g, n->pool_from);
+
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t at = (size_t)image * blocks + b;
+        float *grads[GRADS_MAX];
+        for (int i = 0; i < n->grad_count; i++)
+            grads[i] = buffer_at(r->g, n->grads[i]) + at * out;
+        r->g->k->max_pool_grad(grads, n->grad_count, which + at * out,
+                               buffer_at(r->g, n->dx) + at * in, from->h, from->w, n->h, n->w);
+    }
+}
+
+/* ---- average over all pixels: an item is an image */
+
+static void average_forward(void *ud, int image, int thread)
+{
+    const struct run *r = ud;
+    const struct node *from = &r->g->nodes[r->n->in];
+    const size_t pixels = (size_t)from->h * (size_t)from->w;
+
+    for (size_t at = (size_t)image * (size_t)from->c_pad;
+         at < (size_t)(image + 1) * (size_t)from->c_pad; at += CH)
+        r->g->k->average(input_of(r) + at * pixels, buffer_at(r->g, r->n->out) + at, (int)pixels);
+}
+
+static void average_backward(void *ud, int image, int thread)
+{
+    const struct run *r = ud;
+    const struct node *from = &r->g->nodes[r->n->in];
+    const size_t pixels = (size_t)from->h * (size_t)from->w;
+    const float *grad = buffer_at(r->g, r->n->grads[0]);
+
+    for (size_t at = (size_t)image * (size_t)from->c_pad;
+         at < (size_t)(image + 1) * (size_t)from->c_pad; at += CH)
+        r->g->k->average_grad(grad + at, buffer_at(r->g, r->n->dx) + at * pixels, (int)pixels);
+}
+
+/* ---- linear: logits[image][class] = w[class] . row[image] + b[class] */
+
+static void linear_forward(void *ud, int image, int thread)
+{
+    const struct run *r = ud;
+    const struct node *n = r->n;
+    const size_t features = (size_t)r->g->nodes[n->in].c_pad;
+    const float *w = value_at(r->g, n->weight), *b = value_at(r->g, n->bias);
+    const float *row = input_of(r) + (size_t)image * features;
+    float *logits = buffer_at(r->g, n->out) + (size_t)image * (size_t)n->c_pad;
+
+    for (int c = 0; c < n->c; c++)
+        logits[c] = r->g->k->dot(w + (size_t)c * features, row, features) + b[c];
+}
+
+static void linear_backward_row(void *ud, int image, int thread)
+{
+    const struct run *r = ud;
+    const struct node *n = r->n;
+    const size_t features = (size_t)r->g->nodes[n->in].c_pad;
+    const float *w = value_at(r->g, n->weight);
+    const float *d = r->g->logits_grad + (size_t)image * (size_t)n->c_pad;
+    float *row = buffer_at(r->g, n->dx) + (size_t)image * features;
+
+    memset(row, 0, features * sizeof *row);
+    for (int c = 0; c < n->c; c++)
+        r->g->k->add_scaled(row, w + (size_t)c * features, d[c], features);
+}
+
+static void linear_backward_class(void *ud, int class, int thread)
+{
+    const struct run *r = ud;
+    const struct node *n = r->n;
+    const size_t features = (size_t)r->g->nodes[n->in].c_pad;
+    float *dw = grad_at(r->g, n->weight) + (size_t) class * features;
+    double bias = 0;
+
+    memset(dw, 0, features * sizeof *dw);
+    for (int image = 0; image < r->count; image++) {
+        const float d = r->g->logits_grad[(size_t)image * (size_t)n->c_pad + (size_t) class];
+        r->g->k->add_scaled(dw, input_of(r) + (size_t)image * features, d, features);
+        bias += (double)d;
+    }
+    grad_at(r->g, n->bias)[class] = (float)bias;
+}
+
+/* ---- the whole */
+
+static void node_forward(struct run *r)
+{
+    struct crew *crew = r->g->crew;
+
+    switch (r->n->kind) {
+    case NODE_IMAGE:
+        crew_run(crew, r->count, pack_image, r);
+        break;
+    case NODE_CONV:
+        conv_forward_run(r);
+        if (r->g->config.train)
+            norm_forward_run(r);
+        break;
+    case NODE_MAX_POOL:
+        crew_run(crew, images_of_shards(r), pool_forward, r);
+        break;
+    case NODE_AVERAGE:
+        crew_run(crew, r->count, average_forward, r);
+        break;
+    case NODE_LINEAR:
+        crew_run(crew, r->count, linear_forward, r);
+        break;
+    }
+}
+
+static void node_backward(struct run *r)
+{
+    struct crew *crew = r->g->crew;
+
+    switch (r->n->kind) {
+    case NODE_IMAGE:
+        break;
+    case NODE_CONV:
+        norm_backward_run(r);
+        conv_backward_weights_run(r);
+        conv_backward_data_run(r);
+        break;
+    case NODE_MAX_POOL:
+        crew_run(crew, r->count, pool_backward, r);
+        break;
+    case NODE_AVERAGE:
+        crew_run(crew, r->count, average_backward, r);
+        break;
+    case NODE_LINEAR:
+        crew_run(crew, r->n->c, linear_backward_class, r);
+        crew_run(crew, r->count, linear_backward_row, r);
+        break;
+    }
+}
+
+static enum rc onednn_verdict(const struct graph *g, struct err *e)
+{
+    if (g->onednn_failed)
+        return err_set(e, RC_INTERNAL, "oneDNN failed while running a convolution");
+    return RC_OK;
+}
+
+static void fold_all(struct graph *g)
+{
+    for (int i = 0; i < g->node_count; i++)
+        if (g->nodes[i].kind == NODE_CONV)
+            conv_fold(g, &g->nodes[i]);
+    g->fold_stale = false;
+}
+
+enum rc graph_forward(struct graph *g, const float *x, int count, bool training, struct err *e)
+{
+    struct run r = {.g = g, .count = count, .training = training, .image = x};
+
+    ASSERT(count >= 1 && count <= g->config.batch_max && (!training || g->config.train));
+    if (g->onednn)
+        onednn_enter_thread();
+    if (!g->config.train && g->fold_stale)
+        fold_all(g);
+    for (int i = 0; i < g->node_count; i++) {
+        r.n = &g->nodes[i];
+        node_forward(&r);
+    }
+    return onednn_verdict(g, e);
+}
+
+enum rc graph_backward(struct graph *g, int count, struct err *e)
+{
+    struct run r = {.g = g, .count = count, .training = true};
+
+    ASSERT(g->config.train);
+    for (int i = g->node_count - 1; i >= 0; i--) {
+        r.n = &g->nodes[i];
+        node_backward(&r);
+    }
+    return onednn_verdict(g, e);
+}
