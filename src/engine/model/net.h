@@ -23,8 +23,9 @@ enum net_backend {
     NET_ONEDNN,   /* RC_UNAVAILABLE, saying why, where it cannot be used */
     NET_PORTABLE, /* our own kernels in plain C alone */
 };
-/* First layers.  Small: 3x3 stride 1 (resnet), first stride 1 (mobilenetv2), for pictures below
- * NET_STEM_SMALL_BELOW pixels a side.  Large: torchvision's own (7x7 stride 2 and max pool). */
+/* First layers.  Small, for pictures below NET_STEM_SMALL_BELOW pixels a side: 3x3 stride 1 without
+ * max pool (resnet), the first two strides of 2 taken as 1 (mobilenetv2).  Large: torchvision's own
+ * (resnet: 7x7 stride 2 and max pool). */
 enum net_stem { NET_STEM_AUTO, NET_STEM_SMALL, NET_STEM_LARGE };
 enum net_optimizer { NET_SGD, NET_ADAMW };
 
@@ -80,11 +81,11 @@ struct net_update {
     /* Added to the gradient (SGD) or applied to the weight directly (AdamW: weight *= 1 - lr * wd).
      * On convolution and linear weights only: never on batch norm or biases. */
     double weight_decay;
-    double momentum; /* SGD, without dampening */
-    bool nesterov;   /* SGD */
-    double beta1, beta2, eps; /* AdamW */
-    int64_t step;             /* AdamW's bias correction: 1 for the first step of the run */
-    double clip_norm;         /* largest L2 norm of all gradients together; 0: no limit */
+    double momentum;            /* SGD, without dampening */
+    bool nesterov;              /* SGD */
+    double beta1, beta2, eps;   /* AdamW */
+    int64_t step;               /* AdamW's bias correction: 1 for the first step of the run */
+    double clip_norm;           /* largest L2 norm of all gradients together; 0: no limit */
     const float *class_weights; /* [classes] or NULL (all 1) */
 };
 
@@ -106,8 +107,8 @@ double net_grad_norm(const struct net *n);
 
 /* ---- inference: running statistics, nothing is changed.  Allowed on a training net as well
  * (validation).  ret_logits [count][classes]. */
-enum rc net_infer(struct net *n, const float *x, int count, float *ret_logits, struct err *e)
-    must_check;
+enum rc net_infer(struct net *n, const float *x, int count, float *ret_logits,
+                  struct err *e) must_check;
 
 /* ---- tensors, by torchvision's names ("layer1.0.conv1.weight", "features.0.1.running_mean"), in
  * a fixed order, as plain row-major float32 (convolutions OIHW).  PyTorch's num_batches_tracked is
@@ -142,10 +143,10 @@ struct net_info {
     enum net_backend backend; /* the one in use, never NET_AUTO */
     enum net_stem stem;       /* never NET_STEM_AUTO */
     enum net_optimizer optimizer;
-    const char *isa;          /* instruction set of our own kernels: "avx512", "avx2", "base" */
-    uint64_t params;          /* trained parameters of this very net */
-    uint64_t bytes;           /* all memory of the plan */
-    double flops;             /* multiply-adds x 2 of the convolutions of one image, forward */
+    const char *isa; /* instruction set of our own kernels: "avx512", "avx2", "base" */
+    uint64_t params; /* trained parameters of this very net */
+    uint64_t bytes;  /* all memory of the plan */
+    double flops;    /* multiply-adds x 2 of the convolutions of one image, forward */
 };
 void net_get_info(const struct net *n, struct net_info *ret);
 /* Text for people: nodes, shapes, kernels chosen, memory plan (`anneal debug plan`). */

@@ -1,0 +1,100 @@
+/* optimizer.c - gradient norm, clipping, SGD and AdamW over pieces of the parameter arena.
+ *
+ * Weight decay applies to convolution and linear weights alone; batch norm's weights and biases and
+ * the linear layer's bias have none.
+ */
+#include "base/mem.h"
+#include "engine/model/net_int.h"
+#include <math.h>
+
+enum { PIECE_FLOATS = 32768 };
+
+enum rc optimizer_plan(struct net *n, struct err *e)
+{
+    const size_t params = graph_param_count(n->graph);
+    size_t count = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        count = 0;
+        for (size_t i = 0; i < params; i++) {
+            const struct graph_param *p = graph_param_at(n->graph, i);
+            for (size_t at = 0; param_trained(p) && at < p->room; at += PIECE_FLOATS, count++)
+                if (pass == 1)
+                    n->pieces[count] = (struct update_piece){
+                        p->at + at, p->room - at < PIECE_FLOATS ? p->room - at : PIECE_FLOATS,
+                        p->role == ROLE_CONV || p->role == ROLE_LINEAR};
+        }
+        if (pass == 0) {
+            n->pieces = mem_alloc_array(count, sizeof *n->pieces);
+            n->piece_sums = mem_alloc_array(count, sizeof *n->piece_sums);
+            if (!n->pieces || !n->piece_sums)
+                return err_set(e, RC_NOMEM, "out of memory for the optimiser");
+        }
+    }
+    n->piece_count = count;
+    return RC_OK;
+}
+
+struct optimizer_run {
+    struct net *n;
+    const struct kernels *k;
+    const struct net_update *u;
+    float *values, *grads, *first, *second;
+    float grad_scale;
+};
+
+static void square_piece(void *ud, int item, int thread)
+{
+    const struct optimizer_run *r = ud;
+    const struct update_piece *p = &r->n->pieces[item];
+
+    r->n->piece_sums[item] = r->k->square_sum(r->grads + p->at, p->n);
+}
+
+static void sgd_piece(void *ud, int item, int thread)
+{
+    const struct optimizer_run *r = ud;
+    const struct update_piece *p = &r->n->pieces[item];
+
+    r->k->sgd(r->values + p->at, r->grads + p->at, r->first + p->at, p->n, (float)r->u->lr,
+              (float)r->u->momentum, r->u->nesterov, p->decay ? (float)r->u->weight_decay : 0,
+              r->grad_scale);
+}
+
+static void adamw_piece(void *ud, int item, int thread)
+{
+    const struct optimizer_run *r = ud;
+    const struct update_piece *p = &r->n->pieces[item];
+    const struct net_update *u = r->u;
+    const double step = (double)u->step;
+    const double c1 = u->lr / (1 - pow(u->beta1, step));
+    const double c2 = 1 / sqrt(1 - pow(u->beta2, step));
+    const double keep = p->decay ? 1 - u->lr * u->weight_decay : 1;
+
+    r->k->adamw(r->values + p->at, r->grads + p->at, r->first + p->at, r->second + p->at, p->n,
+                (float)u->beta1, (float)u->beta2, (float)u->eps, (float)c1, (float)c2, (float)keep,
+                r->grad_scale);
+}
+
+void optimizer_run(struct net *n, const struct net_update *u)
+{
+    struct graph *g = n->graph;
+    const bool adamw = n->config.optimizer == NET_ADAMW;
+    struct optimizer_run r = {.n = n,
+                              .k = graph_kernels(g),
+                              .u = u,
+                              .values = graph_values(g),
+                              .grads = graph_grads(g),
+                              .first = graph_state(g, 0),
+                              .second = adamw ? graph_state(g, 1) : NULL,
+                              .grad_scale = 1};
+    double sum = 0;
+
+    crew_run(graph_crew(g), (int)n->piece_count, square_piece, &r);
+    for (size_t i = 0; i < n->piece_count; i++)
+        sum += n->piece_sums[i];
+    n->grad_norm = sqrt(sum);
+    if (u->clip_norm > 0 && n->grad_norm > u->clip_norm) /* torch.nn.utils.clip_grad_norm_ */
+        r.grad_scale = (float)(u->clip_norm / (n->grad_norm + 1e-6));
+    crew_run(graph_crew(g), (int)n->piece_count, adamw ? adamw_piece : sgd_piece, &r);
+}
