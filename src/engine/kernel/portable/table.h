@@ -1,5 +1,8 @@
 /* table.h - the portable kernels as one table.  Included once by each kernels_ISA.c, which the
  * Makefile compiles for its instruction set; every function is static to that file. */
+#ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_TABLE_H
+#define ANNEAL_ENGINE_KERNEL_PORTABLE_TABLE_H
+
 #include "engine/kernel/portable/conv.h"
 #include "engine/kernel/portable/misc.h"
 #include "engine/kernel/portable/wino.h"
@@ -19,3 +22,5 @@
         .average_grad = average_grad, .dot = dot, .add_scaled = add_scaled, .sum_into = sum_into,  \
         .square_sum = square_sum, .sgd = sgd, .adamw = adamw,                                      \
     }
+
+#endif
