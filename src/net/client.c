@@ -303,7 +303,7 @@ enum rc client_do(const struct client_call *c, struct client_reply *ret, struct 
     }
     give_handle(t.h);
     curl_slist_free_all(headers);
-    if (!rc) {
+    if (!rc || status) { /* broken off within the body: the headers are known */
         t.reply.status = (int)status;
         *ret = t.reply;
     }

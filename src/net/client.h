@@ -37,7 +37,8 @@ struct client_reply {
     int64_t retry_after_s;      /* -1 none */
 };
 /* RC_OK for any complete HTTP exchange, whatever its status.  RC_UNAVAILABLE: no connection;
- * RC_TIMEOUT; RC_CANCELLED; RC_UPSTREAM: broken reply. */
+ * RC_TIMEOUT; RC_CANCELLED; RC_UPSTREAM: broken reply.  Where a transfer fails after the reply's
+ * headers have come, *ret holds them: a download can then go on, held to the same ETag. */
 enum rc client_do(const struct client_call *c, struct client_reply *ret, struct err *e) must_check;
 void client_setup(void);   /* once, at process start */
 void client_cleanup(void); /* frees the pool */

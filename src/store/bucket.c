@@ -1,0 +1,144 @@
+/* bucket.c - operations on buckets. */
+#include "store/names.h"
+#include "store/store_int.h"
+
+struct bucket_op {
+    struct commit_op op;
+    struct call *c;
+    enum s3_code refused;
+    struct freed_list freed;
+};
+
+/* ---- create and delete */
+
+static enum rc apply_create(struct commit_op *op, struct tx *tx, struct err *e)
+{
+    struct bucket_op *b = (struct bucket_op *)op;
+    int64_t id;
+    enum rc rc = index_bucket(tx, b->c->bucket, &id, e);
+
+    if (!rc)
+        return refuse(op, &b->refused, S3_BUCKET_EXISTS);
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    return index_bucket_add(tx, b->c->bucket, os_now_ms(), e);
+}
+
+enum s3_code op_create_bucket(struct call *c)
+{
+    struct bucket_op b = {.op.apply = apply_create, .c = c};
+    char location[80];
+    str body; /* a LocationConstraint: there is one place here */
+    enum s3_code code = body_xml(c, &body);
+
+    if (!code && !bucket_name_ok(c->bucket))
+        code = S3_BAD_BUCKET_NAME;
+    if (!code)
+        code = call_commit(c, &b.op, &b.refused);
+    if (code)
+        return code;
+    snprintf(location, sizeof location, "/%.*s", STR_F(c->bucket));
+    http_add_header(c->r, "Location", location);
+    reply_empty(c, 200);
+    return S3_OK;
+}
+
+static enum rc apply_delete(struct commit_op *op, struct tx *tx, struct err *e)
+{
+    struct bucket_op *b = (struct bucket_op *)op;
+    int64_t id;
+    enum rc rc;
+
+    b->freed.n = 0;
+    rc = index_bucket(tx, b->c->bucket, &id, e);
+    if (!rc)
+        rc = index_bucket_remove(tx, id, &b->freed, e);
+    if (rc == RC_NOT_FOUND)
+        return refuse(op, &b->refused, S3_NO_SUCH_BUCKET);
+    if (rc == RC_CONFLICT)
+        return refuse(op, &b->refused, S3_BUCKET_NOT_EMPTY);
+    return rc;
+}
+
+enum s3_code op_delete_bucket(struct call *c)
+{
+    struct bucket_op b = {.op.apply = apply_delete, .c = c};
+    enum s3_code code = call_commit(c, &b.op, &b.refused);
+
+    if (!code)
+        files_remove(c->s->files, &b.freed);
+    VEC_DONE(&b.freed);
+    if (!code)
+        reply_empty(c, 204);
+    return code;
+}
+
+/* ---- look */
+
+enum s3_code op_head_bucket(struct call *c)
+{
+    struct tx *tx;
+    int64_t bucket;
+    enum s3_code code = call_begin_read(c, &tx, &bucket);
+
+    if (code)
+        return code;
+    tx_rollback(tx);
+    http_add_header(c->r, "x-amz-bucket-region", c->s->region);
+    reply_empty(c, 200);
+    return S3_OK;
+}
+
+enum s3_code op_get_location(struct call *c)
+{
+    struct tx *tx;
+    int64_t bucket;
+    struct buf b;
+    enum s3_code code = call_begin_read(c, &tx, &bucket);
+
+    if (code)
+        return code;
+    tx_rollback(tx);
+    buf_init(&b, 1024);
+    xml_begin(&b, "LocationConstraint");
+    if (!str_is(c->s->keys.region, "us-east-1")) /* S3's name for the first region is no name */
+        buf_puts(&b, c->s->region);
+    buf_puts(&b, "</LocationConstraint>");
+    reply_xml(c, &b);
+    return S3_OK;
+}
+
+static enum rc put_bucket(void *ud, str name, int64_t created_ms, struct err *e)
+{
+    struct buf *b = ud;
+
+    buf_puts(b, "<Bucket>");
+    xml_text(b, "Name", name);
+    xml_time(b, "CreationDate", created_ms);
+    buf_puts(b, "</Bucket>");
+    return RC_OK;
+}
+
+enum s3_code op_list_buckets(struct call *c)
+{
+    struct tx *tx;
+    struct buf b;
+    enum rc rc = db_begin(c->s->db, DB_READ, &tx, &c->err);
+
+    if (rc)
+        return s3_code_of(c, rc);
+    buf_init(&b, 4 << 20);
+    xml_begin(&b, "ListAllMyBucketsResult");
+    buf_puts(&b, "<Owner>");
+    xml_text(&b, "ID", c->s->keys.access_key);
+    buf_puts(&b, "</Owner><Buckets>");
+    rc = index_buckets(tx, put_bucket, &b, &c->err);
+    tx_rollback(tx);
+    buf_puts(&b, "</Buckets></ListAllMyBucketsResult>");
+    if (rc) {
+        buf_done(&b);
+        return s3_code_of(c, rc);
+    }
+    reply_xml(c, &b);
+    return S3_OK;
+}

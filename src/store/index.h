@@ -1,0 +1,104 @@
+/* index.h - the index of the store: what stands in store.db.  Private to store/.
+ *
+ *     bucket(name)  1---n  object(key, etag, ...)  n---1  data(bytes in a file | inline | pieces)
+ *     upload(key)   1---n  part(number, etag)      1---1  data
+ *     data of kind pieces  1---n  piece            1---1  data
+ *
+ * `data.refs` counts the objects that share the bytes (a copy copies a row, not bytes).  All calls
+ * work inside the caller's transaction; texts are lent by the caller or live in the arena given.
+ */
+#ifndef ANNEAL_STORE_INDEX_H
+#define ANNEAL_STORE_INDEX_H
+
+#include "db/db.h"
+#include "store/files.h"
+
+enum data_kind { DATA_FILE, DATA_INLINE, DATA_PIECES };
+enum { INDEX_ETAG_MAX = 48 };
+
+struct object {
+    int64_t data;
+    enum data_kind kind;
+    uint64_t bytes;
+    int64_t modified_ms;
+    char etag[INDEX_ETAG_MAX]; /* without quotes */
+    str type;                  /* Content-Type */
+    str meta;                  /* header lines "name: value\n" to give back */
+};
+
+/* Creates the tables in an empty file, refuses a newer layout (RC_CONFLICT), and takes the next
+ * generation. */
+enum rc index_setup(struct db *db, int64_t *ret_generation, struct err *e) must_check;
+
+/* ---- buckets */
+enum rc index_bucket(struct tx *tx, str name, int64_t *ret,
+                     struct err *e) must_check; /* NOT_FOUND */
+enum rc index_bucket_add(struct tx *tx, str name, int64_t now_ms, struct err *e) must_check;
+/* Also drops its unfinished uploads.  RC_CONFLICT: an object is in it. */
+enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *freed,
+                            struct err *e) must_check;
+typedef enum rc (*index_bucket_fn)(void *ud, str name, int64_t created_ms, struct err *e);
+enum rc index_buckets(struct tx *tx, index_bucket_fn each, void *ud, struct err *e) must_check;
+
+/* ---- objects.  RC_NOT_FOUND where there is none. */
+enum rc index_get(struct tx *tx, struct arena *a, int64_t bucket, str key, struct object *ret,
+                  struct err *e) must_check;
+enum rc index_body(struct tx *tx, struct arena *a, int64_t data, str *ret,
+                   struct err *e) must_check;
+/* A failed look-up is a failure, never "no": on a "no" files are removed. */
+enum rc index_data_exists(struct tx *tx, int64_t data, bool *ret, struct err *e) must_check;
+struct piece {
+    int64_t data;
+    enum data_kind kind;
+    uint64_t bytes;
+};
+enum rc index_pieces(struct tx *tx, struct arena *a, int64_t data, struct piece **ret,
+                     size_t *ret_n, struct err *e) must_check;
+/* New data (body: of DATA_INLINE) under a key; what was there is freed. */
+enum rc index_put(struct tx *tx, int64_t bucket, str key, const struct object *o, str body,
+                  struct freed_list *freed, struct err *e) must_check;
+/* The data of an object that exists, under another key (or its own, with new headers). */
+enum rc index_link(struct tx *tx, int64_t bucket, str key, const struct object *o,
+                   struct freed_list *freed, struct err *e) must_check;
+enum rc index_delete(struct tx *tx, int64_t bucket, str key, struct freed_list *freed,
+                     struct err *e) must_check;
+/* Objects with from <= key < to, in order; `each` ends the walk by *stop. */
+typedef enum rc (*index_list_fn)(void *ud, str key, const struct object *o, bool *stop,
+                                 struct err *e);
+enum rc index_list(struct tx *tx, int64_t bucket, str from, str to, size_t max, index_list_fn each,
+                   void *ud, struct err *e) must_check;
+enum rc index_usage(struct tx *tx, uint64_t ret[4], struct err *e) must_check; /* store_usage */
+
+/* ---- multipart uploads */
+struct upload {
+    int64_t id, bucket;
+    str key, type, meta;
+};
+enum rc index_upload_add(struct tx *tx, const struct upload *u, int64_t now_ms,
+                         struct err *e) must_check;
+enum rc index_upload(struct tx *tx, struct arena *a, int64_t id, struct upload *ret,
+                     struct err *e) must_check;
+enum rc index_part_put(struct tx *tx, int64_t upload, unsigned number, const struct object *o,
+                       str body, struct freed_list *freed, struct err *e) must_check;
+struct part {
+    unsigned number;
+    int64_t data;
+    uint64_t bytes;
+    int64_t modified_ms;
+    char etag[INDEX_ETAG_MAX];
+};
+/* Parts with number > after, in order, at most max. */
+enum rc index_parts(struct tx *tx, struct arena *a, int64_t upload, unsigned after, size_t max,
+                    struct part **ret, size_t *ret_n, struct err *e) must_check;
+/* The parts in the order given become the object o (o->data: a new number); the others are freed,
+ * and so is the upload. */
+enum rc index_complete(struct tx *tx, const struct upload *u, const struct object *o,
+                       const struct part *parts, size_t n, struct freed_list *freed,
+                       struct err *e) must_check;
+enum rc index_upload_drop(struct tx *tx, int64_t upload, struct freed_list *freed,
+                          struct err *e) must_check;
+/* One unfinished upload begun before then; RC_NOT_FOUND if there is none. */
+enum rc index_upload_older(struct tx *tx, int64_t before_ms, int64_t *ret,
+                           struct err *e) must_check;
+
+#endif

@@ -1,0 +1,137 @@
+/* test_store.h - a store over a fresh folder and a client for it, for tests and the benchmark. */
+#ifndef ANNEAL_STORE_TEST_STORE_H
+#define ANNEAL_STORE_TEST_STORE_H
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/test.h"
+#include "os/os.h"
+#include "s3/s3.h"
+#include "store/store.h"
+
+#define TEST_ACCESS "AKIDTESTTEST"
+#define TEST_SECRET "secret-of-the-tests"
+
+struct rig {
+    struct store *s;
+    struct s3 *c;
+    char endpoint[64], dir[512];
+    struct arena a;
+    struct buf body; /* of the last call */
+    struct client_reply reply;
+    struct err e;
+};
+
+static inline void rig_up(struct rig *g, const char *dir)
+{
+    struct store_config conf = {.dir = dir,
+                                .listen = "127.0.0.1:0",
+                                .access_key = TEST_ACCESS,
+                                .secret_key = TEST_SECRET,
+                                .region = "us-east-1"};
+    struct s3_config s3 = {.endpoint = g->endpoint,
+                           .region = "us-east-1",
+                           .bucket = "tests",
+                           .access_key = TEST_ACCESS,
+                           .secret_key = TEST_SECRET};
+
+    CHECK_OK(store_open(&g->s, &conf, &g->e), &g->e);
+    snprintf(g->endpoint, sizeof g->endpoint, "http://127.0.0.1:%d", store_port(g->s));
+    CHECK_OK(s3_open(&g->c, &s3, &g->e), &g->e);
+    CHECK_OK(s3_make_bucket(g->c, &g->e), &g->e);
+}
+
+static inline void rig_open(struct rig *g)
+{
+    memset(g, 0, sizeof *g);
+    snprintf(g->dir, sizeof g->dir, "%s/store", test_dir());
+    arena_init(&g->a, 64 << 20);
+    buf_init(&g->body, 64 << 20);
+    rig_up(g, g->dir);
+}
+
+static inline void rig_down(struct rig *g)
+{
+    s3_close(g->c);
+    store_close(g->s);
+    client_cleanup();
+}
+
+static inline void rig_close(struct rig *g)
+{
+    rig_down(g);
+    buf_done(&g->body);
+    arena_done(&g->a);
+}
+
+/* One presigned call; the status.  header: one line, or NULL. */
+static inline int rig_call(struct rig *g, enum http_method m, const char *key, const char *query,
+                           const char *header, str body)
+{
+    const char *headers[] = {header, NULL};
+    struct client_call c = {.method = m, .headers = headers, .body = body, .reply = &g->body};
+
+    CHECK_OK(s3_presign(g->c, &g->a, m, key, query, 60, &c.url, &g->e), &g->e);
+    buf_clear(&g->body);
+    CHECK_OK(client_do(&c, &g->reply, &g->e), &g->e);
+    return g->reply.status;
+}
+
+static inline bool rig_says(const struct rig *g, const char *text)
+{
+    return str_find(buf_view(&g->body), str_of(text)) >= 0;
+}
+
+/* Files under objects/. */
+static inline enum rc rig_count_one(void *ud, const char *name, bool is_dir, struct err *e)
+{
+    struct {
+        const char *dir;
+        long n;
+    } *w = ud;
+    char path[1024];
+    struct {
+        const char *dir;
+        long n;
+    } below = {path, 0};
+
+    snprintf(path, sizeof path, "%s/%s", w->dir, name);
+    if (!is_dir) {
+        w->n++;
+        return RC_OK;
+    }
+    enum rc rc = os_list_dir(path, rig_count_one, &below, e);
+    w->n += below.n;
+    return rc;
+}
+
+static inline long rig_files(const struct rig *g)
+{
+    char path[1024];
+    struct {
+        const char *dir;
+        long n;
+    } w = {path, 0};
+    struct err e;
+
+    snprintf(path, sizeof path, "%s/objects", g->dir);
+    CHECK_OK(os_list_dir(path, rig_count_one, &w, &e), &e);
+    return w.n;
+}
+
+/* Bytes that depend on the seed and the place. */
+static inline char *rig_bytes(uint64_t seed, size_t n)
+{
+    char *p = mem_alloc(n ? n : 1);
+    uint64_t word = 0;
+
+    CHECK(p);
+    for (size_t i = 0; i < n; i++) {
+        if (i % 8 == 0)
+            word = splitmix64(&seed);
+        p[i] = (char)(word >> 8 * (i % 8));
+    }
+    return p;
+}
+
+#endif
