@@ -49,11 +49,14 @@ FUZZ   := $(shell find src -name '*_fuzz.c' | sort)
 GEN    := build/gen/migrations.c build/gen/web_assets.c
 
 .PHONY: all run test test-unit test-whole check-all tidy format fuzz bench doctor web install clean deps help
-all: build/anneal
+# With the web app inside; `make build/anneal` takes what stands in build/web.
+all:
+	tools/build-web
+	@$(MAKE) --no-print-directory build/anneal
 
 help:
 	@grep -E '^#  ' Makefile | sed 's/^#  //'; echo; \
-	echo 'make            build/anneal'; \
+	echo 'make            build/anneal, with the web app inside'; \
 	echo 'make run        build, start the product, print the link'; \
 	echo 'make test       unit tests under sanitizers and whole-program tests'; \
 	echo 'make check-all  the slow suites too: crash, fuzz for 60 s each, golden'; \
@@ -152,7 +155,7 @@ format:
 	clang-format -i $(shell find src -name '*.[ch]')
 web:
 	tools/build-web
-run: build/anneal
+run: all
 	exec build/anneal serve
 bench: build/anneal
 	bench/run
