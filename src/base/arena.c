@@ -14,6 +14,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Under AddressSanitizer what is not handed out is poisoned: reading past a piece is seen. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_HIDES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_HIDES 1
+#endif
+#endif
+#ifdef ARENA_HIDES
+#include <sanitizer/asan_interface.h>
+#define HIDE(p, n) ASAN_POISON_MEMORY_REGION((p), (n))
+#define SHOW(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
+#else
+#define HIDE(p, n) ((void)(p), (void)(n))
+#define SHOW(p, n) ((void)(p), (void)(n))
+#endif
+
 enum { CHUNK_MIN = 4096, CHUNK_MAX = 1 << 20 };
 
 struct arena_chunk {
@@ -39,6 +56,7 @@ void arena_done(struct arena *a)
 
     while (c) {
         struct arena_chunk *next = c->next;
+        SHOW(chunk_bytes(c), c->cap);
         mem_free(c);
         c = next;
     }
@@ -55,7 +73,9 @@ void arena_reset(struct arena *a)
     a->head = keep->next;
     keep->next = NULL;
     arena_done(a);
+    SHOW(chunk_bytes(keep), keep->used);
     memset(chunk_bytes(keep), 0, keep->used);
+    HIDE(chunk_bytes(keep), keep->cap);
     keep->used = 0;
     a->head = keep;
 }
@@ -76,6 +96,7 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t n)
     if (!c)
         return NULL;
     c->cap = cap;
+    HIDE(chunk_bytes(c), cap);
     if (head && head->cap - head->used > cap - n) {
         c->next = head->next;
         head->next = c;
@@ -89,6 +110,7 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t n)
 void *arena_alloc(struct arena *a, size_t n)
 {
     struct arena_chunk *c = a->head;
+    size_t asked = n ? n : 1;
     void *p;
 
     if (n > PTRDIFF_MAX / 2)
@@ -101,6 +123,7 @@ void *arena_alloc(struct arena *a, size_t n)
     if (!c)
         return NULL;
     p = chunk_bytes(c) + c->used;
+    SHOW(p, asked);
     c->used += n;
     a->used_bytes += n;
     return p;

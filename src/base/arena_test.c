@@ -55,6 +55,24 @@ TEST(large_requests_do_not_waste_the_small_chunk)
     CHECK_EQ(mem_live_bytes(), 0);
 }
 
+#ifdef ARENA_HIDES
+TEST(bytes_past_a_piece_are_poisoned)
+{
+    struct arena a;
+    char *p;
+
+    arena_init(&a, 1 << 20);
+    for (int round = 0; round < 2; round++) {
+        p = arena_alloc(&a, 20);
+        CHECK(!__asan_address_is_poisoned(p + 19) && __asan_address_is_poisoned(p + 20));
+        CHECK(__asan_address_is_poisoned(p + 32));
+        arena_reset(&a);
+        CHECK(__asan_address_is_poisoned(p));
+    }
+    arena_done(&a);
+}
+#endif
+
 TEST(text_copies_end_in_nul)
 {
     struct arena a;

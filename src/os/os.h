@@ -101,7 +101,7 @@ int os_stop_wait(void);
 /* Path of the running binary. */
 const char *os_self_path(void);
 uint64_t os_rss_bytes(void); /* resident memory of this process */
-int os_cpu_count(void);
+int os_cpu_count(void);      /* that we may use: affinity and the container's quota */
 
 /* ---- threads: a fixed pool with a bounded queue */
 struct pool;

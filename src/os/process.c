@@ -300,12 +300,35 @@ uint64_t os_rss_bytes(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* The quota of a container: "<microseconds> <period>" in cpu.max (cgroup v2); 0 if there is none.
+ */
+static int quota_cpus(str text)
+{
+    uint64_t quota, period;
+    str word, rest = str_trim(text);
+
+    if (!str_next(&rest, ' ', &word) || !str_u64(word, &quota) || !str_u64(rest, &period) ||
+        !period)
+        return 0; /* "max" among them */
+    return quota / period >= 65536 ? 0 : (int)((quota + period - 1) / period);
+}
+
 int os_cpu_count(void)
 {
+    char text[64];
     cpu_set_t set;
+    size_t n = 0;
+    int count = 0, quota = 0, fd = -1;
 
     CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-        return CPU_COUNT(&set);
-    return (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        count = CPU_COUNT(&set);
+    if (count < 1)
+        count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (os_open("/sys/fs/cgroup/cpu.max", O_RDONLY, 0, &fd, NULL) == RC_OK) {
+        if (os_read(fd, text, sizeof text, &n, NULL) == RC_OK)
+            quota = quota_cpus((str){text, n});
+        os_close(fd);
+    }
+    return quota > 0 && quota < count ? quota : count;
 }

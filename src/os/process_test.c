@@ -181,6 +181,17 @@ TEST(a_child_dies_with_us_when_asked)
     CHECK(until == 0 || kill(child, 0) != 0);
 }
 
+TEST(a_container_quota_rounds_up_to_processors)
+{
+    CHECK_EQ(quota_cpus(STR("200000 100000\n")), 2);
+    CHECK_EQ(quota_cpus(STR("150000 100000\n")), 2);
+    CHECK_EQ(quota_cpus(STR("1000 100000\n")), 1);
+    CHECK_EQ(quota_cpus(STR("max 100000\n")), 0);
+    CHECK_EQ(quota_cpus(STR("")), 0);
+    CHECK_EQ(quota_cpus(STR("5 0")), 0);
+    CHECK_EQ(quota_cpus(STR("18446744073709551615 1")), 0);
+}
+
 TEST(facts_about_this_process)
 {
     CHECK(str_ends(str_of(os_self_path()), STR("process_test")));
