@@ -58,6 +58,7 @@ struct http_conn {
     struct http_conn *prev, *next; /* server.conns, under server.mu */
     int fd;
     bool over_limit;               /* connections_max: its requests are answered 503 */
+    bool upgraded;                 /* io's: its request has ended, whatever MHD says later */
     _Atomic int64_t deadline_ms;   /* os_mono_ms; 0: none */
 };
 
@@ -108,9 +109,13 @@ struct http_req {
 
     struct MHD_Response *reply;
     str reply_raw; /* its bytes if they are in memory */
-    bool reply_ready, linger, upgraded;
+    bool reply_ready, linger;
     int status;
     struct http_stream stream;
+    /* What a WebSocket reply holds until MHD upgrades the connection, and how to drop it if the
+     * peer goes before. */
+    void *upgrade_ud;
+    void (*upgrade_drop)(void *ud);
 };
 
 struct http_linger; /* http_linger.c */
@@ -140,7 +145,9 @@ enum rc http_req_parse(struct http_req *r, struct MHD_Connection *c, const char 
                        int *ret_status, struct err *e) must_check;
 void http_req_unref(struct http_req *r);
 
-/* http_server.c: all under r->mu */
+/* http_server.c: by io, when the connection is no longer HTTP: ends the request. */
+void http_req_upgraded(struct http_req *r);
+/* Both under r->mu. */
 void http_resume(struct http_req *r);
 void http_suspend(struct http_req *r);
 

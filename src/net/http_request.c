@@ -70,6 +70,8 @@ void http_req_unref(struct http_req *r)
     /* A keep-alive connection that ended before a first header line is no request. */
     if (s->done && r->phase != PHASE_NEW)
         s->done(r, r->status, (double)(os_mono_ns() - r->begun_ns) / 1e9, s->ud);
+    if (r->upgrade_ud)
+        r->upgrade_drop(r->upgrade_ud);
     if (r->reply)
         MHD_destroy_response(r->reply);
     ring_done(&r->body);

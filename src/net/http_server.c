@@ -252,35 +252,44 @@ static enum MHD_Result on_access(void *ud, struct MHD_Connection *c, const char 
     return first_call(r, method);
 }
 
+static void end_request(struct http_req *r, bool complete)
+{
+    pthread_mutex_lock(&r->mu);
+    if (!complete)
+        r->status = rc_status(RC_CANCELLED);
+    if (r->linger && r->fd >= 0) {
+        int fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
+        if (fd >= 0)
+            linger_add(r->server->linger, fd);
+    }
+    r->gone = true;
+    r->fd = -1;
+    pthread_cond_broadcast(&r->cv);
+    if (r->stream.wake)
+        r->stream.wake(r->stream.wake_ud);
+    pthread_mutex_unlock(&r->mu);
+    http_req_unref(r);
+}
+
+void http_req_upgraded(struct http_req *r)
+{
+    r->hc->upgraded = true;
+    end_request(r, true);
+}
+
 static void on_completed(void *ud, struct MHD_Connection *c, void **context,
                          enum MHD_RequestTerminationCode how)
 {
     struct http_server *s = ud;
     struct http_req *r = *context;
+    struct http_conn *hc = conn_of(c);
 
     *context = NULL;
-    if (!r)
-        return;
-    if (!r->upgraded) { /* else the hub has it, and MHD holds its lock */
-        struct http_conn *hc = conn_of(c);
-        if (hc)
-            atomic_store(&hc->deadline_ms, os_mono_ms() + (2 * s->lim.idle_timeout_s + 2) * 1000LL);
-        pthread_mutex_lock(&r->mu);
-        if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-            r->status = rc_status(RC_CANCELLED);
-        if (r->linger && r->fd >= 0) {
-            int fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
-            if (fd >= 0)
-                linger_add(s->linger, fd);
-        }
-        r->gone = true;
-        r->fd = -1;
-        pthread_cond_broadcast(&r->cv);
-        if (r->stream.wake)
-            r->stream.wake(r->stream.wake_ud);
-        pthread_mutex_unlock(&r->mu);
-    }
-    http_req_unref(r);
+    if (!r || (hc && hc->upgraded))
+        return; /* of an upgraded connection this comes under a lock of MHD's */
+    if (hc)
+        atomic_store(&hc->deadline_ms, os_mono_ms() + (2 * s->lim.idle_timeout_s + 2) * 1000LL);
+    end_request(r, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 }
 
 static size_t keep_escapes(void *ud, struct MHD_Connection *c, char *s)

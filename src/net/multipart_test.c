@@ -3,7 +3,6 @@
 #include "base/test.h"
 
 /* Gives `text` in pieces of `step` bytes. */
-/* Gives `text` in pieces of `step` bytes. */
 struct feed {
     str text;
     size_t step;
