@@ -150,6 +150,7 @@ enum rc job_waits(struct jobs *js, str id, const char *reason, int64_t now, stru
 /* Where a job stands in what the scheduler has to look at. */
 struct job_due {
     str job_id, framework, trainer, user_id;
+    str waiting; /* of jobs_queued: the reason that it shows now */
     int64_t attempt, lease_at, last_seq;
     bool starting; /* of jobs_active: sent, not yet accepted */
 };

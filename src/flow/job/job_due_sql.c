@@ -17,7 +17,7 @@ static enum rc read_due(struct rows *r, struct arena *a, size_t max, struct job_
             .job_id = rows_copy(r, a, 0), .framework = rows_copy(r, a, 1),
             .trainer = rows_copy(r, a, 2), .user_id = rows_copy(r, a, 3),
             .attempt = rows_int(r, 4), .lease_at = rows_int(r, 5), .last_seq = rows_int(r, 6),
-            .starting = rows_int(r, 7) != 0,
+            .starting = rows_int(r, 7) != 0, .waiting = rows_copy(r, a, 8),
         };
 
         if (n == cap) { /* the old array stays in the arena: at most as much again */
@@ -28,7 +28,8 @@ static enum rc read_due(struct rows *r, struct arena *a, size_t max, struct job_
             cap = cap ? 2 * cap : 16;
             list = more;
         }
-        no_memory = !list || !d.job_id.p || !d.framework.p || !d.trainer.p || !d.user_id.p;
+        no_memory = !list || !d.job_id.p || !d.framework.p || !d.trainer.p || !d.user_id.p ||
+                    !d.waiting.p;
         if (!no_memory)
             list[n++] = d;
     }
@@ -52,7 +53,8 @@ enum rc jobs_queued(struct jobs *js, struct arena *a, int64_t now, size_t max, s
     if (rc)
         return rc;
     rc = tx_query(tx, &r, e,
-                  "SELECT j.id, j.framework, '', j.created_by, j.attempt, 0, 0, 0 FROM job j"
+                  "SELECT j.id, j.framework, '', j.created_by, j.attempt, 0, 0, 0,"
+                  " j.waiting_reason FROM job j"
                   " WHERE j.status = 'queued' AND j.not_before <= ? AND NOT EXISTS"
                   " (SELECT 1 FROM job_attempt t WHERE t.job_id = j.id AND t.attempt = j.attempt"
                   "  AND t.status = 'starting')"
@@ -75,7 +77,7 @@ enum rc jobs_active(struct jobs *js, struct arena *a, struct job_due **ret, size
         return rc;
     rc = tx_query0(tx, &r, e,
                    "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
-                   " t.last_seq, t.status = 'starting' FROM job j JOIN job_attempt t"
+                   " t.last_seq, t.status = 'starting', '' FROM job j JOIN job_attempt t"
                    " ON t.job_id = j.id AND t.attempt = j.attempt"
                    " WHERE j.status IN ('queued', 'running') AND t.status IN ('starting', 'running')");
     if (!rc)
@@ -95,7 +97,7 @@ enum rc jobs_stopping(struct jobs *js, struct arena *a, struct job_due **ret, si
         return rc;
     rc = tx_query0(tx, &r, e,
                    "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
-                   " t.last_seq, 0 FROM job_attempt t JOIN job j ON j.id = t.job_id"
+                   " t.last_seq, 0, '' FROM job_attempt t JOIN job j ON j.id = t.job_id"
                    " WHERE t.stop = 1");
     if (!rc)
         rc = read_due(r, a, DUE_MAX, ret, ret_n, e);
