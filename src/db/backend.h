@@ -1,8 +1,8 @@
 /* backend.h - private to db/: the table of functions that a database back end fills in.
  *
  * db.c picks the table by the scheme of the URL and forwards every call of db.h through it; it
- * never looks inside.  A back end embeds struct db, struct tx and struct rows as the first member of
- * its own.  SQL reaches a back end as written for SQLite with `?` for arguments; a back end with
+ * never looks inside.  A back end embeds struct db, struct tx and struct rows as the first member
+ * of its own.  SQL reaches a back end as written for SQLite with `?` for arguments; a back end with
  * other placeholders ($1) rewrites them when it prepares a statement.
  */
 #ifndef ANNEAL_DB_BACKEND_H
@@ -30,7 +30,8 @@ struct db_ops {
     enum rc (*begin)(struct db *db, enum db_mode mode, struct tx **ret, struct err *e);
     enum rc (*commit)(struct tx *tx, struct err *e);
     void (*rollback)(struct tx *tx);
-    enum rc (*exec)(struct tx *tx, struct err *e, const char *sql, const struct db_val *v, size_t n);
+    enum rc (*exec)(struct tx *tx, struct err *e, const char *sql, const struct db_val *v,
+                    size_t n);
     /* Several statements separated by ";", without arguments: migrations. */
     enum rc (*script)(struct tx *tx, const char *sql, struct err *e);
     enum rc (*query)(struct tx *tx, struct rows **ret, struct err *e, const char *sql,

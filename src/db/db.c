@@ -4,7 +4,8 @@
 
 static const struct db_ops *const backends[] = {&sqlite_ops, NULL};
 
-/* The text before the first ":" if it looks like a scheme (RFC 3986: a letter, then letters, digits,
+/* The text before the first ":" if it looks like a scheme (RFC 3986: a letter, then letters,
+ * digits,
  * "+-."), else nothing: a plain path. */
 static str scheme_of(str url)
 {

@@ -31,15 +31,30 @@ struct db_val {
         str s;
     };
 };
-static inline struct db_val db_null(void) { return (struct db_val){.kind = DB_V_NULL}; }
-static inline struct db_val db_i(int64_t v) { return (struct db_val){.kind = DB_V_INT, .i = v}; }
-static inline struct db_val db_f(double v) { return (struct db_val){.kind = DB_V_NUM, .f = v}; }
-static inline struct db_val db_s(str v) { return (struct db_val){.kind = DB_V_TEXT, .s = v}; }
+static inline struct db_val db_null(void)
+{
+    return (struct db_val){.kind = DB_V_NULL};
+}
+static inline struct db_val db_i(int64_t v)
+{
+    return (struct db_val){.kind = DB_V_INT, .i = v};
+}
+static inline struct db_val db_f(double v)
+{
+    return (struct db_val){.kind = DB_V_NUM, .f = v};
+}
+static inline struct db_val db_s(str v)
+{
+    return (struct db_val){.kind = DB_V_TEXT, .s = v};
+}
 static inline struct db_val db_c(const char *v)
 {
     return v ? db_s(str_of(v)) : db_null();
 }
-static inline struct db_val db_b(str v) { return (struct db_val){.kind = DB_V_BLOB, .s = v}; }
+static inline struct db_val db_b(str v)
+{
+    return (struct db_val){.kind = DB_V_BLOB, .s = v};
+}
 
 /* url: "sqlite:/path/file.db", or a path.  Another scheme: RC_UNSUPPORTED, saying what is. */
 enum rc db_open(struct db **ret, const char *url, struct err *e) must_check;
@@ -58,15 +73,18 @@ enum rc tx_commit(struct tx *tx, struct err *e) must_check; /* frees tx either w
 void tx_rollback(struct tx *tx);                            /* frees tx; NULL is fine */
 
 /* Arguments fill the `?` in order; count is checked against the statement (ASSERT). */
-#define DB_ARGS_(...) (const struct db_val[]){__VA_ARGS__}, sizeof((const struct db_val[]){__VA_ARGS__}) / sizeof(struct db_val)
+#define DB_ARGS_(...)                                                                              \
+    (const struct db_val[]){__VA_ARGS__},                                                          \
+        sizeof((const struct db_val[]){__VA_ARGS__}) / sizeof(struct db_val)
 #define tx_exec(tx, e, sql, ...) tx_exec_((tx), (e), (sql), DB_ARGS_(__VA_ARGS__))
-#define tx_query(tx, ret_rows, e, sql, ...) tx_query_((tx), (ret_rows), (e), (sql), DB_ARGS_(__VA_ARGS__))
+#define tx_query(tx, ret_rows, e, sql, ...)                                                        \
+    tx_query_((tx), (ret_rows), (e), (sql), DB_ARGS_(__VA_ARGS__))
 /* Statements without arguments. */
-#define tx_exec0(tx, e, sql) tx_exec_((tx), (e), (sql), NULL, 0)
+#define tx_exec0(tx, e, sql)            tx_exec_((tx), (e), (sql), NULL, 0)
 #define tx_query0(tx, ret_rows, e, sql) tx_query_((tx), (ret_rows), (e), (sql), NULL, 0)
 /* A broken UNIQUE or FOREIGN KEY constraint is RC_CONFLICT. */
-enum rc tx_exec_(struct tx *tx, struct err *e, const char *sql, const struct db_val *v, size_t n)
-    must_check;
+enum rc tx_exec_(struct tx *tx, struct err *e, const char *sql, const struct db_val *v,
+                 size_t n) must_check;
 enum rc tx_query_(struct tx *tx, struct rows **ret, struct err *e, const char *sql,
                   const struct db_val *v, size_t n) must_check;
 int64_t tx_changes(struct tx *tx); /* rows changed by the last tx_exec */
@@ -74,7 +92,8 @@ int64_t tx_last_id(struct tx *tx); /* rowid of the last INSERT */
 
 /* true: a row is there.  At the end, or on failure, false; rows_done tells which and frees. */
 bool rows_next(struct rows *r);
-enum rc rows_done(struct rows *r, struct err *e) must_check; /* RC_OK at a plain end; NULL is fine */
+enum rc rows_done(struct rows *r,
+                  struct err *e) must_check; /* RC_OK at a plain end; NULL is fine */
 bool rows_is_null(struct rows *r, int col);
 int64_t rows_int(struct rows *r, int col);
 double rows_num(struct rows *r, int col);

@@ -64,8 +64,9 @@ static enum rc apply(struct db *db, const struct db_migration *m, struct err *e)
         return rc;
     rc = db->ops->script(tx, m->up, e);
     if (!rc)
-        rc = tx_exec(tx, e, "INSERT INTO schema_migration (number, name, applied_at) VALUES (?,?,?)",
-                     db_i(m->number), db_c(m->name), db_i(os_now_ms()));
+        rc =
+            tx_exec(tx, e, "INSERT INTO schema_migration (number, name, applied_at) VALUES (?,?,?)",
+                    db_i(m->number), db_c(m->name), db_i(os_now_ms()));
     if (!rc)
         rc = tx_commit(tx, e);
     else

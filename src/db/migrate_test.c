@@ -1,6 +1,7 @@
+/* migrate_test.c - steps applied once, broken, foreign and newer schemas, and the embedded ones. */
+#include "base/mem.h"
 #include "base/test.h"
 #include "db/migrate.c"
-#include "base/mem.h"
 
 static const struct db_migration two[] = {
     {1, "one", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);", "DROP TABLE a;"},

@@ -56,7 +56,7 @@ struct sqlite_db {
     atomic_bool interrupted;
     pthread_mutex_t lock; /* guards what follows */
     bool writing;
-    struct turn *first, *last; /* who waits to write */
+    struct turn *first, *last;   /* who waits to write */
     struct turn *rfirst, *rlast; /* who waits for a reading connection */
     struct conn *idle;
     unsigned readers, idle_n;
@@ -230,8 +230,8 @@ static void stmt_put(struct stmt *cached, sqlite3_stmt *p)
         sqlite3_finalize(p);
 }
 
-static enum rc bind(struct conn *c, sqlite3_stmt *p, const struct db_val *v, size_t n,
-                    struct err *e)
+static enum rc bind_args(struct conn *c, sqlite3_stmt *p, const struct db_val *v, size_t n,
+                         struct err *e)
 {
     ASSERT(sqlite3_bind_parameter_count(p) == (int)n);
     for (size_t i = 0; i < n; i++) {
@@ -273,8 +273,7 @@ static enum rc path_of(str target, str *ret, struct err *e)
     if (str_starts(target, STR("///")))
         target = str_sub(target, 2, target.n);
     if (!target.n || str_is(target, ":memory:") || memchr(target.p, 0, target.n))
-        return err_set(e, RC_INVALID,
-                       "the database must be a file; use sqlite:/path/to/file.db");
+        return err_set(e, RC_INVALID, "the database must be a file; use sqlite:/path/to/file.db");
     *ret = target;
     return RC_OK;
 }
@@ -566,7 +565,7 @@ static enum rc sqlite_exec(struct tx *tx, struct err *e, const char *sql, const 
 
     if (rc)
         return rc;
-    rc = bind(t->conn, p, v, n, e);
+    rc = bind_args(t->conn, p, v, n, e);
     if (!rc) {
         do
             code = sqlite3_step(p);
@@ -595,7 +594,7 @@ static enum rc sqlite_query(struct tx *tx, struct rows **ret, struct err *e, con
     r->base.tx = tx;
     rc = stmt_get(t->conn, sql, &r->cached, &r->p, e);
     if (!rc) {
-        rc = bind(t->conn, r->p, v, n, e);
+        rc = bind_args(t->conn, r->p, v, n, e);
         if (rc)
             stmt_put(r->cached, r->p);
     }

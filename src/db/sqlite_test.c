@@ -1,3 +1,5 @@
+/* sqlite_test.c - the embedded database at its edges: order of writers, full disk, kill -9, memory.
+ */
 #include "base/test.h"
 #include "db/sqlite.c"
 #include <signal.h>
@@ -49,8 +51,9 @@ static struct db *fresh(void)
     struct err e = {0};
 
     CHECK_OK(db_open(&db, path(), &e), &e);
-    CHECK_OK(write_one(db, "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT UNIQUE, f REAL, b BLOB)", &e),
-             &e);
+    CHECK_OK(
+        write_one(db, "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT UNIQUE, f REAL, b BLOB)", &e),
+        &e);
     return db;
 }
 

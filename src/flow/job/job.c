@@ -201,7 +201,8 @@ enum rc job_move(struct change *c, enum job_status to, const struct cause *why, 
     if (j->attempt) {
         rc = attempt_load(c->tx, j->id, j->attempt, &at, e);
         if (!rc && at.status <= ATTEMPT_RUNNING)
-            rc = attempt_set(c->tx, j->id, j->attempt, why->attempt, why->stop, why->text, c->now, e);
+            rc = attempt_set(c->tx, j->id, j->attempt, why->attempt, why->stop, why->text, c->now,
+                             e);
     }
     if (rc)
         return rc;
@@ -262,14 +263,28 @@ enum rc job_create(struct jobs *js, struct arena *a, const struct job_new *n, in
 
     os_id(id);
     *j = (struct job){
-        .kind = n->kind, .project_id = n->project_id, .created_by = n->created_by,
-        .framework = n->framework, .model = n->model, .dataset_id = n->dataset_id,
-        .dataset_name = n->dataset_name, .dataset_version = n->dataset_version, .split = n->split,
-        .config = n->config, .goal = n->goal, .epochs = n->epochs, .base_job_id = n->base_job_id,
-        .base_checkpoint = n->base_checkpoint, .status = JOB_PENDING,
-        .attempts_max = n->attempts_max > 0 ? n->attempts_max : 1, .priority = n->priority,
-        .tags = n->tags.n ? n->tags : STR("[]"), .notes = n->notes, .best_value = NAN,
-        .created_at = now, .updated_at = now,
+        .kind = n->kind,
+        .project_id = n->project_id,
+        .created_by = n->created_by,
+        .framework = n->framework,
+        .model = n->model,
+        .dataset_id = n->dataset_id,
+        .dataset_name = n->dataset_name,
+        .dataset_version = n->dataset_version,
+        .split = n->split,
+        .config = n->config,
+        .goal = n->goal,
+        .epochs = n->epochs,
+        .base_job_id = n->base_job_id,
+        .base_checkpoint = n->base_checkpoint,
+        .status = JOB_PENDING,
+        .attempts_max = n->attempts_max > 0 ? n->attempts_max : 1,
+        .priority = n->priority,
+        .tags = n->tags.n ? n->tags : STR("[]"),
+        .notes = n->notes,
+        .best_value = NAN,
+        .created_at = now,
+        .updated_at = now,
     };
     j->id = arena_str(a, str_of(id));
     rc = j->id.p ? new_name(a, n, &j->name, e) : err_set(e, RC_NOMEM, "out of memory");
@@ -356,7 +371,8 @@ static enum rc place_before(struct change *c, str before, struct err *e)
     for (int round = 0; round < 2; round++) {
         rc = job_load(c->tx, c->a, before, &other, e);
         if (!rc && other.status != JOB_QUEUED && other.status != JOB_PENDING)
-            rc = err_field(e, RC_CONFLICT, "before", "the job to stand before is %s, not in the queue",
+            rc = err_field(e, RC_CONFLICT, "before",
+                           "the job to stand before is %s, not in the queue",
                            job_status_names[other.status]);
         if (!rc)
             rc = job_position_before(c->tx, other.priority, other.position, &any, &prev, e);
@@ -381,7 +397,8 @@ static enum rc place(struct change *c, str before, struct err *e)
     enum rc rc;
 
     if (c->j.status != JOB_QUEUED && c->j.status != JOB_PENDING)
-        return err_field(e, RC_CONFLICT, "before", "the job is %s; only a waiting job has a place in the queue",
+        return err_field(e, RC_CONFLICT, "before",
+                         "the job is %s; only a waiting job has a place in the queue",
                          job_status_names[c->j.status]);
     if (str_eq(before, c->j.id))
         return RC_OK;

@@ -8,9 +8,9 @@
  *             cancelled     cancelled └────────────────────────────┘
  *                                       lost, or failed and retryable: the next attempt
  *
- * 1. Every arrow is drawn by job_move() (job.c), in one transaction with what caused it: the report, the
- *    cancel, the lease.  The event that tells of it is written in the same transaction, and the hub
- *    is poked after the commit.  A state that has ended never changes.
+ * 1. Every arrow is drawn by job_move() (job.c), in one transaction with what caused it: the
+ * report, the cancel, the lease.  The event that tells of it is written in the same transaction,
+ * and the hub is poked after the commit.  A state that has ended never changes.
  * 2. A start order is an attempt; its number is the fencing token.  Numbers only rise.  A number is
  *    given again only if no trainer can have seen it (the connection was refused).
  * 3. A report is applied once, in order of seq, while its attempt is the current one; else it is
@@ -18,12 +18,13 @@
  * 4. A running job's attempt has a lease that reports and polls renew.  Once it has run out the
  *    attempt is lost; after attempts_max lost or retryably failed attempts the job has failed.
  * 5. The token of an attempt is stored as its SHA-256 only.
- * 6. One sequence numbers a job's events and log lines: the live feed.  Of progress events the newest
- *    of an epoch is kept, and none of an epoch that is done; of log lines the newest log_lines_max.
+ * 6. One sequence numbers a job's events and log lines: the live feed.  Of progress events the
+ * newest of an epoch is kept, and none of an epoch that is done; of log lines the newest
+ * log_lines_max.
  * 7. One set of metrics: an epoch that is run again replaces what it reported before.
  *
- * Every function may be called by any thread.  `now` is Unix time in ms, passed in so that tests own
- * the clock.  Text that is returned lives in the arena given.
+ * Every function may be called by any thread.  `now` is Unix time in ms, passed in so that tests
+ * own the clock.  Text that is returned lives in the arena given.
  */
 #ifndef ANNEAL_FLOW_JOB_JOB_H
 #define ANNEAL_FLOW_JOB_JOB_H
@@ -41,10 +42,10 @@ struct job {
     str name, project_id, created_by, created_by_name;
     str framework, model;
     str dataset_id, dataset_name, dataset_version, split;
-    str config; /* JSON: struct train_spec */
-    int goal;   /* enum goal_kind */
+    str config;                       /* JSON: struct train_spec */
+    int goal;                         /* enum goal_kind */
     str base_job_id, base_checkpoint; /* JSON: struct checkpoint; "" none */
-    int status; /* enum job_status */
+    int status;                       /* enum job_status */
     int64_t attempt, failures, attempts_max, not_before;
     str waiting_reason;
     int64_t priority, position;
@@ -65,9 +66,9 @@ struct job {
 struct jobs;
 struct jobs_setup {
     struct db *db;
-    struct hub *hub;      /* may be NULL */
-    int64_t lease_ms;     /* 0: 30 s */
-    int64_t retry_ms;     /* wait before the second attempt, doubled for each further; 0: 2 s */
+    struct hub *hub;       /* may be NULL */
+    int64_t lease_ms;      /* 0: 30 s */
+    int64_t retry_ms;      /* wait before the second attempt, doubled for each further; 0: 2 s */
     int64_t log_lines_max; /* of one job; 0: 10,000 */
     /* After the commit that ended a job; for counters. */
     void (*ended)(const struct job *j, void *ud);
@@ -95,7 +96,8 @@ struct job_new {
 };
 enum rc job_create(struct jobs *js, struct arena *a, const struct job_new *n, int64_t now,
                    struct job *ret, struct err *e) must_check;
-enum rc job_get(struct jobs *js, struct arena *a, str id, struct job *ret, struct err *e) must_check;
+enum rc job_get(struct jobs *js, struct arena *a, str id, struct job *ret,
+                struct err *e) must_check;
 /* pending -> queued.  Queued and running already: fine.  Ended: RC_CONFLICT. */
 enum rc job_start(struct jobs *js, struct arena *a, str id, int64_t now, struct job *ret,
                   struct err *e) must_check;
@@ -114,39 +116,44 @@ enum rc job_change(struct jobs *js, struct arena *a, str id, const struct job_ed
 
 /* ---- what trainers do */
 enum { JOB_TOKEN_TEXT = 4 + 43 + 1 }; /* "job_" and 32 random bytes in base64url */
-/* Whose token this is, current or not: job_apply_report refuses what is old.  RC_UNAUTHENTICATED. */
-enum rc job_token_find(struct jobs *js, struct arena *a, str token, str *ret_job, int64_t *ret_attempt,
-                       struct err *e) must_check;
+/* Whose token this is, current or not: job_apply_report refuses what is old.  RC_UNAUTHENTICATED.
+ */
+enum rc job_token_find(struct jobs *js, struct arena *a, str token, str *ret_job,
+                       int64_t *ret_attempt, struct err *e) must_check;
 /* The token's job and attempt with what they say.  RC_OK with ret->applied false when it was
  * refused: reason "duplicate", "stale_attempt", "terminal", or "gap" (409, expected_seq).
- * RC_FORBIDDEN: the report names another attempt than the token's.  RC_INVALID: a key of another job. */
+ * RC_FORBIDDEN: the report names another attempt than the token's.  RC_INVALID: a key of another
+ * job. */
 enum rc job_apply_report(struct jobs *js, struct arena *a, str job_id, int64_t attempt,
-                         const struct report *r, int64_t now, struct report_reply *ret, struct err *e)
-    must_check;
+                         const struct report *r, int64_t now, struct report_reply *ret,
+                         struct err *e) must_check;
 /* May this attempt, the current one of a running or queued job, be given URLs?  RC_FORBIDDEN. */
-enum rc job_attempt_is_current(struct jobs *js, str job_id, int64_t attempt, struct err *e) must_check;
+enum rc job_attempt_is_current(struct jobs *js, str job_id, int64_t attempt,
+                               struct err *e) must_check;
 
 /* ---- what the scheduler does (scheduler.c) */
 /* A new attempt of a queued job, about to be sent to `trainer`: its number in ret->attempt. */
-enum rc job_attempt_begin(struct jobs *js, struct arena *a, str id, str trainer, str url, int64_t now,
-                          struct job *ret, char ret_token[JOB_TOKEN_TEXT], struct err *e) must_check;
-enum rc job_attempt_accepted(struct jobs *js, str id, int64_t attempt, int64_t now, struct err *e)
-    must_check;
+enum rc job_attempt_begin(struct jobs *js, struct arena *a, str id, str trainer, str url,
+                          int64_t now, struct job *ret, char ret_token[JOB_TOKEN_TEXT],
+                          struct err *e) must_check;
+enum rc job_attempt_accepted(struct jobs *js, str id, int64_t attempt, int64_t now,
+                             struct err *e) must_check;
 /* The trainer will never take it: failed. */
 enum rc job_attempt_refused(struct jobs *js, str id, int64_t attempt, const char *code,
                             const char *reason, int64_t now, struct err *e) must_check;
-/* It could not be handed over: the job stays queued and says why.  seen: the trainer may have got it
- * all the same, so the number is used up and the trainer will be told to stop it. */
+/* It could not be handed over: the job stays queued and says why.  seen: the trainer may have got
+ * it all the same, so the number is used up and the trainer will be told to stop it. */
 enum rc job_attempt_unsent(struct jobs *js, str id, int64_t attempt, bool seen, const char *reason,
                            int64_t retry_at, int64_t now, struct err *e) must_check;
 /* The next attempt, or failed. */
 enum rc job_attempt_lost(struct jobs *js, str id, int64_t attempt, const char *reason, int64_t now,
                          struct err *e) must_check;
-enum rc job_attempt_renew(struct jobs *js, str id, int64_t attempt, int64_t now, struct err *e)
-    must_check;
+enum rc job_attempt_renew(struct jobs *js, str id, int64_t attempt, int64_t now,
+                          struct err *e) must_check;
 enum rc job_attempt_stopped(struct jobs *js, str id, int64_t attempt, struct err *e) must_check;
 /* Says why a queued job waits; no event if it is the same text as before. */
-enum rc job_waits(struct jobs *js, str id, const char *reason, int64_t now, struct err *e) must_check;
+enum rc job_waits(struct jobs *js, str id, const char *reason, int64_t now,
+                  struct err *e) must_check;
 /* Where a job stands in what the scheduler has to look at. */
 struct job_due {
     str job_id, framework, trainer, user_id;

@@ -1,4 +1,5 @@
-/* job_attempt.c - attempts of a job: the start orders that the scheduler sends, their tokens and leases.
+/* job_attempt.c - attempts of a job: the start orders that the scheduler sends, their tokens and
+ * leases.
  *
  * A number is burned only by work that began: an order that no trainer took leaves the job queued,
  * however often it is tried (job.h 2, 4).
@@ -22,8 +23,8 @@ static void token_new(char ret[JOB_TOKEN_TEXT])
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
-enum rc job_token_find(struct jobs *js, struct arena *a, str token, str *ret_job, int64_t *ret_attempt,
-                       struct err *e)
+enum rc job_token_find(struct jobs *js, struct arena *a, str token, str *ret_job,
+                       int64_t *ret_attempt, struct err *e)
 {
     char hash[SHA256_HEX + 1];
     struct tx *tx;
@@ -62,8 +63,9 @@ enum rc job_attempt_is_current(struct jobs *js, str job_id, int64_t attempt, str
     return rc;
 }
 
-enum rc job_attempt_begin(struct jobs *js, struct arena *a, str id, str trainer, str url, int64_t now,
-                          struct job *ret, char ret_token[JOB_TOKEN_TEXT], struct err *e)
+enum rc job_attempt_begin(struct jobs *js, struct arena *a, str id, str trainer, str url,
+                          int64_t now, struct job *ret, char ret_token[JOB_TOKEN_TEXT],
+                          struct err *e)
 {
     struct change c;
     struct attempt at;
@@ -85,7 +87,8 @@ enum rc job_attempt_begin(struct jobs *js, struct arena *a, str id, str trainer,
     c.j.attempt++;
     c.dirty = true;
     if (!rc)
-        rc = attempt_insert(c.tx, id, c.j.attempt, hash, trainer, url, now + START_LEASE_MS, now, e);
+        rc =
+            attempt_insert(c.tx, id, c.j.attempt, hash, trainer, url, now + START_LEASE_MS, now, e);
     rc = change_end(&c, rc, e);
     if (!rc) {
         *ret = c.j;
@@ -198,10 +201,9 @@ static enum rc lost(struct change *c, const struct attempt *at, const void *ud, 
 
         return unsent(c, at, &un, e);
     }
-    return job_retry(c,
-                     &(struct cause){ATTEMPT_LOST, .stop = true, .code = "attempt_lost",
-                                     .text = o->reason},
-                     e);
+    return job_retry(
+        c, &(struct cause){ATTEMPT_LOST, .stop = true, .code = "attempt_lost", .text = o->reason},
+        e);
 }
 
 enum rc job_attempt_lost(struct jobs *js, str id, int64_t attempt, const char *reason, int64_t now,
@@ -210,7 +212,8 @@ enum rc job_attempt_lost(struct jobs *js, str id, int64_t attempt, const char *r
     return with_attempt(js, id, attempt, now, lost, &(struct outcome){.reason = reason}, e);
 }
 
-/* The sweep chose the attempt outside this transaction: a report may have renewed the lease since. */
+/* The sweep chose the attempt outside this transaction: a report may have renewed the lease since.
+ */
 static enum rc expired(struct change *c, const struct attempt *at, const void *ud, struct err *e)
 {
     return at->lease_at < c->now ? lost(c, at, ud, e) : RC_OK;

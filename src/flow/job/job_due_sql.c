@@ -14,10 +14,15 @@ static enum rc read_due(struct rows *r, struct arena *a, size_t max, struct job_
 
     while (!no_memory && n < max && rows_next(r)) {
         struct job_due d = {
-            .job_id = rows_copy(r, a, 0), .framework = rows_copy(r, a, 1),
-            .trainer = rows_copy(r, a, 2), .user_id = rows_copy(r, a, 3),
-            .attempt = rows_int(r, 4), .lease_at = rows_int(r, 5), .last_seq = rows_int(r, 6),
-            .starting = rows_int(r, 7) != 0, .waiting = rows_copy(r, a, 8),
+            .job_id = rows_copy(r, a, 0),
+            .framework = rows_copy(r, a, 1),
+            .trainer = rows_copy(r, a, 2),
+            .user_id = rows_copy(r, a, 3),
+            .attempt = rows_int(r, 4),
+            .lease_at = rows_int(r, 5),
+            .last_seq = rows_int(r, 6),
+            .starting = rows_int(r, 7) != 0,
+            .waiting = rows_copy(r, a, 8),
         };
 
         if (n == cap) { /* the old array stays in the arena: at most as much again */
@@ -28,8 +33,8 @@ static enum rc read_due(struct rows *r, struct arena *a, size_t max, struct job_
             cap = cap ? 2 * cap : 16;
             list = more;
         }
-        no_memory = !list || !d.job_id.p || !d.framework.p || !d.trainer.p || !d.user_id.p ||
-                    !d.waiting.p;
+        no_memory =
+            !list || !d.job_id.p || !d.framework.p || !d.trainer.p || !d.user_id.p || !d.waiting.p;
         if (!no_memory)
             list[n++] = d;
     }
@@ -75,11 +80,12 @@ enum rc jobs_active(struct jobs *js, struct arena *a, struct job_due **ret, size
 
     if (rc)
         return rc;
-    rc = tx_query0(tx, &r, e,
-                   "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
-                   " t.last_seq, t.status = 'starting', '' FROM job j JOIN job_attempt t"
-                   " ON t.job_id = j.id AND t.attempt = j.attempt"
-                   " WHERE j.status IN ('queued', 'running') AND t.status IN ('starting', 'running')");
+    rc = tx_query0(
+        tx, &r, e,
+        "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
+        " t.last_seq, t.status = 'starting', '' FROM job j JOIN job_attempt t"
+        " ON t.job_id = j.id AND t.attempt = j.attempt"
+        " WHERE j.status IN ('queued', 'running') AND t.status IN ('starting', 'running')");
     if (!rc)
         rc = read_due(r, a, DUE_MAX, ret, ret_n, e);
     tx_rollback(tx);

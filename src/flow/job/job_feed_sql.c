@@ -53,11 +53,12 @@ enum rc job_feed_pull(void *ud, str topic, int64_t after, unsigned max, struct h
         rc = rows_done(r, e);
     }
     if (!rc)
-        rc = tx_query(tx, &r, e,
-                      "SELECT seq, kind, data, 0, 0, 0 FROM job_event WHERE job_id = ?1 AND seq > ?2"
-                      " UNION ALL SELECT seq, 'log', message, at, level, epoch FROM job_log"
-                      " WHERE job_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-                      db_s(id), db_i(after), db_i(max));
+        rc =
+            tx_query(tx, &r, e,
+                     "SELECT seq, kind, data, 0, 0, 0 FROM job_event WHERE job_id = ?1 AND seq > ?2"
+                     " UNION ALL SELECT seq, 'log', message, at, level, epoch FROM job_log"
+                     " WHERE job_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+                     db_s(id), db_i(after), db_i(max));
     if (!rc) {
         while (!bad && rows_next(r)) {
             char kind[32];

@@ -33,13 +33,13 @@ struct cause {
     const char *text;            /* why, for people; "" none */
 };
 /* The only function that changes a state.  RC_CONFLICT: no such arrow. */
-enum rc job_move(struct change *c, enum job_status to, const struct cause *why, struct err *e)
-    must_check;
+enum rc job_move(struct change *c, enum job_status to, const struct cause *why,
+                 struct err *e) must_check;
 /* The current attempt has come to nothing: next attempt, or failed. */
 enum rc job_retry(struct change *c, const struct cause *why, struct err *e) must_check;
 /* Adds an event of the given data (an object) to the feed. */
-enum rc change_event(struct change *c, const char *kind, int64_t epoch, str data, struct err *e)
-    must_check;
+enum rc change_event(struct change *c, const char *kind, int64_t epoch, str data,
+                     struct err *e) must_check;
 /* "state": where the job stands. */
 enum rc change_event_state(struct change *c, struct err *e) must_check;
 

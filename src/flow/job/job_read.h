@@ -8,12 +8,12 @@
 enum job_sort { JOB_BY_CREATED, JOB_BY_NAME, JOB_BY_STATUS, JOB_BY_SCORE, JOB_BY_QUEUE };
 extern const char *const job_sort_names[]; /* "created", "name", "status", "score", "queue" */
 struct job_query {
-    str user_id;   /* "": every project; else the default project and those he is a member of */
-    str status;    /* one or more, separated by commas; "" any; so in what follows */
-    str dataset;   /* id, name or version */
+    str user_id; /* "": every project; else the default project and those he is a member of */
+    str status;  /* one or more, separated by commas; "" any; so in what follows */
+    str dataset; /* id, name or version */
     str model, framework, project;
-    str q;         /* part of name, notes, tags, model, dataset's name or id */
-    bool starred;  /* only those */
+    str q;        /* part of name, notes, tags, model, dataset's name or id */
+    bool starred; /* only those */
     int sort;
     bool desc;
     str after_key, after_id; /* the last row seen (job_sort_key); id "": from the start */
@@ -24,7 +24,8 @@ enum rc job_list(struct jobs *js, struct arena *a, const struct job_query *q, st
 /* The row's place in that order; NULL: out of memory. */
 const char *job_sort_key(struct arena *a, const struct job *j, int sort);
 /* Place in the queue from 1, of a queued job; 0 of another. */
-enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret, struct err *e) must_check;
+enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret,
+                        struct err *e) must_check;
 
 struct metric_point {
     str name; /* lent */
@@ -33,8 +34,8 @@ struct metric_point {
 };
 /* In order of name and epoch; name "" all; since: epochs beyond it. */
 enum rc job_metrics(struct jobs *js, str job_id, str name, int64_t since,
-                    enum rc (*each)(const struct metric_point *p, void *ud), void *ud, struct err *e)
-    must_check;
+                    enum rc (*each)(const struct metric_point *p, void *ud), void *ud,
+                    struct err *e) must_check;
 
 struct job_log {
     int64_t seq, at, epoch, attempt;
@@ -49,7 +50,8 @@ struct log_query {
     int64_t limit;
 };
 enum rc job_logs(struct jobs *js, const struct log_query *q,
-                 enum rc (*each)(const struct job_log *l, void *ud), void *ud, struct err *e) must_check;
+                 enum rc (*each)(const struct job_log *l, void *ud), void *ud,
+                 struct err *e) must_check;
 
 struct job_checkpoint {
     struct checkpoint c;
@@ -57,7 +59,8 @@ struct job_checkpoint {
 };
 enum rc job_checkpoints(struct jobs *js, struct arena *a, str job_id, struct job_checkpoint **ret,
                         size_t *ret_n, struct err *e) must_check;
-/* which: "best", "last" or an epoch.  Best without a best is the last.  RC_NOT_FOUND says what there is. */
+/* which: "best", "last" or an epoch.  Best without a best is the last.  RC_NOT_FOUND says what
+ * there is. */
 enum rc job_checkpoint_find(struct jobs *js, struct arena *a, str job_id, str which,
                             struct job_checkpoint *ret, struct err *e) must_check;
 /* Is this key that of a checkpoint of the job? */

@@ -1,7 +1,7 @@
 /* job_read_sql.c - what may be read of jobs. */
-#include "flow/job/job_read.h"
 #include "base/vec.h"
 #include "flow/job/job_int.h"
+#include "flow/job/job_read.h"
 #include <math.h>
 
 const char *const job_sort_names[] = {"created", "name", "status", "score", "queue", NULL};
@@ -20,7 +20,10 @@ const char *const job_sort_names[] = {"created", "name", "status", "score", "que
 #define LIST(key, cmp, dir)                                                                        \
     "SELECT " JOB_COLUMNS JOB_FROM LIST_WHERE " AND (?9 = '' OR (" key ", j.id) " cmp              \
     " (?10, ?9)) ORDER BY " key " " dir ", j.id " dir " LIMIT ?11"
-#define BOTH(key) {LIST(key, ">", "ASC"), LIST(key, "<", "DESC")}
+#define BOTH(key)                                                                                  \
+    {                                                                                              \
+        LIST(key, ">", "ASC"), LIST(key, "<", "DESC")                                              \
+    }
 /* A job without a score stands below all; the queue's key falls as its priority rises. */
 #define SCORE_KEY "coalesce(j.best_value, -1e300)"
 #define QUEUE_KEY "((100 - j.priority) * 1000000000000000 + j.position)"
@@ -150,7 +153,8 @@ enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret, stru
 /* ---- metrics and logs: handed over row by row */
 
 enum rc job_metrics(struct jobs *js, str job_id, str name, int64_t since,
-                    enum rc (*each)(const struct metric_point *p, void *ud), void *ud, struct err *e)
+                    enum rc (*each)(const struct metric_point *p, void *ud), void *ud,
+                    struct err *e)
 {
     struct tx *tx;
     struct rows *r;
@@ -164,8 +168,8 @@ enum rc job_metrics(struct jobs *js, str job_id, str name, int64_t since,
                   db_s(job_id), db_s(name), db_i(since));
     if (!rc) {
         while (!bad && rows_next(r)) {
-            struct metric_point p = {rows_text(r, 0), rows_int(r, 1), rows_int(r, 2), rows_int(r, 3),
-                                     rows_is_null(r, 4) ? NAN : rows_num(r, 4)};
+            struct metric_point p = {rows_text(r, 0), rows_int(r, 1), rows_int(r, 2),
+                                     rows_int(r, 3), rows_is_null(r, 4) ? NAN : rows_num(r, 4)};
 
             bad = each(&p, ud);
         }
@@ -178,9 +182,9 @@ enum rc job_metrics(struct jobs *js, str job_id, str name, int64_t since,
 enum rc job_logs(struct jobs *js, const struct log_query *q,
                  enum rc (*each)(const struct job_log *l, void *ud), void *ud, struct err *e)
 {
-#define LOGS(cmp, dir)                                                                             \
+#define LOGS(cmp, dir) \
     "SELECT seq, at, epoch, attempt, level, message FROM job_log WHERE job_id = ?1 AND level >= ?2" \
-    " AND (?3 = 0 OR seq " cmp " ?3) AND (?4 = '' OR message LIKE ?4 ESCAPE '\\')"                 \
+    " AND (?3 = 0 OR seq " cmp " ?3) AND (?4 = '' OR message LIKE ?4 ESCAPE '\\')" \
     " ORDER BY seq " dir " LIMIT ?5"
     static const char *const texts[] = {LOGS(">", "ASC"), LOGS("<", "DESC")};
     struct arena a;
@@ -200,8 +204,8 @@ enum rc job_logs(struct jobs *js, const struct log_query *q,
                   db_i(q->after), db_c(pattern), db_i(q->limit));
     if (!rc) {
         while (!bad && rows_next(r)) {
-            struct job_log l = {rows_int(r, 0), rows_int(r, 1), rows_int(r, 2), rows_int(r, 3),
-                                (int)rows_int(r, 4), rows_text(r, 5)};
+            struct job_log l = {rows_int(r, 0), rows_int(r, 1),      rows_int(r, 2),
+                                rows_int(r, 3), (int)rows_int(r, 4), rows_text(r, 5)};
 
             bad = each(&l, ud);
         }
@@ -368,8 +372,8 @@ enum rc job_attempts(struct jobs *js, struct arena *a, str job_id, struct job_at
     if (!rc) {
         for (; n < LIST_ROWS_MAX && rows_next(r); n++)
             list[n] = (struct job_attempt){
-                rows_int(r, 0), rows_int(r, 1), rows_int(r, 2), rows_int(r, 3), rows_int(r, 4),
-                rows_copy(r, a, 5), rows_copy(r, a, 6), rows_copy(r, a, 7)};
+                rows_int(r, 0), rows_int(r, 1),     rows_int(r, 2),     rows_int(r, 3),
+                rows_int(r, 4), rows_copy(r, a, 5), rows_copy(r, a, 6), rows_copy(r, a, 7)};
         rc = rows_done(r, e);
     }
     tx_rollback(tx);
@@ -382,8 +386,10 @@ enum rc job_attempts(struct jobs *js, struct arena *a, str job_id, struct job_at
 
 static struct validation validation_row(struct rows *r, struct arena *a)
 {
-    return (struct validation){.epoch = rows_int(r, 0), .split = rows_copy(r, a, 1),
-                               .key = rows_copy(r, a, 2), .sha256 = rows_copy(r, a, 3),
+    return (struct validation){.epoch = rows_int(r, 0),
+                               .split = rows_copy(r, a, 1),
+                               .key = rows_copy(r, a, 2),
+                               .sha256 = rows_copy(r, a, 3),
                                .bytes = rows_int(r, 4)};
 }
 

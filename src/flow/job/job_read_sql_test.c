@@ -1,3 +1,4 @@
+/* job_read_sql_test.c - lists in every order, paging under inserts, filters, logs. */
 #include "flow/job/job_read_sql.c"
 #include "flow/job/job_testing.h"
 
@@ -53,10 +54,11 @@ TEST(every_order_pages_through_all_rows_once)
         char sql[200];
         struct job j = make_job_of(STR_NONE, i % 3, i % 2, 1000 + i / 4); /* equal keys abound */
 
-        snprintf(sql, sizeof sql,
-                 "UPDATE job SET best_epoch = 1, best_value = %d / 3.0, name = 'n%d' WHERE id = '%.*s'"
-                 " AND %d",
-                 i / 3, i / 5, STR_F(j.id), i != 4);
+        snprintf(
+            sql, sizeof sql,
+            "UPDATE job SET best_epoch = 1, best_value = %d / 3.0, name = 'n%d' WHERE id = '%.*s'"
+            " AND %d",
+            i / 3, i / 5, STR_F(j.id), i != 4);
         sql_do(sql);
     }
     for (int sort = 0; job_sort_names[sort]; sort++)

@@ -27,7 +27,8 @@ static bool key_is_ours(const struct job *j, str key)
            str_find(key, STR("..")) < 0;
 }
 
-static enum rc check_key(const struct job *j, const char *field, str key, bool needed, struct err *e)
+static enum rc check_key(const struct job *j, const char *field, str key, bool needed,
+                         struct err *e)
 {
     if ((!key.n && !needed) || key_is_ours(j, key))
         return RC_OK;
@@ -68,9 +69,9 @@ static enum rc read_metrics(struct change *c, str text, const struct json **ret,
         return RC_OK;
     }
     if (m->type != JSON_OBJ)
-        return err_field(e, RC_INVALID, "metrics", "'metrics' must be an object of numbers by name");
-    JSON_EACH(v, m)
-    {
+        return err_field(e, RC_INVALID, "metrics",
+                         "'metrics' must be an object of numbers by name");
+    JSON_EACH(v, m) {
         if (!metric_name_ok(v->key))
             return err_field(e, RC_INVALID, "metrics",
                              "a metric's name has 1 to %d of the characters A-Z a-z 0-9 _ - . /",
@@ -111,8 +112,7 @@ static enum rc add_metrics(struct change *c, const struct report *r, const struc
 {
     enum rc rc = RC_OK;
 
-    JSON_EACH(v, m)
-    {
+    JSON_EACH(v, m) {
         if (!rc)
             rc = metric_put(c->tx, c->j.id, v->key, r->epoch, r->step, number(v), c->now, e);
     }
@@ -240,7 +240,7 @@ static enum rc add_failure(struct change *c, const struct report *r, struct err 
     if (!code || !text)
         return err_set(e, RC_NOMEM, "out of memory");
     why.code = *code ? code : asked ? "training_failed" : "trainer_stopped";
-    why.text = *text ? text
+    why.text = *text   ? text
                : asked ? "the trainer reported a failure without a reason; see the logs"
                        : "the trainer stopped the attempt without being asked to";
     /* A trainer that stops a job nobody cancelled is shutting down: another attempt helps. */
@@ -331,7 +331,8 @@ static enum rc judge(struct change *c, const struct attempt *at, const struct re
 }
 
 enum rc job_apply_report(struct jobs *js, struct arena *a, str job_id, int64_t attempt,
-                         const struct report *r, int64_t now, struct report_reply *ret, struct err *e)
+                         const struct report *r, int64_t now, struct report_reply *ret,
+                         struct err *e)
 {
     struct change c;
     struct attempt at;

@@ -1,3 +1,4 @@
+/* job_report_test.c - reports doubled, delayed, reordered, stale, foreign and after the end. */
 #include "flow/job/job_report.c"
 #include "flow/job/job_testing.h"
 
@@ -9,10 +10,11 @@
 /* Everything that a refused report must not touch, as one number. */
 static int64_t fingerprint(void)
 {
-    return sql_int("SELECT sum(event_seq * 1000 + attempt * 100 + epoch * 10 + (status = 'running'))"
-                   " + (SELECT coalesce(sum(last_seq), 0) FROM job_attempt) * 7"
-                   " + (SELECT count(*) FROM metric) * 11 + (SELECT count(*) FROM job_log) * 13"
-                   " + (SELECT count(*) FROM checkpoint) * 17 FROM job");
+    return sql_int(
+        "SELECT sum(event_seq * 1000 + attempt * 100 + epoch * 10 + (status = 'running'))"
+        " + (SELECT coalesce(sum(last_seq), 0) FROM job_attempt) * 7"
+        " + (SELECT count(*) FROM metric) * 11 + (SELECT count(*) FROM job_log) * 13"
+        " + (SELECT count(*) FROM checkpoint) * 17 FROM job");
 }
 
 static struct job running(void)
@@ -27,7 +29,8 @@ TEST(a_run_from_start_to_completion)
 
     set_up();
     j = running();
-    y = report(j.id, 1, R(REPORT_STARTED, 1, .epochs = 3, .message = STR("onednn, 2 threads")), 11000);
+    y = report(j.id, 1, R(REPORT_STARTED, 1, .epochs = 3, .message = STR("onednn, 2 threads")),
+               11000);
     CHECK(y.applied && !y.cancel && y.expected_seq == 2 && y.job_status == JOB_RUNNING);
     CHECK_STR(get(j.id).message, "onednn, 2 threads");
     report(j.id, 1, EPOCH(2, 1, "0.5"), 12000);
@@ -157,7 +160,8 @@ TEST(a_report_that_names_another_attempt_than_its_token_is_forbidden)
     r.attempt = 1;
     r.seq = 0;
     CHECK(job_apply_report(test_jobs, &test_arena, j.id, 1, &r, 1, &y, &err) == RC_INVALID);
-    CHECK(job_apply_report(test_jobs, &test_arena, STR("other"), 1, &r, 1, &y, &err) == RC_NOT_FOUND);
+    CHECK(job_apply_report(test_jobs, &test_arena, STR("other"), 1, &r, 1, &y, &err) ==
+          RC_NOT_FOUND);
     CHECK_EQ(fingerprint(), before);
     tear_down();
 }
@@ -169,8 +173,9 @@ TEST(a_report_may_overtake_the_answer_to_the_start_order)
 
     set_up();
     j = make_job(true);
-    CHECK_OK(job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1, &j, token, &err),
-             &err);
+    CHECK_OK(
+        job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1, &j, token, &err),
+        &err);
     CHECK(report(j.id, 1, R(REPORT_STARTED, 1), 2).applied);
     CHECK_EQ(get(j.id).status, JOB_RUNNING);
     CHECK_OK(job_attempt_unsent(test_jobs, j.id, 1, true, "no answer", 0, 3, &err), &err);
@@ -186,8 +191,9 @@ TEST(a_retryable_failure_is_the_next_attempt_and_the_rest_is_final)
 
     set_up();
     j = running();
-    report(j.id, 1, R(REPORT_FAILED, 1, .retryable = true, .error_code = STR("worker_lost"),
-                      .error = STR("killed by signal 9")),
+    report(j.id, 1,
+           R(REPORT_FAILED, 1, .retryable = true, .error_code = STR("worker_lost"),
+             .error = STR("killed by signal 9")),
            11000);
     CHECK_EQ(get(j.id).status, JOB_QUEUED);
     CHECK_STR(get(j.id).waiting_reason, "killed by signal 9");
@@ -297,8 +303,12 @@ static struct checkpoint saved(str job, int64_t epoch, bool best)
 {
     const char *key = arena_printf(&test_arena, "jobs/%.*s/w%lld", STR_F(job), (long long)epoch);
 
-    return (struct checkpoint){.epoch = epoch, .is_best = best, .is_last = true,
-                               .metric = STR("accuracy"), .value = 0.5, .weights_key = str_of(key),
+    return (struct checkpoint){.epoch = epoch,
+                               .is_best = best,
+                               .is_last = true,
+                               .metric = STR("accuracy"),
+                               .value = 0.5,
+                               .weights_key = str_of(key),
                                .weights_sha256 = STR("s")};
 }
 
@@ -332,10 +342,10 @@ TEST(one_best_and_one_last_checkpoint)
 
 TEST(keys_outside_the_job_and_broken_metrics_are_refused_whole)
 {
-    static const char *const keys[] = {"jobs/other/x", "blobs/aa/x", "", "jobs/%/../other/x", "jobs/%",
-                                       "jobs/%x/y"};
-    static const char *const metrics[] = {"[1]", "{\"a b\":1}", "{\"a\":\"x\"}", "{\"a\":{}}", "{",
-                                          "{\"\":1}", "{\"a\":1,\"a\":2}"};
+    static const char *const keys[] = {"jobs/other/x",      "blobs/aa/x", "",
+                                       "jobs/%/../other/x", "jobs/%",     "jobs/%x/y"};
+    static const char *const metrics[] = {"[1]", "{\"a b\":1}", "{\"a\":\"x\"}",    "{\"a\":{}}",
+                                          "{",   "{\"\":1}",    "{\"a\":1,\"a\":2}"};
     struct job j;
     struct report_reply y;
     int64_t before;
@@ -359,7 +369,8 @@ TEST(keys_outside_the_job_and_broken_metrics_are_refused_whole)
         buf_done(&b);
     }
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
-        struct report r = R(REPORT_EPOCH, 1, .attempt = 1, .epoch = 1, .metrics = str_of(metrics[i]));
+        struct report r =
+            R(REPORT_EPOCH, 1, .attempt = 1, .epoch = 1, .metrics = str_of(metrics[i]));
 
         CHECK(job_apply_report(test_jobs, &test_arena, j.id, 1, &r, 1, &y, &err) != RC_OK);
     }

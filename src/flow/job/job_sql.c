@@ -2,8 +2,8 @@
 #include "flow/job/job_sql.h"
 #include <math.h>
 
-const char *const attempt_status_names[] = {"starting", "running",   "completed", "failed",
-                                            "cancelled", "lost", NULL};
+const char *const attempt_status_names[] = {"starting",  "running", "completed", "failed",
+                                            "cancelled", "lost",    NULL};
 
 static struct db_val text_or_null(str s)
 {
@@ -121,7 +121,8 @@ enum rc job_load(struct tx *tx, struct arena *a, str id, struct job *ret, struct
     if (bad || rc)
         return bad ? bad : rc;
     if (!there)
-        return err_set(e, RC_NOT_FOUND, "there is no job '%.*s'", (int)(id.n > 40 ? 40 : id.n), id.p);
+        return err_set(e, RC_NOT_FOUND, "there is no job '%.*s'", (int)(id.n > 40 ? 40 : id.n),
+                       id.p);
     return RC_OK;
 }
 
@@ -243,8 +244,8 @@ enum rc attempt_load(struct tx *tx, str job_id, int64_t number, struct attempt *
     return RC_OK;
 }
 
-enum rc attempt_insert(struct tx *tx, str job_id, int64_t number, const char *token_hash, str trainer,
-                       str url, int64_t lease_at, int64_t now, struct err *e)
+enum rc attempt_insert(struct tx *tx, str job_id, int64_t number, const char *token_hash,
+                       str trainer, str url, int64_t lease_at, int64_t now, struct err *e)
 {
     return tx_exec(tx, e,
                    "INSERT INTO job_attempt (job_id, attempt, token_hash, trainer, url, status,"
@@ -296,8 +297,7 @@ enum rc attempt_by_token(struct tx *tx, struct arena *a, const char *token_hash,
     str job = STR_NONE;
     int64_t number = 0;
     bool there;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT job_id, attempt FROM job_attempt WHERE token_hash = ?",
+    enum rc rc = tx_query(tx, &r, e, "SELECT job_id, attempt FROM job_attempt WHERE token_hash = ?",
                           db_c(token_hash));
 
     if (rc)
@@ -321,12 +321,12 @@ enum rc attempt_by_token(struct tx *tx, struct arena *a, const char *token_hash,
 
 /* ---- the feed */
 
-enum rc event_insert(struct tx *tx, str job_id, int64_t seq, const char *kind, int64_t epoch, str data,
-                     int64_t now, struct err *e)
+enum rc event_insert(struct tx *tx, str job_id, int64_t seq, const char *kind, int64_t epoch,
+                     str data, int64_t now, struct err *e)
 {
-    return tx_exec(tx, e,
-                   "INSERT INTO job_event (job_id, seq, kind, epoch, data, at) VALUES (?,?,?,?,?,?)",
-                   db_s(job_id), db_i(seq), db_c(kind), db_i(epoch), db_s(data), db_i(now));
+    return tx_exec(
+        tx, e, "INSERT INTO job_event (job_id, seq, kind, epoch, data, at) VALUES (?,?,?,?,?,?)",
+        db_s(job_id), db_i(seq), db_c(kind), db_i(epoch), db_s(data), db_i(now));
 }
 
 enum rc event_drop_progress(struct tx *tx, str job_id, int64_t epoch, struct err *e)
@@ -336,8 +336,8 @@ enum rc event_drop_progress(struct tx *tx, str job_id, int64_t epoch, struct err
                    db_s(job_id), db_i(epoch));
 }
 
-enum rc log_insert(struct tx *tx, str job_id, int64_t seq, const struct log_line *l, int64_t attempt,
-                   struct err *e)
+enum rc log_insert(struct tx *tx, str job_id, int64_t seq, const struct log_line *l,
+                   int64_t attempt, struct err *e)
 {
     return tx_exec(tx, e,
                    "INSERT INTO job_log (job_id, seq, at, level, epoch, attempt, message)"

@@ -5,13 +5,13 @@
 #include "flow/job/job.h"
 
 /* The columns of struct job in order, for SELECT ... FROM job j LEFT JOIN "user" u. */
-#define JOB_COLUMNS                                                                                \
+#define JOB_COLUMNS \
     "j.id, j.kind, j.name, j.project_id, j.created_by, u.name, j.framework, j.model, j.dataset_id," \
-    " j.dataset_name, j.dataset_version, j.split, j.config, j.goal, j.base_job_id,"                 \
-    " j.base_checkpoint, j.status, j.attempt, j.failures, j.attempts_max, j.not_before,"            \
-    " j.waiting_reason, j.priority, j.position, j.progress, j.epoch, j.epochs, j.step, j.steps,"    \
-    " j.message, j.error_code, j.error, j.best_epoch, j.best_metric, j.best_value,"                 \
-    " j.weights_sha256, j.tags, j.notes, j.starred, j.event_seq, j.created_at, j.queued_at,"        \
+    " j.dataset_name, j.dataset_version, j.split, j.config, j.goal, j.base_job_id," \
+    " j.base_checkpoint, j.status, j.attempt, j.failures, j.attempts_max, j.not_before," \
+    " j.waiting_reason, j.priority, j.position, j.progress, j.epoch, j.epochs, j.step, j.steps," \
+    " j.message, j.error_code, j.error, j.best_epoch, j.best_metric, j.best_value," \
+    " j.weights_sha256, j.tags, j.notes, j.starred, j.event_seq, j.created_at, j.queued_at," \
     " j.started_at, j.ended_at, j.updated_at"
 #define JOB_FROM " FROM job j LEFT JOIN \"user\" u ON u.id = j.created_by "
 enum rc job_row(struct rows *r, struct arena *a, struct job *ret, struct err *e) must_check;
@@ -21,15 +21,22 @@ enum rc job_insert(struct tx *tx, const struct job *j, struct err *e) must_check
 /* Writes what may change.  The state it had is checked: was. */
 enum rc job_save(struct tx *tx, const struct job *j, int was, struct err *e) must_check;
 enum rc job_last_position(struct tx *tx, int64_t *ret, struct err *e) must_check;
-/* Position of the queued or pending job that stands directly before this place; *ret_any false: none. */
+/* Position of the queued or pending job that stands directly before this place; *ret_any false:
+ * none. */
 enum rc job_position_before(struct tx *tx, int64_t priority, int64_t position, bool *ret_any,
                             int64_t *ret, struct err *e) must_check;
 /* Spreads the positions of all waiting jobs again, `gap` apart. */
 enum rc job_spread_positions(struct tx *tx, int64_t gap, struct err *e) must_check;
 
 /* ---- attempts */
-enum attempt_status { ATTEMPT_STARTING, ATTEMPT_RUNNING, ATTEMPT_COMPLETED, ATTEMPT_FAILED,
-                      ATTEMPT_CANCELLED, ATTEMPT_LOST };
+enum attempt_status {
+    ATTEMPT_STARTING,
+    ATTEMPT_RUNNING,
+    ATTEMPT_COMPLETED,
+    ATTEMPT_FAILED,
+    ATTEMPT_CANCELLED,
+    ATTEMPT_LOST
+};
 extern const char *const attempt_status_names[];
 struct attempt {
     int64_t number;
@@ -38,10 +45,11 @@ struct attempt {
     bool stop;
 };
 /* RC_NOT_FOUND. */
-enum rc attempt_load(struct tx *tx, str job_id, int64_t number, struct attempt *ret, struct err *e)
-    must_check;
-enum rc attempt_insert(struct tx *tx, str job_id, int64_t number, const char *token_hash, str trainer,
-                       str url, int64_t lease_at, int64_t now, struct err *e) must_check;
+enum rc attempt_load(struct tx *tx, str job_id, int64_t number, struct attempt *ret,
+                     struct err *e) must_check;
+enum rc attempt_insert(struct tx *tx, str job_id, int64_t number, const char *token_hash,
+                       str trainer, str url, int64_t lease_at, int64_t now,
+                       struct err *e) must_check;
 enum rc attempt_delete(struct tx *tx, str job_id, int64_t number, struct err *e) must_check;
 enum rc attempt_set(struct tx *tx, str job_id, int64_t number, enum attempt_status s, bool stop,
                     const char *reason, int64_t now, struct err *e) must_check;
@@ -52,12 +60,12 @@ enum rc attempt_by_token(struct tx *tx, struct arena *a, const char *token_hash,
                          int64_t *ret_number, struct err *e) must_check;
 
 /* ---- the feed */
-enum rc event_insert(struct tx *tx, str job_id, int64_t seq, const char *kind, int64_t epoch, str data,
-                     int64_t now, struct err *e) must_check;
+enum rc event_insert(struct tx *tx, str job_id, int64_t seq, const char *kind, int64_t epoch,
+                     str data, int64_t now, struct err *e) must_check;
 /* Progress events up to this epoch. */
 enum rc event_drop_progress(struct tx *tx, str job_id, int64_t epoch, struct err *e) must_check;
-enum rc log_insert(struct tx *tx, str job_id, int64_t seq, const struct log_line *l, int64_t attempt,
-                   struct err *e) must_check;
+enum rc log_insert(struct tx *tx, str job_id, int64_t seq, const struct log_line *l,
+                   int64_t attempt, struct err *e) must_check;
 enum rc log_cap(struct tx *tx, str job_id, int64_t lines_max, struct err *e) must_check;
 
 /* ---- what reports bring */

@@ -1,3 +1,4 @@
+/* job_test.c - the state machine arrow by arrow, cancel, queue order, attempts and leases. */
 #include "flow/job/job.c"
 #include "flow/job/job_testing.h"
 
@@ -164,16 +165,16 @@ TEST(an_order_that_no_trainer_took_burns_no_attempt)
     set_up();
     j = make_job(true);
     for (int i = 0; i < 10; i++) {
-        CHECK_OK(job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1000, &k, token,
-                                   &err),
+        CHECK_OK(job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1000, &k,
+                                   token, &err),
                  &err);
         CHECK_EQ(k.attempt, 1);
         /* not handed out twice while it is on its way */
         check_queue(NULL, 0, 9000);
         CHECK(job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1000, &k, token,
                                 &err) == RC_CONFLICT);
-        CHECK_OK(job_attempt_unsent(test_jobs, j.id, 1, false, "waiting for trainer t: refused", 5000,
-                                    1000, &err),
+        CHECK_OK(job_attempt_unsent(test_jobs, j.id, 1, false, "waiting for trainer t: refused",
+                                    5000, 1000, &err),
                  &err);
     }
     check_queue(NULL, 0, 4999); /* not before */
@@ -184,8 +185,9 @@ TEST(an_order_that_no_trainer_took_burns_no_attempt)
     CHECK_STR(k.waiting_reason, "waiting for trainer t: refused");
     CHECK_EQ(k.event_seq, 3); /* said once, not ten times */
     /* maybe taken: the number is used up, the trainer is told to stop, still no attempt burned */
-    CHECK_OK(job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1, &k, token, &err),
-             &err);
+    CHECK_OK(
+        job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1, &k, token, &err),
+        &err);
     CHECK_OK(job_attempt_unsent(test_jobs, j.id, 1, true, "no answer", 0, 1000, &err), &err);
     CHECK_EQ(get(j.id).attempt, 1);
     CHECK_EQ(get(j.id).failures, 0);
@@ -202,8 +204,9 @@ TEST(a_trainers_refusal_ends_the_job_with_its_text)
 
     set_up();
     j = make_job(true);
-    CHECK_OK(job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1, &j, token, &err),
-             &err);
+    CHECK_OK(
+        job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1, &j, token, &err),
+        &err);
     CHECK_OK(job_attempt_refused(test_jobs, j.id, 1, "trainer_refused", "unknown model", 2, &err),
              &err);
     j = get(j.id);
@@ -251,8 +254,9 @@ TEST(tokens_are_stored_as_digests_and_lead_to_their_attempt)
 
     set_up();
     j = make_job(true);
-    CHECK_OK(job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1, &j, token, &err),
-             &err);
+    CHECK_OK(
+        job_attempt_begin(test_jobs, &test_arena, j.id, STR("t"), STR("u"), 1, &j, token, &err),
+        &err);
     CHECK_EQ(strlen(token), JOB_TOKEN_TEXT - 1);
     CHECK_OK(job_token_find(test_jobs, &test_arena, str_of(token), &job, &attempt, &err), &err);
     CHECK(str_eq(job, j.id) && attempt == 1);

@@ -1,5 +1,5 @@
-/* job_testing.h - what the tests of flow/job share: a fresh database, a job, reports, and a hub that
- * only records.  Included by tests alone. */
+/* job_testing.h - what the tests of flow/job share: a fresh database, a job, reports, and a hub
+ * that only records.  Included by tests alone. */
 #ifndef ANNEAL_FLOW_JOB_JOB_TESTING_H
 #define ANNEAL_FLOW_JOB_JOB_TESTING_H
 
@@ -43,9 +43,12 @@ static void set_up(void)
     CHECK_OK(db_open(&test_db, url, &err), &err);
     CHECK_OK(db_migrate(test_db, &err), &err);
     CHECK_OK(jobs_new(&test_jobs,
-                      &(struct jobs_setup){.db = test_db, .hub = (struct hub *)&poke_count,
-                                           .lease_ms = 30000, .retry_ms = 1000,
-                                           .log_lines_max = 5, .ended = count_end},
+                      &(struct jobs_setup){.db = test_db,
+                                           .hub = (struct hub *)&poke_count,
+                                           .lease_ms = 30000,
+                                           .retry_ms = 1000,
+                                           .log_lines_max = 5,
+                                           .ended = count_end},
                       &err),
              &err);
     arena_init(&test_arena, 64 << 20);
@@ -61,10 +64,17 @@ static void tear_down(void)
 static inline struct job make_job_of(str user, int64_t priority, bool start, int64_t now)
 {
     struct job j;
-    struct job_new n = {.framework = STR("anneal"), .model = STR("tiny"), .dataset_id = STR("d1"),
-                        .dataset_name = STR("flowers"), .dataset_version = STR("v1"),
-                        .config = STR("{}"), .epochs = 3, .attempts_max = 3, .priority = priority,
-                        .created_by = user, .start = start};
+    struct job_new n = {.framework = STR("anneal"),
+                        .model = STR("tiny"),
+                        .dataset_id = STR("d1"),
+                        .dataset_name = STR("flowers"),
+                        .dataset_version = STR("v1"),
+                        .config = STR("{}"),
+                        .epochs = 3,
+                        .attempts_max = 3,
+                        .priority = priority,
+                        .created_by = user,
+                        .start = start};
 
     CHECK_OK(job_create(test_jobs, &test_arena, &n, now, &j, &err), &err);
     return j;
@@ -111,8 +121,8 @@ static inline struct job run_job(str id, int64_t now)
     struct job j;
     char token[JOB_TOKEN_TEXT];
 
-    CHECK_OK(job_attempt_begin(test_jobs, &test_arena, id, STR("t"), STR("http://t"), now, &j, token,
-                               &err),
+    CHECK_OK(job_attempt_begin(test_jobs, &test_arena, id, STR("t"), STR("http://t"), now, &j,
+                               token, &err),
              &err);
     CHECK_OK(job_attempt_accepted(test_jobs, id, j.attempt, now, &err), &err);
     return get(id);

@@ -5,8 +5,8 @@
  * never holds up the scheduler.
  */
 #include "flow/job/launcher.h"
-#include "base/log.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "os/os.h"
 #include <pthread.h>
@@ -49,10 +49,12 @@ static enum rc add_site(struct launcher *l, const char *framework, const char *u
         n--;
     if (n >= sizeof s->url || (n && !str_starts(str_of(url), STR("http://")) &&
                                !str_starts(str_of(url), STR("https://"))))
-        return err_set(e, RC_INVALID, "the URL of the %s trainer must begin with http:// or https://: '%.100s'",
+        return err_set(e, RC_INVALID,
+                       "the URL of the %s trainer must begin with http:// or https://: '%.100s'",
                        framework, url);
     if (strlen(config_str(l->config, "trainer_token")) >= sizeof s->token)
-        return err_set(e, RC_INVALID, "trainer_token is longer than %d characters", SITE_TOKEN_MAX - 1);
+        return err_set(e, RC_INVALID, "trainer_token is longer than %d characters",
+                       SITE_TOKEN_MAX - 1);
     snprintf(s->framework, sizeof s->framework, "%s", framework);
     snprintf(s->url, sizeof s->url, "%.*s", (int)n, url);
     snprintf(s->token, sizeof s->token, "%s", config_str(l->config, "trainer_token"));
@@ -71,7 +73,8 @@ static enum rc add_subprocess(struct launcher *l, struct err *e)
     os_random(secret, sizeof secret);
     for (size_t i = 0; i < sizeof secret; i++)
         snprintf(l->sites[0].token + 2 * i, 3, "%02x", secret[i]);
-    if ((size_t)snprintf(l->child.dir, sizeof l->child.dir, "%s/trainer", data) >= sizeof l->child.dir)
+    if ((size_t)snprintf(l->child.dir, sizeof l->child.dir, "%s/trainer", data) >=
+        sizeof l->child.dir)
         return err_set(e, RC_INVALID, "the data directory's path is too long: %.80s...", data);
     l->subprocess = true;
     l->child.pause_ms = PAUSE_MS_MIN;
@@ -163,8 +166,8 @@ static void read_output(void *ud)
 
 static enum rc spawn(struct launcher *l, struct err *e)
 {
-    const char *argv[] = {os_self_path(), "trainer", "--listen", "127.0.0.1:0", "--dir", l->child.dir,
-                          NULL};
+    const char *argv[] = {os_self_path(), "trainer",    "--listen", "127.0.0.1:0",
+                          "--dir",        l->child.dir, NULL};
     char token[SITE_TOKEN_MAX + 16], cache[64], places[64];
     const char *env[] = {token, cache, places, NULL};
     struct os_child child;
@@ -213,10 +216,11 @@ static void look_after(struct launcher *l, int64_t now)
     c->pause_ms = now - c->started_ms > STEADY_MS ? PAUSE_MS_MIN : c->pause_ms;
     c->next_ms = now + c->pause_ms;
     c->pause_ms = c->pause_ms * 2 < PAUSE_MS_MAX ? c->pause_ms * 2 : PAUSE_MS_MAX;
-    snprintf(why, sizeof why, "the trainer ended with status %d and is being started again", status);
+    snprintf(why, sizeof why, "the trainer ended with status %d and is being started again",
+             status);
     set_why(l, why);
-    log_warn("the trainer process %d ended with status %d; next start in %lld ms", (int)c->pid, status,
-             (long long)(c->next_ms - now));
+    log_warn("the trainer process %d ended with status %d; next start in %lld ms", (int)c->pid,
+             status, (long long)(c->next_ms - now));
 }
 
 void launcher_tick(struct launcher *l, int64_t now)

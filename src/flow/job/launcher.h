@@ -1,11 +1,11 @@
 /* launcher.h - where trainers run, and nothing else.
  *
- *   service      a trainer that is already running, at TRAINER_SERVICE_URL or <FRAMEWORK>_SERVICE_URL
- *   subprocess   `anneal trainer` on a free port of the loopback interface, started by us, started again
- *                with growing pauses when it dies, and dying with us
+ *   service      a trainer that is already running, at TRAINER_SERVICE_URL or
+ * <FRAMEWORK>_SERVICE_URL subprocess   `anneal trainer` on a free port of the loopback interface,
+ * started by us, started again with growing pauses when it dies, and dying with us
  *
- * Either way the rest speaks HTTP to a URL with a service token.  The framework of the native trainer
- * is "anneal"; a framework without a trainer is RC_INVALID, naming those that there are.
+ * Either way the rest speaks HTTP to a URL with a service token.  The framework of the native
+ * trainer is "anneal"; a framework without a trainer is RC_INVALID, naming those that there are.
  */
 #ifndef ANNEAL_FLOW_JOB_LAUNCHER_H
 #define ANNEAL_FLOW_JOB_LAUNCHER_H
@@ -30,8 +30,10 @@ void launcher_tick(struct launcher *l, int64_t now_mono_ms);
 void launcher_stop(struct launcher *l, int64_t wait_ms);
 void launcher_free(struct launcher *l);
 
-/* Any thread.  RC_INVALID: no trainer has that framework.  RC_UNAVAILABLE: it is not up yet; why. */
-enum rc launcher_find(struct launcher *l, str framework, struct site *ret, struct err *e) must_check;
+/* Any thread.  RC_INVALID: no trainer has that framework.  RC_UNAVAILABLE: it is not up yet; why.
+ */
+enum rc launcher_find(struct launcher *l, str framework, struct site *ret,
+                      struct err *e) must_check;
 /* Names of all frameworks; returns how many. */
 size_t launcher_frameworks(struct launcher *l, const char *ret[SITES_MAX]);
 

@@ -1,5 +1,5 @@
-/* launcher_test.c - the launcher with real child processes: this test binary itself plays the trainer
- * when its first argument is "trainer". */
+/* launcher_test.c - the launcher with real child processes: this test binary itself plays the
+ * trainer when its first argument is "trainer". */
 #include "base/test.h"
 #include "flow/job/launcher.c"
 #include <unistd.h>
@@ -15,7 +15,8 @@ __attribute__((constructor(101))) static void play_trainer(int argc, char **argv
     if (access("fail", F_OK) == 0)
         _exit(7);
     /* The port tells the process, so that a test sees another one come. */
-    n = snprintf(text, sizeof text, "hello\nlistening on http://127.0.0.1:%d\nmore\n", (int)getpid());
+    n = snprintf(text, sizeof text, "hello\nlistening on http://127.0.0.1:%d\nmore\n",
+                 (int)getpid());
     if (strlen(token) != 64 || write(1, text, (size_t)n) != n)
         _exit(8);
     for (;;)

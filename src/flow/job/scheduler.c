@@ -1,8 +1,8 @@
 /* scheduler.c - hands out jobs and keeps the truth about those that run.  See scheduler.h.
  *
  * 1. One thread does all of it, so an order to start and an order to stop can never cross.
- * 2. A trainer that does not answer is left alone for a growing pause (PAUSE_MS_MIN .. PAUSE_MS_MAX):
- *    a dead one costs a connect time-out now and then, not every round.
+ * 2. A trainer that does not answer is left alone for a growing pause (PAUSE_MS_MIN ..
+ * PAUSE_MS_MAX): a dead one costs a connect time-out now and then, not every round.
  * 3. What a trainer says moves a job only through job.h, which checks that the attempt is current:
  *    a report that arrives in the middle of a poll wins.
  */
@@ -143,8 +143,12 @@ static enum rc ask(struct site *site, struct arena *a, const struct call *q, int
     char auth[SITE_TOKEN_MAX + 32], url[SITE_URL_MAX + 256];
     const char *headers[] = {auth, "Content-Type: application/json", NULL};
     struct client_reply reply;
-    struct client_call call = {.method = q->method, .url = url, .headers = headers, .body = q->body,
-                               .timeout_ms = q->timeout_ms, .connect_ms = CONNECT_MS};
+    struct client_call call = {.method = q->method,
+                               .url = url,
+                               .headers = headers,
+                               .body = q->body,
+                               .timeout_ms = q->timeout_ms,
+                               .connect_ms = CONNECT_MS};
     struct buf b;
     enum rc rc;
 
@@ -221,8 +225,8 @@ static void check_health(struct scheduler *s, int64_t now)
         if (reach(s, str_of(t->state.framework), now, &same, &site, &e))
             continue;
         arena_init(&a, 1 << 20);
-        rc = ask(&site, &a, &(struct call){HTTP_GET, "/health", .timeout_ms = ASK_TIMEOUT_MS}, &status,
-                 &body, &e);
+        rc = ask(&site, &a, &(struct call){HTTP_GET, "/health", .timeout_ms = ASK_TIMEOUT_MS},
+                 &status, &body, &e);
         if (!rc && status >= 300)
             rc = err_set(&e, RC_UPSTREAM, "%s", words(&a, status, body));
         note(s, t, rc, e.text, now);
@@ -243,7 +247,8 @@ static enum rc look(struct site *site, struct arena *a, const struct job_due *d,
     enum rc rc;
 
     snprintf(path, sizeof path, "/jobs/%.*s", STR_F(d->job_id));
-    rc = ask(site, a, &(struct call){HTTP_GET, path, .timeout_ms = ASK_TIMEOUT_MS}, &status, &body, e);
+    rc = ask(site, a, &(struct call){HTTP_GET, path, .timeout_ms = ASK_TIMEOUT_MS}, &status, &body,
+             e);
     if (rc)
         return rc;
     if (status == 404 || status == 410) {
@@ -255,9 +260,9 @@ static enum rc look(struct site *site, struct arena *a, const struct job_due *d,
     rc = field_read_text(trainer_job_fields, body, &job, a, e);
     if (rc)
         return err_wrap(e, RC_UPSTREAM, "the trainer's answer to GET %s", path);
-    *ret = job.attempt != d->attempt              ? SEEN_OTHER
-           : str_is(job.status, "ended")           ? SEEN_ENDED
-                                                   : SEEN_ALIVE;
+    *ret = job.attempt != d->attempt     ? SEEN_OTHER
+           : str_is(job.status, "ended") ? SEEN_ENDED
+                                         : SEEN_ALIVE;
     *ret_job = job;
     return RC_OK;
 }
@@ -331,8 +336,8 @@ static struct watch *watch_of(struct scheduler *s, const struct job_due *d)
     return w;
 }
 
-static enum rc poll_one(struct scheduler *s, const struct job_due *d, struct watch *w, struct arena *a,
-                        int64_t now, struct err *e)
+static enum rc poll_one(struct scheduler *s, const struct job_due *d, struct watch *w,
+                        struct arena *a, int64_t now, struct err *e)
 {
     struct jobs *js = s->c.jobs;
     struct trainer *t;
@@ -402,12 +407,17 @@ static void poll_attempts(struct scheduler *s, const struct job_due *due, size_t
 /* ---- handing out */
 
 /* The attempt's start order as JSON in `a`. */
-static enum rc write_order(struct scheduler *s, struct arena *a, const struct job *j, const char *token,
-                           str *ret, struct err *e)
+static enum rc write_order(struct scheduler *s, struct arena *a, const struct job *j,
+                           const char *token, str *ret, struct err *e)
 {
-    struct start_order o = {.job_id = j->id, .attempt = j->attempt, .kind = j->kind,
-                            .token = str_of(token), .config = j->config, .framework = j->framework,
-                            .dataset_version = j->dataset_version, .split = j->split};
+    struct start_order o = {.job_id = j->id,
+                            .attempt = j->attempt,
+                            .kind = j->kind,
+                            .token = str_of(token),
+                            .config = j->config,
+                            .framework = j->framework,
+                            .dataset_version = j->dataset_version,
+                            .split = j->split};
     struct job_checkpoint own;
     char key[BLOB_KEY_MAX + 16], version[SHA256_HEX + 1];
     const char *base = arena_printf(a, "%s/training/jobs/%.*s", s->c.public_url, STR_F(j->id));
@@ -486,8 +496,8 @@ static enum rc hand_out(struct scheduler *s, const struct job_due *d, struct tra
     enum sent sent;
     const char *text;
     str order;
-    enum rc rc = job_attempt_begin(js, a, d->job_id, str_of(site->framework), str_of(site->url), now,
-                                   &j, token, e);
+    enum rc rc = job_attempt_begin(js, a, d->job_id, str_of(site->framework), str_of(site->url),
+                                   now, &j, token, e);
 
     if (rc == RC_CONFLICT || rc == RC_NOT_FOUND)
         return RC_OK; /* cancelled since */
@@ -510,8 +520,8 @@ static enum rc hand_out(struct scheduler *s, const struct job_due *d, struct tra
     case SENT_FAILED:
         note(s, t, RC_UNAVAILABLE, why.text, now);
         text = arena_printf(a, "waiting for the trainer %s: %s", site->framework, why.text);
-        return job_attempt_unsent(js, j.id, j.attempt, maybe, text ? text : "waiting for the trainer",
-                                  t->ask_at, now, e);
+        return job_attempt_unsent(js, j.id, j.attempt, maybe,
+                                  text ? text : "waiting for the trainer", t->ask_at, now, e);
     }
     return RC_OK;
 }

@@ -11,19 +11,20 @@
 #include "flow/job/job.h"
 #include "flow/job/launcher.h"
 
-struct scheduler_config {  /* all lent for the scheduler's life */
+struct scheduler_config { /* all lent for the scheduler's life */
     struct jobs *jobs;
     struct launcher *launcher;
     const char *public_url; /* under which trainers reach us, without a slash at the end */
     const char *bucket;
     int64_t jobs_per_user, jobs_per_trainer;
-    int64_t poll_ms; /* between two looks at a running attempt; 0: 3 s */
+    int64_t poll_ms;        /* between two looks at a running attempt; 0: 3 s */
     int64_t (*clock)(void); /* Unix ms; NULL: os_now_ms */
 };
 struct scheduler;
-enum rc scheduler_new(struct scheduler **ret, const struct scheduler_config *c, struct err *e)
-    must_check;
-/* Starts the thread; running attempts get a fresh lease, as nobody could renew it while we were gone. */
+enum rc scheduler_new(struct scheduler **ret, const struct scheduler_config *c,
+                      struct err *e) must_check;
+/* Starts the thread; running attempts get a fresh lease, as nobody could renew it while we were
+ * gone. */
 enum rc scheduler_start(struct scheduler *s, struct err *e) must_check;
 /* One round, as the thread does it; for tests, without the thread. */
 void scheduler_round(struct scheduler *s);

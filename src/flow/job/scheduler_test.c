@@ -1,7 +1,7 @@
-/* scheduler_test.c - the scheduler against a trainer at the other end of a real socket, with a clock
- * that the tests turn. */
-#include "flow/job/scheduler.c"
+/* scheduler_test.c - the scheduler against a trainer at the other end of a real socket, with a
+ * clock that the tests turn. */
 #include "flow/job/job_testing.h"
+#include "flow/job/scheduler.c"
 
 struct peer_job {
     char id[OS_ID_TEXT];
@@ -118,12 +118,12 @@ static void up(int64_t per_user, int64_t per_trainer)
     snprintf(data, sizeof data, "data=%s", test_dir());
     CHECK_OK(config_load(&config, flags, 4, NULL, (char *[]){NULL}, &err), &err);
     CHECK_OK(launcher_new(&launcher, config, &err), &err);
-    CHECK_OK(scheduler_new(&sched,
-                           &(struct scheduler_config){test_jobs, launcher, "http://127.0.0.1:1",
-                                                      "bucket", per_user, per_trainer, 3000,
-                                                      test_clock},
-                           &err),
-             &err);
+    CHECK_OK(
+        scheduler_new(&sched,
+                      &(struct scheduler_config){test_jobs, launcher, "http://127.0.0.1:1",
+                                                 "bucket", per_user, per_trainer, 3000, test_clock},
+                      &err),
+        &err);
 }
 
 static void down(void)
@@ -278,7 +278,7 @@ TEST(an_attempt_that_the_trainer_forgot_is_lost_at_once)
     j = make_job(true);
     scheduler_round(sched);
     scheduler_round(sched); /* first sight */
-    peer.n = 0; /* restarted with nothing */
+    peer.n = 0;             /* restarted with nothing */
     now += 3001;
     scheduler_round(sched);
     CHECK_EQ(get(j.id).status, JOB_QUEUED);
