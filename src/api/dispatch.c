@@ -99,12 +99,10 @@ static const struct route *find_route(enum http_method m, str path, struct ctx *
 
 static void security_headers(struct http_req *r)
 {
-    http_add_header(r, "X-Content-Type-Options", "nosniff");
     http_add_header(r, "X-Frame-Options", "DENY");
     http_add_header(r, "Referrer-Policy", "no-referrer");
     http_add_header(r, "Cross-Origin-Opener-Policy", "same-origin");
     http_add_header(r, "Cross-Origin-Resource-Policy", "same-origin");
-    http_add_header(r, "X-Request-Id", http_request_id(r));
 }
 
 static enum rc refuse_method(struct ctx *c, unsigned allow, struct err *e)
