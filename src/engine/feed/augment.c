@@ -5,9 +5,18 @@
 #include <math.h>
 
 enum draw { /* numbers of the draws; changing one changes every trained model */
-    DRAW_ORDER, DRAW_FLIP, DRAW_VERTICAL, DRAW_X, DRAW_Y, DRAW_BRIGHTNESS, DRAW_CONTRAST,
-    DRAW_SATURATION, DRAW_HUE, DRAW_AREA = 16, /* + try */ DRAW_ASPECT = 32, /* + try */
-    DRAW_MIXUP = 1024, /* + 2 * try */
+            DRAW_ORDER,
+            DRAW_FLIP,
+            DRAW_VERTICAL,
+            DRAW_X,
+            DRAW_Y,
+            DRAW_BRIGHTNESS,
+            DRAW_CONTRAST,
+            DRAW_SATURATION,
+            DRAW_HUE,
+            DRAW_AREA = 16,
+            /* + try */ DRAW_ASPECT = 32, /* + try */
+            DRAW_MIXUP = 1024,            /* + 2 * try */
 };
 enum { CROP_TRIES = 10, MIXUP_TRIES = 100000, PAD_BELOW = 96 };
 
@@ -34,9 +43,12 @@ void augment_setup(const struct train_spec *s, int32_t size, struct augment *a, 
                                      : (enum crop_kind)s->crop,
         .padding = (int32_t)s->crop_padding,
         .scale_min = s->crop_scale_min,
-        .flip = s->flip, .vertical_flip = s->vertical_flip,
-        .brightness = s->brightness, .contrast = s->contrast,
-        .saturation = s->saturation, .hue = s->hue,
+        .flip = s->flip,
+        .vertical_flip = s->vertical_flip,
+        .brightness = s->brightness,
+        .contrast = s->contrast,
+        .saturation = s->saturation,
+        .hue = s->hue,
         .mixup = s->mixup,
     };
     *f = (struct frame){.size = size, .fit = FRAME_SQUASH, .work_side = size};
@@ -214,8 +226,8 @@ enum rc augment_apply(const struct augment *a, const struct frame *f, const stru
     if (rc)
         return rc;
     frame_table(colours ? &plain : f, table);
-    frame_planes(table, &im, unit(&d, DRAW_FLIP) < a->flip, unit(&d, DRAW_VERTICAL) < a->vertical_flip,
-                 ret);
+    frame_planes(table, &im, unit(&d, DRAW_FLIP) < a->flip,
+                 unit(&d, DRAW_VERTICAL) < a->vertical_flip, ret);
     image_done(&im);
     if (!colours)
         return RC_OK;

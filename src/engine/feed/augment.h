@@ -4,12 +4,12 @@
  * number of the draw), so threads, prefetching and a resume change nothing.
  *
  *   crop    pad: the working picture on a black border of `padding`, cut at a random place (He et
- *           al. 2016, 4.2).  resized: a random part of the area, random aspect 3/4 to 4/3, scaled to
- *           the input (Szegedy et al. 2015), ten tries, then the centre.
- *   flips   horizontal and vertical with their probabilities
- *   colour  brightness, contrast, saturation (factors 1 +- the setting, blends with black, mean grey,
- *           own grey) and hue (turns +- the setting), in this order, clamped after each
- *   mixup   one weight of Beta(alpha, alpha) a batch; sample i is blended with sample n-1-i
+ *           al. 2016, 4.2).  resized: a random part of the area, random aspect 3/4 to 4/3, scaled
+ * to the input (Szegedy et al. 2015), ten tries, then the centre. flips   horizontal and vertical
+ * with their probabilities colour  brightness, contrast, saturation (factors 1 +- the setting,
+ * blends with black, mean grey, own grey) and hue (turns +- the setting), in this order, clamped
+ * after each mixup   one weight of Beta(alpha, alpha) a batch; sample i is blended with sample
+ * n-1-i
  */
 #ifndef ANNEAL_ENGINE_FEED_AUGMENT_H
 #define ANNEAL_ENGINE_FEED_AUGMENT_H
@@ -33,8 +33,8 @@ void augment_setup(const struct train_spec *s, int32_t size, struct augment *ret
 
 /* One training input; ret [3][size][size]. */
 enum rc augment_apply(const struct augment *a, const struct frame *f, const struct image *work,
-                      uint64_t seed, int64_t epoch, uint32_t index, float *ret, struct err *e)
-    must_check;
+                      uint64_t seed, int64_t epoch, uint32_t index, float *ret,
+                      struct err *e) must_check;
 
 /* 0..n-1 in the random order of this epoch (Fisher and Yates). */
 void augment_order(uint64_t seed, int64_t epoch, uint32_t *ret, uint32_t n);

@@ -1,7 +1,8 @@
-/* augment_test.c - frames and random variants: ranges, edges, and that they depend on nothing else. */
+/* augment_test.c - frames and random variants: ranges, edges, and that they depend on nothing else.
+ */
+#include "base/test.h"
 #include "engine/feed/augment.c"
 #include "engine/feed/frame.c"
-#include "base/test.h"
 
 static struct image dots(int32_t w, int32_t h)
 {
@@ -131,8 +132,8 @@ TEST(resized_crops_stay_inside_and_keep_their_area)
 TEST(colours_stay_in_range_and_neutral_settings_change_nothing)
 {
     struct image im = dots(8, 8);
-    struct augment wild = {.crop = CROP_NONE, .brightness = 1, .contrast = 1, .saturation = 1,
-                           .hue = 0.5};
+    struct augment wild = {
+        .crop = CROP_NONE, .brightness = 1, .contrast = 1, .saturation = 1, .hue = 0.5};
     struct err e;
     float out[3 * 64], px[3 * 64];
 
@@ -184,9 +185,9 @@ TEST(blending_pairs_the_first_with_the_last)
 {
     float x[5 * 2] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
     augment_blend(x, 5, 2, 0.75);
-    CHECK(x[0] == 2 && x[8] == 6);    /* 0 and 8 */
-    CHECK(x[2] == 3 && x[6] == 5);    /* 2 and 6 */
-    CHECK(x[4] == 4 && x[5] == 5);    /* the middle one stays */
+    CHECK(x[0] == 2 && x[8] == 6); /* 0 and 8 */
+    CHECK(x[2] == 3 && x[6] == 5); /* 2 and 6 */
+    CHECK(x[4] == 4 && x[5] == 5); /* the middle one stays */
 }
 
 TEST(settings_choose_crop_and_frame_by_size)
@@ -238,8 +239,11 @@ TEST(a_frame_never_enlarges_and_predicts_its_size)
 
 TEST(evaluation_normalises_and_takes_the_centre)
 {
-    struct frame f = {.size = 14, .fit = FRAME_CENTER_CROP, .work_side = 16,
-                      .mean = {0.5f, 0, 0}, .std = {0.25f, 1, 1}};
+    struct frame f = {.size = 14,
+                      .fit = FRAME_CENTER_CROP,
+                      .work_side = 16,
+                      .mean = {0.5f, 0, 0},
+                      .std = {0.25f, 1, 1}};
     struct image im;
     struct err e;
     float out[3 * 14 * 14];

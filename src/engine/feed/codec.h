@@ -7,17 +7,18 @@
 
 #include "engine/feed/image.h"
 
-/* type, width and height as stored, channels, bits; orientation stays 1 unless EXIF says otherwise */
+/* type, width and height as stored, channels, bits; orientation stays 1 unless EXIF says otherwise
+ */
 enum rc jpeg_probe(str bytes, struct image_info *ret, struct err *e) must_check;
 enum rc png_probe(str bytes, struct image_info *ret, struct err *e) must_check;
 enum rc webp_probe(str bytes, struct image_info *ret, struct err *e) must_check;
 
 enum rc jpeg_decode(str bytes, const struct image_info *info, int32_t side_min, struct image *ret,
                     struct err *e) must_check;
-enum rc png_decode(str bytes, const struct image_info *info, struct image *ret, struct err *e)
-    must_check;
-enum rc webp_decode(str bytes, const struct image_info *info, struct image *ret, struct err *e)
-    must_check;
+enum rc png_decode(str bytes, const struct image_info *info, struct image *ret,
+                   struct err *e) must_check;
+enum rc webp_decode(str bytes, const struct image_info *info, struct image *ret,
+                    struct err *e) must_check;
 
 /* Orientation (1..8) from a TIFF structure as EXIF carries it, with or without "Exif\0\0" before;
  * 1 when there is none or it is damaged: a broken annotation does not make a picture unreadable. */

@@ -83,7 +83,8 @@ enum rc frame_eval(const struct frame *f, const struct image *work, float *ret, 
         return RC_OK;
     }
     /* Scaling to size * 8/7 and cutting the centre is one resampling of the centre's 7/8. */
-    rc = image_resize_rect(work, f->fit == FRAME_SQUASH ? all : centre, f->size, f->size, &square, e);
+    rc = image_resize_rect(work, f->fit == FRAME_SQUASH ? all : centre, f->size, f->size, &square,
+                           e);
     if (rc)
         return rc;
     frame_planes(table, &square, false, false, ret);

@@ -9,9 +9,8 @@
  *   squash       the whole picture, made square at once, size x size.  For small inputs, where
  *                nothing may be lost at the edges.
  *   center_crop  the shorter side is work_side at most (pictures are never enlarged here), to leave
- *                room for random crops; evaluation scales the shorter side to size * 8/7 and cuts the
- *                centre.
- * Then (v / 255 - mean) / std for each channel, R G B.
+ *                room for random crops; evaluation scales the shorter side to size * 8/7 and cuts
+ * the centre. Then (v / 255 - mean) / std for each channel, R G B.
  */
 #ifndef ANNEAL_ENGINE_FEED_FRAME_H
 #define ANNEAL_ENGINE_FEED_FRAME_H
@@ -36,15 +35,16 @@ enum rc frame_open(const struct frame *f, str bytes, const struct image_limits *
 void frame_work_size(const struct frame *f, int32_t width, int32_t height, int32_t *ret_w,
                      int32_t *ret_h);
 /* The evaluation input from a working picture; ret [3][size][size]. */
-enum rc frame_eval(const struct frame *f, const struct image *work, float *ret, struct err *e)
-    must_check;
+enum rc frame_eval(const struct frame *f, const struct image *work, float *ret,
+                   struct err *e) must_check;
 /* (v / 255 - mean) / std for every byte value. */
 void frame_table(const struct frame *f, float ret[3][256]);
 /* Interleaved bytes to normalised planes, mirrored where asked. */
-void frame_planes(const float table[3][256], const struct image *square, bool mirror, bool upside_down,
-                  float *ret);
+void frame_planes(const float table[3][256], const struct image *square, bool mirror,
+                  bool upside_down, float *ret);
 
-/* The input size for a data set whose median shorter side is `side` pixels: 32, 64, 96, 128, 224. */
+/* The input size for a data set whose median shorter side is `side` pixels: 32, 64, 96, 128, 224.
+ */
 int32_t frame_size_auto(int32_t median_side);
 
 #endif

@@ -1,9 +1,9 @@
 /* image.c - the front of the codecs: recognise, check limits, decode, turn upright.
  *
- * The order is the defence.  The size in the header decides what decoding allocates, so it is read by
- * a few lines of our own, compared with the limits and with the number of bytes that are there
- * (jpeg.c and png.c know the least that a picture of a size can take), and only then is a library let
- * loose on the data.
+ * The order is the defence.  The size in the header decides what decoding allocates, so it is read
+ * by a few lines of our own, compared with the limits and with the number of bytes that are there
+ * (jpeg.c and png.c know the least that a picture of a size can take), and only then is a library
+ * let loose on the data.
  */
 #include "engine/feed/codec.h"
 
@@ -22,9 +22,8 @@ static enum rc check_limits(const struct image_info *in, const struct image_limi
         return err_set(e, RC_TOO_LARGE, "the picture is %dx%d pixels; a side may have at most %d",
                        in->width, in->height, side_max);
     if (pixels > pixels_max)
-        return err_set(e, RC_TOO_LARGE,
-                       "the picture is %dx%d = %.1f megapixels; the limit is %.1f", in->width,
-                       in->height, (double)pixels / 1e6, (double)pixels_max / 1e6);
+        return err_set(e, RC_TOO_LARGE, "the picture is %dx%d = %.1f megapixels; the limit is %.1f",
+                       in->width, in->height, (double)pixels / 1e6, (double)pixels_max / 1e6);
     return RC_OK;
 }
 
@@ -51,7 +50,8 @@ static enum rc probe_stored(str b, const struct image_limits *lim, struct image_
     return rc;
 }
 
-enum rc image_probe(str bytes, const struct image_limits *lim, struct image_info *ret, struct err *e)
+enum rc image_probe(str bytes, const struct image_limits *lim, struct image_info *ret,
+                    struct err *e)
 {
     struct image_info in;
     enum rc rc = probe_stored(bytes, lim, &in, e);
@@ -127,14 +127,30 @@ static void upright(int orientation, int32_t w, int32_t h, int32_t x, int32_t y,
 {
     int32_t rx = w - 1 - x, ry = h - 1 - y;
     switch (orientation) {
-    case 2: *u = rx, *v = y; break;
-    case 3: *u = rx, *v = ry; break;
-    case 4: *u = x, *v = ry; break;
-    case 5: *u = y, *v = x; break;
-    case 6: *u = ry, *v = x; break;
-    case 7: *u = ry, *v = rx; break;
-    case 8: *u = y, *v = rx; break;
-    default: *u = x, *v = y; break;
+    case 2:
+        *u = rx, *v = y;
+        break;
+    case 3:
+        *u = rx, *v = ry;
+        break;
+    case 4:
+        *u = x, *v = ry;
+        break;
+    case 5:
+        *u = y, *v = x;
+        break;
+    case 6:
+        *u = ry, *v = x;
+        break;
+    case 7:
+        *u = ry, *v = rx;
+        break;
+    case 8:
+        *u = y, *v = rx;
+        break;
+    default:
+        *u = x, *v = y;
+        break;
     }
 }
 

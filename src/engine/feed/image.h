@@ -1,10 +1,11 @@
 /* image.h - pictures from outside: probe, decode, resize, encode.  JPEG, PNG and WebP.
  *
  * The bytes are hostile until proven otherwise.  What is allocated follows from the header's size,
- * so that is checked against limits first; a picture whose data end early, or that says another size
- * than it has, is RC_CORRUPT with a text that says why.  RC_UNSUPPORTED: not one of the three formats
- * (recognised by its first bytes, never by its name), or an exotic kind of one.  RC_TOO_LARGE: above
- * a limit.  All functions are pure and may run on any thread; the same bytes give the same pixels.
+ * so that is checked against limits first; a picture whose data end early, or that says another
+ * size than it has, is RC_CORRUPT with a text that says why.  RC_UNSUPPORTED: not one of the three
+ * formats (recognised by its first bytes, never by its name), or an exotic kind of one.
+ * RC_TOO_LARGE: above a limit.  All functions are pure and may run on any thread; the same bytes
+ * give the same pixels.
  */
 #ifndef ANNEAL_ENGINE_FEED_IMAGE_H
 #define ANNEAL_ENGINE_FEED_IMAGE_H
@@ -26,8 +27,8 @@ struct image_info {
     int orientation;       /* EXIF 1..8; 1 when absent.  5..8 swap the sides as stored */
 };
 /* Reads the header only; the data behind it may still be corrupt.  lim NULL: the defaults. */
-enum rc image_probe(str bytes, const struct image_limits *lim, struct image_info *ret, struct err *e)
-    must_check;
+enum rc image_probe(str bytes, const struct image_limits *lim, struct image_info *ret,
+                    struct err *e) must_check;
 
 /* RGB, 8 bit, interleaved, rows without padding: rgb[(y * width + x) * 3 + c].  Owned (mem). */
 struct image {
@@ -38,26 +39,31 @@ void image_done(struct image *im); /* zeroed memory is fine */
 enum rc image_alloc(int32_t width, int32_t height, struct image *ret, struct err *e) must_check;
 
 /* Any of the above as RGB: grey, palette, 16 bit, CMYK and YCCK are converted, transparency is laid
- * on white, the EXIF orientation is applied.  side_min > 0 allows a smaller result (JPEG only: a half,
- * a quarter or an eighth while decoding, several times faster), whose shorter side is still at least
- * side_min; 0 decodes at full size. */
-enum rc image_decode(str bytes, const struct image_limits *lim, int32_t side_min,
-                     struct image *ret, struct err *e) must_check;
+ * on white, the EXIF orientation is applied.  side_min > 0 allows a smaller result (JPEG only: a
+ * half, a quarter or an eighth while decoding, several times faster), whose shorter side is still
+ * at least side_min; 0 decodes at full size. */
+enum rc image_decode(str bytes, const struct image_limits *lim, int32_t side_min, struct image *ret,
+                     struct err *e) must_check;
 
 /* The rectangle (x, y, w, h) of src, in pixels and inside it, to out_w x out_h: a triangle filter
  * as wide as the reduction (bilinear when enlarging), so nothing aliases.  Integer arithmetic: the
- * same result on every machine.  The formula is that of separable resampling as in Pillow's BILINEAR. */
-struct image_rect { double x, y, w, h; };
-enum rc image_resize_rect(const struct image *src, struct image_rect r, int32_t out_w, int32_t out_h,
-                          struct image *ret, struct err *e) must_check;
+ * same result on every machine.  The formula is that of separable resampling as in Pillow's
+ * BILINEAR. */
+struct image_rect {
+    double x, y, w, h;
+};
+enum rc image_resize_rect(const struct image *src, struct image_rect r, int32_t out_w,
+                          int32_t out_h, struct image *ret, struct err *e) must_check;
 enum rc image_resize(const struct image *src, int32_t out_w, int32_t out_h, struct image *ret,
                      struct err *e) must_check;
-/* Shrinks so that the longer side is at most `side`; the copy has the same size if it is already. */
-enum rc image_fit(const struct image *src, int32_t side, struct image *ret, struct err *e) must_check;
+/* Shrinks so that the longer side is at most `side`; the copy has the same size if it is already.
+ */
+enum rc image_fit(const struct image *src, int32_t side, struct image *ret,
+                  struct err *e) must_check;
 
 /* Append to out. */
-enum rc image_encode_jpeg(const struct image *im, int quality, struct buf *out, struct err *e)
-    must_check;
+enum rc image_encode_jpeg(const struct image *im, int quality, struct buf *out,
+                          struct err *e) must_check;
 enum rc image_encode_png(const struct image *im, struct buf *out, struct err *e) must_check;
 
 #endif

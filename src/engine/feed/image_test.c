@@ -1,7 +1,7 @@
 /* image_test.c - pictures as they come: good, odd, cut short, and lying about their size. */
+#include "base/test.h"
 #include "engine/feed/image.c"
 #include "engine/feed/jpeg.c"
-#include "base/test.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -158,8 +158,8 @@ TEST(every_cut_of_a_file_is_an_error)
     struct buf all[3] = {jpeg_of(&im), png_of(&im), webp_of(rgba, 40, 24)};
     for (int k = 0; k < 3; k++) {
         for (size_t n = 0; n < all[k].n; n++) {
-            /* A copy of exactly n bytes, so that the sanitizer sees a read behind the end.  RIFF pads
-             * to even sizes: the last byte of a WebP may be padding. */
+            /* A copy of exactly n bytes, so that the sanitizer sees a read behind the end.  RIFF
+             * pads to even sizes: the last byte of a WebP may be padding. */
             char *cut = mem_alloc(n);
             memcpy(cut, all[k].p, n);
             enum rc rc = image_decode((str){cut, n}, NULL, 0, &dummy, &e);
@@ -369,9 +369,11 @@ static struct buf with_exif(const struct buf *jpeg, int orientation)
 TEST(exif_orientation_turns_the_picture)
 {
     /* where the stored top left corner (dark) is shown: EXIF 2.3, figure of tag 274 */
-    static const struct { int o; bool right, bottom, swap; } want[] = {
-        {1, 0, 0, 0}, {2, 1, 0, 0}, {3, 1, 1, 0}, {4, 0, 1, 0},
-        {5, 0, 0, 1}, {6, 1, 0, 1}, {7, 1, 1, 1}, {8, 0, 1, 1}};
+    static const struct {
+        int o;
+        bool right, bottom, swap;
+    } want[] = {{1, 0, 0, 0}, {2, 1, 0, 0}, {3, 1, 1, 0}, {4, 0, 1, 0},
+                {5, 0, 0, 1}, {6, 1, 0, 1}, {7, 1, 1, 1}, {8, 0, 1, 1}};
     struct image im;
     struct err e;
 
@@ -414,8 +416,10 @@ TEST(scaled_decoding_keeps_the_side_that_was_asked_for)
 {
     struct image im = ramp(640, 480), out;
     struct buf j = jpeg_of(&im);
-    static const struct { int32_t min, w, h; } want[] = {
-        {0, 640, 480}, {480, 640, 480}, {241, 640, 480}, {240, 320, 240}, {100, 160, 120}, {1, 80, 60}};
+    static const struct {
+        int32_t min, w, h;
+    } want[] = {{0, 640, 480},   {480, 640, 480}, {241, 640, 480},
+                {240, 320, 240}, {100, 160, 120}, {1, 80, 60}};
     struct err e;
 
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -463,7 +467,8 @@ TEST(resizing_a_constant_changes_nothing_at_any_size)
     memset(im.rgb, 255, 97 * 53 * 3);
     for (int32_t n = 1; n < 200; n += 13) {
         CHECK_OK(image_resize_rect(&im, (struct image_rect){3.7, 2.1, 80.25, 49.5}, n, 201 - n,
-                                   &out, &e), &e);
+                                   &out, &e),
+                 &e);
         for (int32_t i = 0; i < n * (201 - n) * 3; i++)
             CHECK_EQ(out.rgb[i], 255);
         image_done(&out);

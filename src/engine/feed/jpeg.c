@@ -2,9 +2,9 @@
  *
  * The library reports errors by longjmp, and warnings ("premature end of data") by default not at
  * all: it paints the rest grey.  Warnings that mean lost pixels are errors here; those about
- * harmless oddities of cameras (a few stray bytes between segments) are not, until the stray bytes are
- * an eighth of the file: then it is the stated size that lies.  What a function needs after a longjmp
- * lives in struct job, never in a local variable.
+ * harmless oddities of cameras (a few stray bytes between segments) are not, until the stray bytes
+ * are an eighth of the file: then it is the stated size that lies.  What a function needs after a
+ * longjmp lives in struct job, never in a local variable.
  *
  * Progressive files are limited in the number of scans (each scan costs a pass over the whole
  * picture, so a small file could otherwise buy minutes), and in the memory of their coefficients.
@@ -12,8 +12,8 @@
 #include "engine/feed/codec.h"
 
 #include "base/mem.h"
-#include <jpeglib.h>
 #include <jerror.h>
+#include <jpeglib.h>
 #include <setjmp.h>
 
 enum { JPEG_SCANS_MAX = 500, JPEG_HEAP_BYTES_MAX = 1 << 30, OUT_BYTES = 16384 };
@@ -45,8 +45,8 @@ static enum rc probe_frame(str seg, unsigned marker, struct image_info *in, stru
     in->width = (int32_t)be16(seg.p + 3);
     in->channels = (uint8_t)seg.p[5];
     if (marker == 0xc3 || (marker >= 0xc5 && marker <= 0xc7) || marker > 0xca)
-        return err_set(e, RC_UNSUPPORTED, "a lossless or hierarchical JPEG (SOF%u) is not supported",
-                       marker - 0xc0);
+        return err_set(e, RC_UNSUPPORTED,
+                       "a lossless or hierarchical JPEG (SOF%u) is not supported", marker - 0xc0);
     if (in->bits != 8)
         return err_set(e, RC_UNSUPPORTED, "a JPEG of %d bits a channel is not supported", in->bits);
     if (in->channels != 1 && in->channels != 3 && in->channels != 4)

@@ -1,8 +1,8 @@
 /* loader.c - see loader.h.
  *
- * A slot goes  free -> being made (its event clear) -> ready (event set) -> lent -> free.  Batch number
- * b always uses slot b % slots, and is submitted when batch b - slots has been given back, so the
- * consumer waits for one event and the pool's queue is never longer than the slots.
+ * A slot goes  free -> being made (its event clear) -> ready (event set) -> lent -> free.  Batch
+ * number b always uses slot b % slots, and is submitted when batch b - slots has been given back,
+ * so the consumer waits for one event and the pool's queue is never longer than the slots.
  *
  * Cache entries need no lock: in an epoch a sample belongs to one batch and so to one thread, and
  * loader_start waits for the last epoch's tasks (the events order the memory between threads).
@@ -30,8 +30,8 @@ struct loader {
     struct pool *pool;
     struct slot *slots;
     size_t slots_n;
-    uint32_t *order;      /* of the epoch */
-    struct image *cache;  /* working pictures by sample, or NULL */
+    uint32_t *order;     /* of the epoch */
+    struct image *cache; /* working pictures by sample, or NULL */
     int64_t epoch, batches, next, submitted;
     struct slot *lent;
     _Atomic bool stop;
@@ -120,7 +120,8 @@ static void make_batch(void *ud)
     struct slot *s = ud;
     struct loader *l = s->loader;
     int64_t first = s->number * l->c.batch;
-    int32_t n = (int32_t)((int64_t)l->c.n - first < l->c.batch ? (int64_t)l->c.n - first : l->c.batch);
+    int32_t n =
+        (int32_t)((int64_t)l->c.n - first < l->c.batch ? (int64_t)l->c.n - first : l->c.batch);
     size_t classes = (size_t)l->c.classes;
 
     s->rc = RC_OK;
@@ -128,10 +129,12 @@ static void make_batch(void *ud)
         if (atomic_load(&l->stop))
             s->rc = err_set(&s->err, RC_CANCELLED, "the loader is being stopped");
         else
-            s->rc = make_row(s, k, l->c.train ? l->order[first + k] : (uint32_t)(first + k), &s->err);
+            s->rc =
+                make_row(s, k, l->c.train ? l->order[first + k] : (uint32_t)(first + k), &s->err);
     }
     if (!s->rc && l->c.train && l->c.augment.mixup > 0) {
-        double w = augment_mixup_weight(l->c.augment.mixup, l->c.seed, l->epoch, (uint32_t)s->number);
+        double w =
+            augment_mixup_weight(l->c.augment.mixup, l->c.seed, l->epoch, (uint32_t)s->number);
         augment_blend(s->x, (size_t)n, row_floats(l), w);
         augment_blend(s->target, (size_t)n, classes, w);
     }
@@ -288,8 +291,10 @@ static enum rc loader_init(struct loader *l, struct err *e)
     if (ok && l->c.cache_bytes_max && fits_cache(&l->c))
         ok = (l->cache = mem_alloc_array(n, sizeof *l->cache)) != NULL;
     if (!ok)
-        return err_set(e, RC_NOMEM, "no memory for batches of %d pictures of %dx%d; lower the "
-                       "batch size", l->c.batch, l->c.frame.size, l->c.frame.size);
+        return err_set(e, RC_NOMEM,
+                       "no memory for batches of %d pictures of %dx%d; lower the "
+                       "batch size",
+                       l->c.batch, l->c.frame.size, l->c.frame.size);
     return pool_new(&l->pool, "feed", l->c.threads, l->slots_n, e);
 }
 

@@ -1,10 +1,11 @@
-/* loader.h - samples to batches of float32, ahead of the trainer, the same for any number of threads.
+/* loader.h - samples to batches of float32, ahead of the trainer, the same for any number of
+ * threads.
  *
- * A batch is a pure function of (samples, settings, seed, epoch, its number).  Threads of a pool each
- * make a whole batch in one of a few slots; the consumer takes the slots in order, so that which thread
- * was quick changes nothing.  Memory: the slots (at most threads + 2, and LOADER_SLOT_BYTES_MAX
- * together unless two batches alone take more) and the cache of working pictures, which is kept where
- * all of them fit its budget.
+ * A batch is a pure function of (samples, settings, seed, epoch, its number).  Threads of a pool
+ * each make a whole batch in one of a few slots; the consumer takes the slots in order, so that
+ * which thread was quick changes nothing.  Memory: the slots (at most threads + 2, and
+ * LOADER_SLOT_BYTES_MAX together unless two batches alone take more) and the cache of working
+ * pictures, which is kept where all of them fit its budget.
  *
  * One owner thread calls these functions.
  */
@@ -16,7 +17,7 @@
 
 enum { LOADER_THREADS_MAX = 64 };
 #define LOADER_SLOT_BYTES_MAX ((size_t)512 << 20)
-#define LOADER_CACHE_BYTES ((size_t)512 << 20)
+#define LOADER_CACHE_BYTES    ((size_t)512 << 20)
 #define LOADER_BLOB_BYTES_MAX ((size_t)256 << 20) /* of one picture's file */
 
 struct loader_config {
@@ -36,9 +37,9 @@ struct loader_config {
 };
 
 struct batch {
-    const float *x;          /* [n][3][size][size] */
-    const float *target;     /* [n][classes], rows sum to 1 */
-    const uint32_t *index;   /* [n] into samples; with mixup, of the row before blending */
+    const float *x;        /* [n][3][size][size] */
+    const float *target;   /* [n][classes], rows sum to 1 */
+    const uint32_t *index; /* [n] into samples; with mixup, of the row before blending */
     int32_t n;
 };
 
@@ -53,7 +54,8 @@ int64_t loader_batches(const struct loader *l);
 /* Begins an epoch (numbered from 0) and its prefetching; ends the one before, wherever it was. */
 enum rc loader_start(struct loader *l, int64_t epoch, struct err *e) must_check;
 /* The next batch, lent until the next call; *ret NULL at the end of the epoch.  A picture that is
- * missing, damaged (its SHA-256 differs) or does not decode: RC_NOT_FOUND or RC_CORRUPT, naming it. */
+ * missing, damaged (its SHA-256 differs) or does not decode: RC_NOT_FOUND or RC_CORRUPT, naming it.
+ */
 enum rc loader_next(struct loader *l, const struct batch **ret, struct err *e) must_check;
 bool loader_is_cached(const struct loader *l);
 

@@ -1,7 +1,8 @@
-/* loader_test.c - the same batches for any number of threads, and clear errors for what is damaged. */
+/* loader_test.c - the same batches for any number of threads, and clear errors for what is damaged.
+ */
+#include "base/test.h"
 #include "engine/feed/loader.c"
 #include "engine/feed/samples.c"
-#include "base/test.h"
 
 enum { N = 53, CLASSES = 3 };
 
@@ -26,8 +27,8 @@ static const char *make_set(void)
         buf_init(&b, 1 << 20);
         CHECK_OK(i % 2 ? image_encode_png(&im, &b, &e) : image_encode_jpeg(&im, 85, &b, &e), &e);
         snprintf(names[i], sizeof names[i], "p%u", i);
-        refs[i] = (struct sample_ref){.width = w, .height = h, .label = (int32_t)(i % CLASSES),
-                                      .name = str_of(names[i])};
+        refs[i] = (struct sample_ref){
+            .width = w, .height = h, .label = (int32_t)(i % CLASSES), .name = str_of(names[i])};
         sha256_hex(buf_view(&b), refs[i].sha256);
         snprintf(path, sizeof path, "%s/%.2s", dir, refs[i].sha256);
         CHECK_OK(os_mkdirs(path, 0700, &e), &e);
@@ -41,10 +42,21 @@ static const char *make_set(void)
 
 static struct loader_config config_of(const char *dir, int32_t size)
 {
-    struct train_spec s = {.crop = CROP_AUTO, .crop_padding = 2, .crop_scale_min = 0.35, .flip = 0.5,
-                           .brightness = 0.2, .hue = 0.1, .mixup = 0.4};
-    struct loader_config c = {.samples = refs, .n = N, .blobs_dir = dir, .classes = CLASSES,
-                              .batch = 8, .threads = 1, .train = true, .label_smoothing = 0.1,
+    struct train_spec s = {.crop = CROP_AUTO,
+                           .crop_padding = 2,
+                           .crop_scale_min = 0.35,
+                           .flip = 0.5,
+                           .brightness = 0.2,
+                           .hue = 0.1,
+                           .mixup = 0.4};
+    struct loader_config c = {.samples = refs,
+                              .n = N,
+                              .blobs_dir = dir,
+                              .classes = CLASSES,
+                              .batch = 8,
+                              .threads = 1,
+                              .train = true,
+                              .label_smoothing = 0.1,
                               .seed = 11};
     augment_setup(&s, size, &c.augment, &c.frame);
     return c;
@@ -75,8 +87,10 @@ static void digest_of(struct loader *l, int64_t epoch, char hex[SHA256_HEX + 1])
 
 TEST(threads_and_cache_and_history_change_nothing)
 {
-    static const struct { unsigned threads; size_t cache; } ways[] = {
-        {1, 0}, {2, 0}, {4, 0}, {1, 1 << 20}, {4, 1 << 20}};
+    static const struct {
+        unsigned threads;
+        size_t cache;
+    } ways[] = {{1, 0}, {2, 0}, {4, 0}, {1, 1 << 20}, {4, 1 << 20}};
     const char *dir = make_set();
 
     for (int large = 0; large < 2; large++) {
@@ -290,10 +304,10 @@ static const char *manifest_of(const char *text)
     return path;
 }
 
-#define HEAD(images, train, val)                                                                   \
+#define HEAD(images, train, val)                                                                         \
     "{\"anneal_dataset\":1,\"task\":\"classification\",\"classes\":[\"cat\",\"dog\"],\"images\":" images \
     ",\"splits\":{\"train\":" train ",\"val\":" val ",\"test\":0}}\n"
-#define LINE(name, split, w, h, label)                                                             \
+#define LINE(name, split, w, h, label)                                                              \
     "{\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"bytes\":8," \
     "\"width\":" w ",\"height\":" h ",\"type\":\"jpeg\",\"name\":\"" name "\",\"split\":\"" split   \
     "\",\"label\":" label "}\n"
@@ -305,9 +319,10 @@ TEST(a_manifest_is_read_by_split)
     struct err e;
 
     arena_init(&a, 1 << 20);
-    CHECK_OK(samples_read(manifest_of(HEAD("3", "2", "1") LINE("a", "train", "10", "90", "0")
-                                      LINE("b", "train", "30", "20", "1")
-                                      LINE("c", "val", "5", "5", "1")), &a, &s, &e), &e);
+    CHECK_OK(samples_read(manifest_of(HEAD("3", "2", "1") LINE("a", "train", "10", "90", "0") LINE(
+                              "b", "train", "30", "20", "1") LINE("c", "val", "5", "5", "1")),
+                          &a, &s, &e),
+             &e);
     CHECK(s.n[SPLIT_TRAIN] == 2 && s.n[SPLIT_VAL] == 1 && s.n[SPLIT_TEST] == 0);
     CHECK_STR(s.of[SPLIT_TRAIN][1].name, "b");
     CHECK(s.of[SPLIT_TRAIN][1].label == 1 && s.of[SPLIT_VAL][0].width == 5);
@@ -318,7 +333,9 @@ TEST(a_manifest_is_read_by_split)
 
 TEST(a_manifest_that_contradicts_itself_is_refused)
 {
-    static const struct { const char *text, *part; } bad[] = {
+    static const struct {
+        const char *text, *part;
+    } bad[] = {
         {"", "empty"},
         {HEAD("1", "1", "0"), "header states 1"},
         {HEAD("1", "1", "0") LINE("a", "train", "1", "1", "0") LINE("b", "train", "1", "1", "0"),

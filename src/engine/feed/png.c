@@ -1,7 +1,7 @@
 /* png.c - PNG through libpng, with its memory from base/mem.h.
  *
- * Every kind (grey, palette, 1 to 16 bits, with tRNS or alpha, interlaced) is expanded to RGB or RGBA
- * of 8 bits by the library; transparency is laid on white here.  Colour profiles and gamma are
+ * Every kind (grey, palette, 1 to 16 bits, with tRNS or alpha, interlaced) is expanded to RGB or
+ * RGBA of 8 bits by the library; transparency is laid on white here.  Colour profiles and gamma are
  * ignored, as the training world does.  Errors come by longjmp: what is needed after one lives in
  * struct job.
  */
@@ -12,9 +12,9 @@
 #include <setjmp.h>
 
 enum {
-    PNG_CHUNKS_MAX = 4096,        /* ancillary chunks that libpng keeps */
+    PNG_CHUNKS_MAX = 4096,         /* ancillary chunks that libpng keeps */
     PNG_CHUNK_BYTES_MAX = 8 << 20, /* of one (text, profile), unpacked */
-    PNG_DEFLATE_RATIO = 1032,     /* what deflate reaches at most (258 bytes for 2 bits) */
+    PNG_DEFLATE_RATIO = 1032,      /* what deflate reaches at most (258 bytes for 2 bits) */
 };
 
 struct job {

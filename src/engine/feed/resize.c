@@ -12,7 +12,7 @@
 
 enum { FRACTION_BITS = 22 };
 
-struct axis { /* for each output position: where it starts in the input, and its weights */
+struct axis {     /* for each output position: where it starts in the input, and its weights */
     int32_t taps; /* room for each */
     int32_t *from, *count, *weight;
     int32_t lo, hi; /* input rows or columns that are used at all */
@@ -46,7 +46,8 @@ static enum rc axis_init(struct axis *a, double at, double len, int32_t size, in
     }
     for (int32_t i = 0; i < n; i++) {
         double centre = at + (i + 0.5) * scale, sum = 0;
-        int32_t from = (int32_t)floor(centre - reach + 0.5), to = (int32_t)floor(centre + reach + 0.5);
+        int32_t from = (int32_t)floor(centre - reach + 0.5),
+                to = (int32_t)floor(centre + reach + 0.5);
         from = from < first ? first : from;
         to = to > last ? last : to;
         ASSERT(to > from && to - from <= a->taps);
@@ -103,8 +104,8 @@ static void row_down(const struct axis *a, const uint8_t *rows, size_t row_bytes
         out[x] = rounded(sum[x]);
 }
 
-enum rc image_resize_rect(const struct image *src, struct image_rect r, int32_t out_w, int32_t out_h,
-                          struct image *ret, struct err *e)
+enum rc image_resize_rect(const struct image *src, struct image_rect r, int32_t out_w,
+                          int32_t out_h, struct image *ret, struct err *e)
 {
     struct axis across = {0}, down = {0};
     struct image out = {0};

@@ -21,8 +21,8 @@ struct samples {
     size_t n[SPLIT_COUNT]; /* each as stated in the header: a difference is RC_CORRUPT */
 };
 /* Everything in `a`.  Errors name the line. */
-enum rc samples_read(const char *path, struct arena *a, struct samples *ret, struct err *e)
-    must_check;
+enum rc samples_read(const char *path, struct arena *a, struct samples *ret,
+                     struct err *e) must_check;
 /* Median of the shorter sides; 0 for none. */
 int32_t samples_median_side(const struct sample_ref *s, size_t n, struct arena *a);
 

@@ -1,7 +1,7 @@
 /* webp.c - WebP through libwebp: lossy and lossless, with or without alpha; not animated.
  *
- * A lossless picture of one colour takes no bits at all a pixel, so there is no least size that could
- * show a lie in the header; the limits of image.c are the defence.
+ * A lossless picture of one colour takes no bits at all a pixel, so there is no least size that
+ * could show a lie in the header; the limits of image.c are the defence.
  */
 #include "engine/feed/codec.h"
 

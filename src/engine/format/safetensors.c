@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are read as they lie in the file");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "tensors are read as they lie in the file");
 
 enum { HEADER_ARENA_BYTES_MAX = 256 << 20 };
 
@@ -18,9 +19,11 @@ struct safetensors {
     char *path;
 };
 
-static const struct { char name[8]; unsigned bytes; } dtypes[] = {
-    {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I64", 8}, {"U64", 8}, {"I32", 4},
-    {"U32", 4}, {"I16", 2}, {"U16", 2},  {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
+static const struct {
+    char name[8];
+    unsigned bytes;
+} dtypes[] = {{"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I64", 8}, {"U64", 8}, {"I32", 4},
+              {"U32", 4}, {"I16", 2}, {"U16", 2},  {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
 
 /* ---- header */
 
@@ -32,7 +35,8 @@ static enum rc parse_shape(const struct json *shape, struct safetensors_tensor *
         return err_set(e, RC_CORRUPT, "tensor '%.*s': shape must be a list of at most %d numbers",
                        STR_F(t->name), SAFETENSORS_DIMS_MAX);
     JSON_EACH(d, shape) {
-        if (d->type != JSON_INT || d->i < 0 || __builtin_mul_overflow(count, (uint64_t)d->i, &count))
+        if (d->type != JSON_INT || d->i < 0 ||
+            __builtin_mul_overflow(count, (uint64_t)d->i, &count))
             return err_set(e, RC_CORRUPT, "tensor '%.*s': its shape is not possible",
                            STR_F(t->name));
         t->shape[t->dims++] = d->i;
@@ -63,8 +67,8 @@ static enum rc parse_tensor(const struct json *v, uint64_t data_at, uint64_t dat
     rc = parse_shape(json_get(v, "shape"), t, e);
     if (rc)
         return rc;
-    if (!off || off->type != JSON_ARR || off->list.count != 2 || off->list.first->type != JSON_INT ||
-        off->list.first->next->type != JSON_INT)
+    if (!off || off->type != JSON_ARR || off->list.count != 2 ||
+        off->list.first->type != JSON_INT || off->list.first->next->type != JSON_INT)
         return err_set(e, RC_CORRUPT, "tensor '%.*s': data_offsets must be two numbers",
                        STR_F(t->name));
     int64_t from = off->list.first->i, to = off->list.first->next->i;
@@ -199,7 +203,8 @@ static enum rc read_header(struct safetensors *s, struct err *e)
     if (rc)
         return rc;
     if (len > file_bytes - 8)
-        return err_set(e, RC_CORRUPT, "the header says it is %llu bytes long, but the file has %llu",
+        return err_set(e, RC_CORRUPT,
+                       "the header says it is %llu bytes long, but the file has %llu",
                        (unsigned long long)len, (unsigned long long)file_bytes);
     if (len > SAFETENSORS_HEADER_BYTES_MAX)
         return err_set(e, RC_TOO_LARGE, "a header of %llu bytes; the limit is %d",
@@ -298,8 +303,9 @@ enum rc safetensors_read(struct safetensors *s, size_t i, float *ret, struct err
     if (strcmp(t->dtype, "F32") == 0)
         return read_at(s->fd, s->path, ret, (size_t)t->bytes, t->at, e);
     if (!half && !brain)
-        return err_set(e, RC_UNSUPPORTED, "%s: tensor '%.*s' is %s; weights must be F32, F16 or BF16",
-                       s->path, STR_F(t->name), t->dtype);
+        return err_set(e, RC_UNSUPPORTED,
+                       "%s: tensor '%.*s' is %s; weights must be F32, F16 or BF16", s->path,
+                       STR_F(t->name), t->dtype);
     /* The 2-byte values go to the upper half of the room for 4-byte ones, and widen upwards. */
     uint16_t *in = (uint16_t *)ret + t->count;
     rc = read_at(s->fd, s->path, in, (size_t)t->bytes, t->at, e);

@@ -1,14 +1,15 @@
 /* safetensors.h - named tensors in a file: weights, and the optimiser state of an exact resume.
  *
  * The format (huggingface.co/docs/safetensors): 8 bytes little-endian length of the header; the
- * header, a JSON object {"__metadata__":{text:text..},"NAME":{"dtype","shape","data_offsets":[from,to]}..}
- * padded with spaces; then the data without holes.
+ * header, a JSON object
+ * {"__metadata__":{text:text..},"NAME":{"dtype","shape","data_offsets":[from,to]}..} padded with
+ * spaces; then the data without holes.
  *
- * What is written is a function of its input alone: members sorted bytewise with __metadata__ first,
- * data in the order of names, the header padded to 8 bytes; no time, no path.  So equal tensors give an
- * equal SHA-256.  What is read is hostile until checked: lengths, counts, shapes against sizes,
- * overlaps and holes, and nothing is allocated from a number in the file that the file's size does not
- * cover.  A reader belongs to one thread.
+ * What is written is a function of its input alone: members sorted bytewise with __metadata__
+ * first, data in the order of names, the header padded to 8 bytes; no time, no path.  So equal
+ * tensors give an equal SHA-256.  What is read is hostile until checked: lengths, counts, shapes
+ * against sizes, overlaps and holes, and nothing is allocated from a number in the file that the
+ * file's size does not cover.  A reader belongs to one thread.
  */
 #ifndef ANNEAL_ENGINE_FORMAT_SAFETENSORS_H
 #define ANNEAL_ENGINE_FORMAT_SAFETENSORS_H
@@ -22,7 +23,9 @@ enum {
     SAFETENSORS_DIMS_MAX = 8,
 };
 
-struct safetensors_meta { str key, value; };
+struct safetensors_meta {
+    str key, value;
+};
 
 /* ---- writing: float32 */
 struct safetensors_entry {
@@ -39,9 +42,8 @@ struct safetensors_written {
 /* Durable: the file is whole under its name or absent (temporary file beside it, fsync, rename).
  * Holds one tensor in memory at a time.  RC_INVALID: a name twice. */
 enum rc safetensors_write(const char *path, const struct safetensors_meta *meta, size_t meta_n,
-                          const struct safetensors_entry *entries, size_t n,
-                          safetensors_get_fn get, void *ud, struct safetensors_written *ret,
-                          struct err *e) must_check;
+                          const struct safetensors_entry *entries, size_t n, safetensors_get_fn get,
+                          void *ud, struct safetensors_written *ret, struct err *e) must_check;
 
 /* ---- reading */
 struct safetensors_tensor {
@@ -57,8 +59,9 @@ struct safetensors;
 enum rc safetensors_open(struct safetensors **ret, const char *path, struct err *e) must_check;
 void safetensors_close(struct safetensors *s); /* NULL is fine */
 size_t safetensors_count(const struct safetensors *s);
-const struct safetensors_tensor *safetensors_at(const struct safetensors *s, size_t i); /* by name */
-ptrdiff_t safetensors_find(const struct safetensors *s, str name); /* index or -1 */
+const struct safetensors_tensor *safetensors_at(const struct safetensors *s,
+                                                size_t i);          /* by name */
+ptrdiff_t safetensors_find(const struct safetensors *s, str name);  /* index or -1 */
 str safetensors_meta(const struct safetensors *s, const char *key); /* STR_NONE if absent */
 /* Elements of tensor i as float32: F32 as is, F16 and BF16 exactly converted; RC_UNSUPPORTED for
  * other types. */

@@ -1,7 +1,7 @@
 /* safetensors_test.c - what is written comes back; what is hostile is refused by its reason. */
+#include "base/test.h"
 #include "engine/format/safetensors.c"
 #include "engine/format/safetensors_write.c"
-#include "base/test.h"
 
 static const int64_t shape_a[] = {2, 3}, shape_b[] = {4}, shape_c[] = {0, 5};
 static const struct safetensors_entry three[] = {
@@ -42,8 +42,10 @@ static struct buf file_of(str header, size_t data)
 
 TEST(a_file_comes_back_and_equal_content_gives_equal_bytes)
 {
-    static const struct safetensors_meta one[] = {{STR("z"), STR("1")}, {STR("b"), STR("\"q\" \n")}};
-    static const struct safetensors_meta two[] = {{STR("b"), STR("\"q\" \n")}, {STR("z"), STR("1")}};
+    static const struct safetensors_meta one[] = {{STR("z"), STR("1")},
+                                                  {STR("b"), STR("\"q\" \n")}};
+    static const struct safetensors_meta two[] = {{STR("b"), STR("\"q\" \n")},
+                                                  {STR("z"), STR("1")}};
     struct safetensors_written w1, w2;
     struct safetensors *s;
     struct arena a;
@@ -132,11 +134,15 @@ TEST(hostile_headers_are_refused_by_their_reason)
 {
 #define T(name, dtype, shape, from, to)                                                            \
     "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" from "," to "]}"
-    static const struct { const char *header, *part; enum rc rc; } bad[] = {
+    static const struct {
+        const char *header, *part;
+        enum rc rc;
+    } bad[] = {
         {"", "header", RC_CORRUPT},
         {"[]", "not an object", RC_CORRUPT},
         {"{\"a\":1}", "object", RC_CORRUPT},
-        {"{" T("a", "F32", "[4]", "0", "16") "," T("a", "F32", "[4]", "0", "16") "}", "a", RC_CORRUPT},
+        {"{" T("a", "F32", "[4]", "0", "16") "," T("a", "F32", "[4]", "0", "16") "}", "a",
+         RC_CORRUPT},
         {"{" T("a", "F32", "[4]", "0", "20") "}", "outside", RC_CORRUPT},
         {"{" T("a", "F32", "[4]", "-4", "12") "}", "outside", RC_CORRUPT},
         {"{" T("a", "F32", "[4]", "16", "0") "}", "outside", RC_CORRUPT},
@@ -151,7 +157,8 @@ TEST(hostile_headers_are_refused_by_their_reason)
         {"{" T("a", "F32", "[3]", "4", "16") "}", "hole", RC_CORRUPT},
         {"{" T("a", "F32", "[3]", "0", "12") "," T("b", "F32", "[2]", "8", "16") "}", "overlaps",
          RC_CORRUPT},
-        {"{\"__metadata__\":{\"a\":1}," T("a", "F32", "[4]", "0", "16") "}", "not text", RC_CORRUPT},
+        {"{\"__metadata__\":{\"a\":1}," T("a", "F32", "[4]", "0", "16") "}", "not text",
+         RC_CORRUPT},
         {"{\"__metadata__\":[[[[[[]]]]]]}", "header", RC_CORRUPT},
     };
     struct safetensors *s = NULL;

@@ -1,4 +1,5 @@
-/* safetensors_write.c - writes files of tensors.  The format and the rules stand in safetensors.h. */
+/* safetensors_write.c - writes files of tensors.  The format and the rules stand in safetensors.h.
+ */
 #include "engine/format/safetensors.h"
 
 #include "base/json.h"
@@ -9,7 +10,7 @@
 struct writer {
     const struct safetensors_entry *entries;
     size_t n;
-    size_t *order; /* entries by name */
+    size_t *order;  /* entries by name */
     size_t largest; /* elements */
     struct hasher hash;
     int fd;
@@ -152,9 +153,8 @@ static enum rc write_file(struct writer *w, const char *path, const struct safet
 }
 
 enum rc safetensors_write(const char *path, const struct safetensors_meta *meta, size_t meta_n,
-                          const struct safetensors_entry *entries, size_t n,
-                          safetensors_get_fn get, void *ud, struct safetensors_written *ret,
-                          struct err *e)
+                          const struct safetensors_entry *entries, size_t n, safetensors_get_fn get,
+                          void *ud, struct safetensors_written *ret, struct err *e)
 {
     struct writer w = {.entries = entries, .n = n, .fd = -1};
     uint8_t digest[SHA256_BYTES];

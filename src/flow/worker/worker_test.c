@@ -1,0 +1,557 @@
+/* worker_test.c - whole jobs on a set of small pictures, through the door that the trainer uses. */
+#include "base/test.h"
+#include "flow/worker/run.c"
+#include "flow/worker/worker.c"
+
+#include <math.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PER_CLASS = 16, VAL_PER_CLASS = 6, CLASSES = 3, SIDE = 16 };
+static const str class_names[CLASSES] = {STR("blue"), STR("green"), STR("red")};
+
+static char blobs[600], manifest[600];
+
+/* A square of noise with one strong colour. */
+static void put_picture(int32_t label, uint64_t n, struct sample *s)
+{
+    char path[800];
+    struct image im;
+    struct buf b;
+    struct err e;
+
+    CHECK_OK(image_alloc(SIDE, SIDE, &im, &e), &e);
+    for (int i = 0; i < SIDE * SIDE; i++)
+        for (int c = 0; c < 3; c++)
+            im.rgb[i * 3 + c] = (uint8_t)(rand_at(n, (uint64_t)i, (uint64_t)c, 0) % 100 +
+                                          (c == 2 - label ? 120 : 0));
+    buf_init(&b, 1 << 16);
+    CHECK_OK(image_encode_png(&im, &b, &e), &e);
+    image_done(&im);
+    sha256_hex(buf_view(&b), s->sha256);
+    snprintf(path, sizeof path, "%s/%.2s", blobs, s->sha256);
+    CHECK_OK(os_mkdirs(path, 0700, &e), &e);
+    snprintf(path, sizeof path, "%s/%.2s/%s", blobs, s->sha256, s->sha256);
+    CHECK_OK(os_write_file_durable(path, buf_view(&b), 0600, &e), &e);
+    s->bytes = b.n;
+    s->width = s->height = SIDE;
+    s->type = IMAGE_PNG;
+    s->label = label;
+    buf_done(&b);
+}
+
+static void make_dataset(int per_class, int val_per_class, size_t classes)
+{
+    struct dataset_header h = {.task = TASK_CLASSIFICATION,
+                               .classes = (str *)(uintptr_t)class_names,
+                               .classes_n = classes};
+    struct buf out;
+    struct err e;
+    uint64_t n = 0;
+
+    snprintf(blobs, sizeof blobs, "%s/blobs", test_dir());
+    snprintf(manifest, sizeof manifest, "%s/manifest.jsonl", test_dir());
+    h.splits[SPLIT_TRAIN] = (uint64_t)per_class * classes;
+    h.splits[SPLIT_VAL] = (uint64_t)val_per_class * classes;
+    h.images = h.splits[SPLIT_TRAIN] + h.splits[SPLIT_VAL];
+    buf_init(&out, 1 << 20);
+    dataset_header_write(&h, &out);
+    for (int split = SPLIT_TRAIN; split <= SPLIT_VAL; split++)
+        for (int32_t c = 0; c < (int32_t)classes; c++)
+            for (int i = 0; i < (split == SPLIT_TRAIN ? per_class : val_per_class); i++) {
+                struct sample s = {.split = (enum split)split};
+                char name[40];
+                put_picture(c, n++, &s);
+                snprintf(name, sizeof name, "%d-%d-%d", split, (int)c, i);
+                s.name = str_of(name);
+                sample_write(&s, &out);
+            }
+    CHECK_OK(os_write_file_durable(manifest, buf_view(&out), 0600, &e), &e);
+    buf_done(&out);
+}
+
+/* ---- running */
+
+#define CONFIG                                                                                     \
+    "\"model\":\"tiny\",\"batch_size\":8,\"image_size\":16,\"learning_rate\":0.02,"                \
+    "\"crop_padding\":2,\"backend\":\"portable\""
+
+struct outcome {
+    struct arena a;
+    struct report *reports;
+    size_t n;
+    struct report *last;
+};
+
+static void outcome_done(struct outcome *o)
+{
+    arena_done(&o->a);
+}
+
+static void read_reports(int fd, struct outcome *ret)
+{
+    struct buf all;
+    struct err e;
+    size_t got;
+    str rest, line;
+
+    arena_init(&ret->a, 64 << 20);
+    ret->reports = ARENA_ARRAY(&ret->a, struct report, 1000);
+    ret->n = 0;
+    buf_init(&all, 16 << 20);
+    do {
+        char chunk[4096];
+        CHECK_OK(os_read(fd, chunk, sizeof chunk, &got, &e), &e);
+        buf_add(&all, chunk, got);
+    } while (got);
+    rest = arena_str(&ret->a, buf_view(&all));
+    buf_done(&all);
+    while (str_line(&rest, &line) && line.n)
+        CHECK_OK(field_read_text(report_fields, line, &ret->reports[ret->n++], &ret->a, &e), &e);
+    CHECK(ret->n > 0);
+    ret->last = &ret->reports[ret->n - 1];
+}
+
+static void order_text(const char *kind, const char *config, const char *work_dir,
+                       const struct checkpoint *resume, struct buf *out)
+{
+    struct work w = {.config = str_of(config),
+                     .job_id = STR("job"),
+                     .manifest_path = str_of(manifest),
+                     .blobs_dir = str_of(blobs),
+                     .work_dir = str_of(work_dir),
+                     .split = STR("val")};
+    struct jw j;
+
+    w.kind = strcmp(kind, "test") == 0 ? WORK_TEST : WORK_TRAIN;
+    if (resume)
+        w.resume = *resume;
+    buf_init(out, 1 << 16);
+    jw_init(&j, out);
+    field_write(work_fields, &w, &j);
+    buf_putc(out, '\n');
+}
+
+/* In this process: input and output are files, so nobody has to read along. */
+static void run_here(const char *kind, const char *config, const char *name,
+                     const struct checkpoint *resume, struct outcome *ret)
+{
+    char dir[700], in[800], out[800];
+    struct buf order;
+    struct err e;
+    int in_fd, out_fd;
+
+    snprintf(dir, sizeof dir, "%s/%s", test_dir(), name);
+    snprintf(in, sizeof in, "%s.in", dir);
+    snprintf(out, sizeof out, "%s.out", dir);
+    CHECK_OK(os_mkdirs(dir, 0700, &e), &e);
+    order_text(kind, config, dir, resume, &order);
+    CHECK_OK(os_write_file_durable(in, buf_view(&order), 0600, &e), &e);
+    buf_done(&order);
+    CHECK_OK(os_open(in, O_RDONLY, 0, &in_fd, &e), &e);
+    CHECK_OK(os_open(out, O_RDWR | O_CREAT | O_TRUNC, 0600, &out_fd, &e), &e);
+    CHECK_OK(worker_run(in_fd, out_fd, &e), &e);
+    os_close(in_fd);
+    os_close(out_fd);
+    CHECK_OK(os_open(out, O_RDONLY, 0, &out_fd, &e), &e);
+    read_reports(out_fd, ret);
+    os_close(out_fd);
+}
+
+static const struct report *nth(const struct outcome *o, int kind, int n)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (o->reports[i].kind == kind && n-- == 0)
+            return &o->reports[i];
+    test_fail(__FILE__, __LINE__, "there is no such report of kind '%s'", report_kind_names[kind]);
+}
+
+static double metric(const struct report *r, const char *name)
+{
+    const struct json *j;
+    struct arena a;
+    struct err e;
+    double v;
+    arena_init(&a, 1 << 16);
+    CHECK_OK(json_parse(&a, r->metrics, NULL, &j, &e), &e);
+    v = json_num(j, name, -1);
+    arena_done(&a);
+    return v;
+}
+
+static void expect_failure(const char *kind, const char *config, const char *name, const char *code,
+                           const char *part)
+{
+    struct outcome o;
+    run_here(kind, config, name, NULL, &o);
+    if (o.last->kind != REPORT_FAILED || !str_is(o.last->error_code, code) ||
+        str_find(o.last->error, str_of(part)) < 0)
+        test_fail(__FILE__, __LINE__, "%s: '%.*s' %.*s", report_kind_names[o.last->kind],
+                  STR_F(o.last->error_code), STR_F(o.last->error));
+    outcome_done(&o);
+}
+
+TEST(training_learns_and_says_so_in_order)
+{
+    static const int want[] = {REPORT_STARTED,    REPORT_EPOCH,    REPORT_CHECKPOINT, REPORT_EPOCH,
+                               REPORT_CHECKPOINT, REPORT_EPOCH,    REPORT_CHECKPOINT, REPORT_EPOCH,
+                               REPORT_CHECKPOINT, REPORT_COMPLETED};
+    struct outcome o;
+    size_t at = 0;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", "{" CONFIG ",\"epochs\":4,\"checkpoint_every\":2}", "a", NULL, &o);
+    for (size_t i = 0; i < o.n; i++) {
+        if (o.reports[i].kind == REPORT_PROGRESS)
+            continue;
+        CHECK(at < sizeof want / sizeof *want);
+        CHECK_EQ(o.reports[i].kind, want[at++]);
+        CHECK(i == 0 || o.reports[i].progress >= o.reports[i - 1].progress);
+    }
+    CHECK_EQ(at, sizeof want / sizeof *want);
+    CHECK(o.last->progress == 1);
+    CHECK_EQ(o.last->epoch, 4);
+    const struct report *e4 = nth(&o, REPORT_EPOCH, 3);
+    CHECK(metric(e4, "val/accuracy") > 0.9);
+    CHECK(metric(e4, "train/loss") < metric(nth(&o, REPORT_EPOCH, 0), "train/loss"));
+    CHECK(metric(e4, "val/top5") == 1);
+    CHECK(nth(&o, REPORT_CHECKPOINT, 1)->checkpoint.is_periodic);
+    CHECK(!nth(&o, REPORT_CHECKPOINT, 2)->checkpoint.is_periodic);
+    CHECK(nth(&o, REPORT_CHECKPOINT, 0)->checkpoint.is_best);
+    CHECK(o.last->weights_sha256.n == SHA256_HEX);
+    for (int i = 0; i < 4; i++) {
+        const struct checkpoint *c = &nth(&o, REPORT_CHECKPOINT, i)->checkpoint;
+        struct err e;
+        CHECK(c->is_last);
+        CHECK_OK(model_check_file(arena_cstr(&o.a, c->weights_path), c->weights_sha256, &e), &e);
+        CHECK_OK(model_check_file(arena_cstr(&o.a, c->state_path), c->state_sha256, &e), &e);
+        if (c->epoch == o.last->best.epoch)
+            CHECK(str_eq(c->weights_sha256, o.last->weights_sha256));
+    }
+    outcome_done(&o);
+}
+
+static void same_end(const struct outcome *a, const struct outcome *b)
+{
+    CHECK_EQ(a->last->kind, REPORT_COMPLETED);
+    CHECK_EQ(b->last->kind, REPORT_COMPLETED);
+    CHECK(str_eq(a->last->weights_sha256, b->last->weights_sha256));
+    CHECK_EQ(a->last->best.epoch, b->last->best.epoch);
+    CHECK(a->last->best.value == b->last->best.value);
+}
+
+static const char *const resumable[] = {
+    "{" CONFIG ",\"epochs\":4,\"mixup\":0.3,\"threads\":1}",
+    "{" CONFIG ",\"epochs\":4,\"optimizer\":\"adamw\",\"early_stop\":2,"
+    "\"schedule\":\"step\",\"step_epochs\":2,\"class_weights\":\"balanced\",\"threads\":1}"};
+
+static int count(const struct outcome *o, int kind)
+{
+    int n = 0;
+    for (size_t i = 0; i < o->n; i++)
+        n += o->reports[i].kind == kind;
+    return n;
+}
+
+static void same_epoch(const struct report *a, const struct report *b)
+{
+    static const char *const names[] = {"train/loss", "train/accuracy", "val/loss", "val/f1",
+                                        "learning_rate"};
+    CHECK_EQ(a->epoch, b->epoch);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        CHECK(metric(a, names[i]) == metric(b, names[i]));
+    CHECK(str_eq(a->validation.sha256, b->validation.sha256));
+}
+
+TEST(a_resume_from_any_checkpoint_gives_the_same_bytes)
+{
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    for (int k = 0; k < 2; k++) {
+        struct outcome whole, part;
+        char name[40];
+        snprintf(name, sizeof name, "whole%d", k);
+        run_here("train", resumable[k], name, NULL, &whole);
+        int epochs = count(&whole, REPORT_EPOCH);
+        CHECK(epochs >= 3);
+        for (int i = 0; i < epochs; i++) { /* the last one has nothing left to do */
+            snprintf(name, sizeof name, "part%d-%d", k, i);
+            run_here("train", resumable[k], name, &nth(&whole, REPORT_CHECKPOINT, i)->checkpoint,
+                     &part);
+            same_end(&whole, &part);
+            CHECK_EQ(count(&part, REPORT_EPOCH), epochs - 1 - i);
+            for (int n = 0; n < epochs - 1 - i; n++) {
+                same_epoch(nth(&whole, REPORT_EPOCH, i + 1 + n), nth(&part, REPORT_EPOCH, n));
+                CHECK(str_eq(nth(&whole, REPORT_CHECKPOINT, i + 1 + n)->checkpoint.state_sha256,
+                             nth(&part, REPORT_CHECKPOINT, n)->checkpoint.state_sha256));
+            }
+            outcome_done(&part);
+        }
+        outcome_done(&whole);
+    }
+}
+
+TEST(threads_change_nothing_and_the_seed_does)
+{
+    struct outcome one, two, other;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", "{" CONFIG ",\"epochs\":2,\"threads\":1}", "one", NULL, &one);
+    run_here("train", "{" CONFIG ",\"epochs\":2,\"threads\":3}", "two", NULL, &two);
+    run_here("train", "{" CONFIG ",\"epochs\":2,\"seed\":43}", "other", NULL, &other);
+    same_end(&one, &two);
+    CHECK(!str_eq(one.last->weights_sha256, other.last->weights_sha256));
+    outcome_done(&one);
+    outcome_done(&two);
+    outcome_done(&other);
+}
+
+TEST(early_stop_ends_a_run_that_learns_nothing)
+{
+    struct outcome o;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", "{" CONFIG ",\"epochs\":50,\"early_stop\":2,\"early_stop_delta\":1}", "a",
+             NULL, &o);
+    CHECK_EQ(o.last->kind, REPORT_COMPLETED);
+    CHECK_EQ(o.last->epoch, 3);
+    CHECK(str_find(o.last->message, STR("stopped early")) >= 0);
+    outcome_done(&o);
+}
+
+TEST(a_checkpoint_of_another_job_or_damaged_is_refused)
+{
+    struct outcome o, again;
+    struct checkpoint c;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", "{" CONFIG ",\"epochs\":2}", "a", NULL, &o);
+    c = nth(&o, REPORT_CHECKPOINT, 0)->checkpoint;
+    run_here("train", "{" CONFIG ",\"epochs\":2,\"seed\":9}", "b", &c, &again);
+    CHECK_STR(again.last->error_code, "conflict");
+    CHECK(str_find(again.last->error, STR("seed")) >= 0);
+    outcome_done(&again);
+    c.state_path = nth(&o, REPORT_CHECKPOINT, 1)->checkpoint.state_path;
+    c.state_sha256 = STR("");
+    run_here("train", "{" CONFIG ",\"epochs\":2}", "c", &c, &again);
+    CHECK_STR(again.last->error_code, "corrupt_data");
+    CHECK(str_find(again.last->error, STR("belong together")) >= 0);
+    outcome_done(&again);
+    c = nth(&o, REPORT_CHECKPOINT, 0)->checkpoint;
+    c.weights_sha256 = c.state_sha256;
+    run_here("train", "{" CONFIG ",\"epochs\":2}", "d", &c, &again);
+    CHECK_STR(again.last->error_code, "corrupt_data");
+    outcome_done(&again);
+    outcome_done(&o);
+}
+
+TEST(what_cannot_be_trained_is_said_clearly)
+{
+    make_dataset(4, 2, CLASSES);
+    expect_failure("train", "{\"model\":\"tiny\",\"learning_rate\":\"much\"}", "a",
+                   "invalid_request", "learning_rate");
+    expect_failure("train", "{\"model\":\"resnet9000\",\"epochs\":1}", "b", "invalid_request",
+                   "resnet9000");
+    make_dataset(4, 2, 1);
+    expect_failure("train", "{" CONFIG ",\"epochs\":1}", "c", "invalid_request", "at least two");
+    make_dataset(0, 2, CLASSES);
+    expect_failure("train", "{" CONFIG ",\"epochs\":1}", "d", "invalid_request", "'train'");
+    make_dataset(4, 0, CLASSES);
+    expect_failure("train", "{" CONFIG ",\"epochs\":1}", "e", "invalid_request", "'val'");
+    expect_failure("test", "{" CONFIG "}", "f", "invalid_request", "'val'");
+}
+
+static void spoil_first(bool remove)
+{
+    struct samples s;
+    struct arena a;
+    struct err e;
+    char path[800];
+
+    arena_init(&a, 1 << 20);
+    CHECK_OK(samples_read(manifest, &a, &s, &e), &e);
+    snprintf(path, sizeof path, "%s/%.2s/%s", blobs, s.of[SPLIT_TRAIN][3].sha256,
+             s.of[SPLIT_TRAIN][3].sha256);
+    if (remove)
+        CHECK_EQ(os_sys.unlink(path), 0);
+    else
+        CHECK_OK(os_write_file_durable(path, STR("rust"), 0600, &e), &e);
+    arena_done(&a);
+}
+
+TEST(a_picture_that_is_gone_or_damaged_is_named)
+{
+    make_dataset(4, 2, CLASSES);
+    spoil_first(false);
+    expect_failure("train", "{" CONFIG ",\"epochs\":1}", "a", "corrupt_data", "'0-0-3'");
+    spoil_first(true);
+    expect_failure("train", "{" CONFIG ",\"epochs\":1}", "b", "not_found", "'0-0-3'");
+}
+
+TEST(a_loss_that_explodes_is_a_failure_with_advice)
+{
+    make_dataset(PER_CLASS, 2, CLASSES);
+    expect_failure("train",
+                   "{\"model\":\"tiny\",\"image_size\":16,\"batch_size\":8,\"epochs\":40,"
+                   "\"learning_rate\":10,\"weight_decay\":1,\"warmup_epochs\":0,"
+                   "\"backend\":\"portable\"}",
+                   "a", "diverged", "Lower learning_rate");
+}
+
+TEST(testing_repeats_the_validation_of_the_checkpoint)
+{
+    struct outcome o, t;
+    const struct report *last;
+    struct checkpoint c;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", "{" CONFIG ",\"epochs\":2}", "a", NULL, &o);
+    last = nth(&o, REPORT_EPOCH, 1);
+    c = nth(&o, REPORT_CHECKPOINT, 1)->checkpoint;
+    run_here("test", "{" CONFIG ",\"epochs\":2}", "t", &c, &t);
+    CHECK_EQ(t.last->kind, REPORT_COMPLETED);
+    CHECK(metric(t.last, "val/accuracy") == metric(last, "val/accuracy"));
+    CHECK(fabs(metric(t.last, "val/loss") - metric(last, "val/loss")) < 1e-4);
+    CHECK(t.last->validation.bytes > 0);
+    CHECK_STR(t.last->validation.split, "val");
+    outcome_done(&o);
+    outcome_done(&t);
+}
+
+/* ---- as a process */
+
+static pid_t start(const char *config, const char *name, const struct checkpoint *resume,
+                   int *ret_out)
+{
+    char dir[700];
+    int in[2], out[2];
+    struct buf order;
+    struct err e;
+    pid_t pid;
+
+    snprintf(dir, sizeof dir, "%s/%s", test_dir(), name);
+    CHECK_OK(os_mkdirs(dir, 0700, &e), &e);
+    CHECK(pipe(in) == 0 && pipe(out) == 0);
+    order_text("train", config, dir, resume, &order);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        close(in[1]);
+        close(out[0]);
+        _exit(worker_run(in[0], out[1], &e) ? 1 : 0);
+    }
+    close(in[0]);
+    close(out[1]);
+    CHECK_OK(os_write_all(in[1], order.p, order.n, &e), &e);
+    close(in[1]);
+    buf_done(&order);
+    *ret_out = out[0];
+    return pid;
+}
+
+/* Reads until `n` lines have come. */
+static void read_lines(int fd, int n)
+{
+    struct err e;
+    size_t got = 1;
+    while (n > 0 && got > 0) {
+        char c;
+        CHECK_OK(os_read(fd, &c, 1, &got, &e), &e);
+        n -= c == '\n';
+    }
+}
+
+TEST(sigterm_cancels_within_two_seconds)
+{
+    struct outcome o;
+    int out, status;
+    int64_t asked;
+    pid_t pid;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    pid = start("{" CONFIG ",\"epochs\":1000}", "a", NULL, &out);
+    read_lines(out, 3); /* it is at work */
+    asked = os_mono_ms();
+    os_kill(pid, SIGTERM);
+    read_reports(out, &o);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(os_mono_ms() - asked < 2000);
+    CHECK_EQ(o.last->kind, REPORT_CANCELLED);
+    for (size_t i = 0; i + 1 < o.n; i++)
+        CHECK(o.reports[i].kind != REPORT_CANCELLED);
+    outcome_done(&o);
+    close(out);
+}
+
+TEST(kill_and_resume_equals_an_undisturbed_run)
+{
+    static const char config[] = "{" CONFIG ",\"epochs\":6,\"threads\":2}";
+    struct outcome whole, cut, rest;
+    int64_t at;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", config, "whole", NULL, &whole);
+    at = (int64_t)whole.n;
+    for (int lines = 2; lines < at; lines += 3) {
+        const struct checkpoint *from = NULL;
+        char name[40];
+        int out, status;
+        snprintf(name, sizeof name, "cut%d", lines);
+        pid_t pid = start(config, name, NULL, &out);
+        int copy[2];
+        CHECK(pipe(copy) == 0);
+        for (int n = 0; n < lines;) { /* what was delivered before the kill */
+            char c;
+            size_t got;
+            struct err e;
+            CHECK_OK(os_read(out, &c, 1, &got, &e), &e);
+            CHECK(got == 1);
+            CHECK_OK(os_write_all(copy[1], &c, 1, &e), &e);
+            n += c == '\n';
+        }
+        os_kill(pid, SIGKILL);
+        CHECK(waitpid(pid, &status, 0) == pid);
+        close(out);
+        close(copy[1]);
+        read_reports(copy[0], &cut);
+        close(copy[0]);
+        for (size_t i = 0; i < cut.n; i++)
+            if (cut.reports[i].kind == REPORT_CHECKPOINT)
+                from = &cut.reports[i].checkpoint;
+        snprintf(name, sizeof name, "rest%d", lines);
+        run_here("train", config, name, from, &rest);
+        same_end(&whole, &rest);
+        outcome_done(&cut);
+        outcome_done(&rest);
+    }
+    outcome_done(&whole);
+}
+
+TEST(input_that_is_no_work_is_a_failed_report)
+{
+    struct outcome o;
+    struct err e;
+    char path[700];
+    int in, out;
+
+    snprintf(path, sizeof path, "%s/in", test_dir());
+    CHECK_OK(os_write_file_durable(path, STR("{\"kind\":\"dance\"}\n"), 0600, &e), &e);
+    CHECK_OK(os_open(path, O_RDONLY, 0, &in, &e), &e);
+    snprintf(path, sizeof path, "%s/out", test_dir());
+    CHECK_OK(os_open(path, O_RDWR | O_CREAT, 0600, &out, &e), &e);
+    CHECK_OK(worker_run(in, out, &e), &e);
+    CHECK(lseek(out, 0, SEEK_SET) == 0);
+    read_reports(out, &o);
+    CHECK_EQ(o.n, 1);
+    CHECK_EQ(o.last->kind, REPORT_FAILED);
+    CHECK(!o.last->retryable);
+    outcome_done(&o);
+    CHECK(ftruncate(out, 0) == 0 && lseek(out, 0, SEEK_SET) == 0);
+    CHECK_OK(worker_run(in, out, &e), &e); /* the input is at its end now */
+    CHECK(lseek(out, 0, SEEK_SET) == 0);
+    read_reports(out, &o);
+    CHECK(str_find(o.last->error, STR("ended before")) >= 0);
+    outcome_done(&o);
+    os_close(in);
+    os_close(out);
+}
