@@ -49,9 +49,8 @@ static enum rc apply_expire(struct commit_op *op, struct tx *tx, struct err *e)
     return rc ? rc : index_upload_drop(tx, upload, &x->freed, e);
 }
 
-static void expire_uploads(struct store *s)
+static void expire_uploads(struct store *s, int64_t before)
 {
-    int64_t before = os_now_ms() - (int64_t)STORE_UPLOAD_DAYS_MAX * 86400 * 1000;
     enum rc rc = RC_OK;
     struct err e = {0};
 
@@ -81,7 +80,7 @@ static void janitor(void *ud)
         log_info("store: removed %llu files that a crash had left behind",
                  (unsigned long long)removed);
     do
-        expire_uploads(s);
+        expire_uploads(s, os_now_ms() - (int64_t)STORE_UPLOAD_DAYS_MAX * 86400 * 1000);
     while (!event_wait(s->stop, JANITOR_MS));
 }
 
