@@ -304,13 +304,15 @@ static const char *manifest_of(const char *text)
     return path;
 }
 
-#define HEAD(images, train, val)                                                                         \
-    "{\"anneal_dataset\":1,\"task\":\"classification\",\"classes\":[\"cat\",\"dog\"],\"images\":" images \
-    ",\"splits\":{\"train\":" train ",\"val\":" val ",\"test\":0}}\n"
-#define LINE(name, split, w, h, label)                                                              \
-    "{\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"bytes\":8," \
-    "\"width\":" w ",\"height\":" h ",\"type\":\"jpeg\",\"name\":\"" name "\",\"split\":\"" split   \
-    "\",\"label\":" label "}\n"
+/* clang-format off */
+#define HEAD(images, train, val)                                                                   \
+    "{\"anneal_dataset\":1,\"task\":\"classification\",\"classes\":[\"cat\",\"dog\"],"             \
+    "\"images\":" images ",\"splits\":{\"train\":" train ",\"val\":" val ",\"test\":0}}\n"
+#define LINE(name, split, w, h, label)                                                             \
+    "{\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\","            \
+    "\"bytes\":8,\"width\":" w ",\"height\":" h ",\"type\":\"jpeg\",\"name\":\"" name "\","        \
+    "\"split\":\"" split "\",\"label\":" label "}\n"
+/* clang-format on */
 
 TEST(a_manifest_is_read_by_split)
 {
