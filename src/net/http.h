@@ -38,8 +38,9 @@ typedef void (*http_handler)(struct http_req *r, void *ud);
 typedef void (*http_done_fn)(struct http_req *r, int status, double seconds, void *ud);
 
 /* listen is "HOST:PORT" ("[::1]:8000"); port 0 takes a free one (http_server_port tells). */
-enum rc http_server_new(struct http_server **ret, const char *listen, const struct http_limits *lim,
-                        http_handler handler, http_done_fn done, void *ud, struct err *e) must_check;
+enum rc http_server_new(struct http_server **ret, const char *listen,
+                        const struct http_limits *lim, http_handler handler, http_done_fn done,
+                        void *ud, struct err *e) must_check;
 int http_server_port(const struct http_server *s);
 /* Stops accepting, lets running handlers and streams end for at most drain_ms, then closes. */
 void http_server_drain(struct http_server *s, int64_t drain_ms);

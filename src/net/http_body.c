@@ -14,19 +14,19 @@ void http_body_limit(struct http_req *r, uint64_t bytes_max)
 }
 
 /* The reply is there and the body is not wanted. */
-static enum MHD_Result drain(struct http_req *r, size_t *n)
+static bool drain(struct http_req *r, size_t *n)
 {
     r->body_drained += *n;
     *n = 0;
     if (r->body_drained <= HTTP_DRAIN_MAX)
-        return MHD_YES;
+        return true;
     if (r->reply_ready)
         http_reply_raw(r);
     r->linger = true;
-    return MHD_NO;
+    return false;
 }
 
-enum MHD_Result http_body_arrived(struct http_req *r, const char *p, size_t *n)
+bool http_body_arrived(struct http_req *r, const char *p, size_t *n)
 {
     if (r->body_discard)
         return drain(r, n);
@@ -35,7 +35,7 @@ enum MHD_Result http_body_arrived(struct http_req *r, const char *p, size_t *n)
     if (*n)
         http_suspend(r);
     pthread_cond_broadcast(&r->cv);
-    return MHD_YES;
+    return true;
 }
 
 /* Under mu: waits until there is something to say.  A sender may take idle_timeout_s in all, plus a

@@ -1,3 +1,4 @@
+/* Targets, queries, cookies and header parameters: each form, and each way to break it. */
 #include "net/http_decode.c"
 #include "base/buf.h"
 #include "base/test.h"

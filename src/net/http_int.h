@@ -20,7 +20,8 @@
  * of the socket lingers (http_linger.c), for a close with unread bytes would reset the
  * connection and destroy the reply on its way.
  *
- * Locks: server.mu, then req.mu.  MHD is called under req.mu only to suspend and resume.
+ * Locks: server.mu, then req.mu.  MHD is called under req.mu only to suspend and resume (MHD calls
+ * a stream's reader, which takes req.mu, under a lock that queueing a reply takes).
  */
 #ifndef ANNEAL_NET_HTTP_INT_H
 #define ANNEAL_NET_HTTP_INT_H
@@ -40,7 +41,7 @@ enum {
     HTTP_DRAIN_MS = 10 * 1000,
     HTTP_TARGET_MAX = 8 * 1024,
     HTTP_ARENA_MAX = 64 * 1024 * 1024,
-    HTTP_BODY_RATE_MIN = 1024,      /* bytes a second, on top of idle_timeout_s for the whole body */
+    HTTP_BODY_RATE_MIN = 1024,      /* bytes a second, on top of idle_timeout_s for the body */
     HTTP_PROBLEM_MAX = 8 * 1024,
 };
 
@@ -58,7 +59,7 @@ struct http_conn {
     struct http_conn *prev, *next; /* server.conns, under server.mu */
     int fd;
     bool over_limit;               /* connections_max: its requests are answered 503 */
-    bool upgraded;                 /* io's: its request has ended, whatever MHD says later */
+    atomic_bool upgraded;          /* its request has ended, whatever MHD says later */
     _Atomic int64_t deadline_ms;   /* os_mono_ms; 0: none */
 };
 
@@ -151,8 +152,8 @@ void http_req_upgraded(struct http_req *r);
 void http_resume(struct http_req *r);
 void http_suspend(struct http_req *r);
 
-/* http_body.c, called by io under r->mu */
-enum MHD_Result http_body_arrived(struct http_req *r, const char *p, size_t *n);
+/* http_body.c, called by io under r->mu; false: close the connection */
+bool http_body_arrived(struct http_req *r, const char *p, size_t *n);
 
 /* http_reply.c */
 void http_reply_problem(struct http_req *r, int status, const char *code, const char *title,

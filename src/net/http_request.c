@@ -70,6 +70,14 @@ void http_req_unref(struct http_req *r)
     /* A keep-alive connection that ended before a first header line is no request. */
     if (s->done && r->phase != PHASE_NEW)
         s->done(r, r->status, (double)(os_mono_ns() - r->begun_ns) / 1e9, s->ud);
+    /* Out of the list first: http_server_drain() reaches into what it finds there. */
+    pthread_mutex_lock(&s->mu);
+    if (r->next)
+        r->next->prev = r->prev;
+    *(r->prev ? &r->prev->next : &s->reqs) = r->next;
+    if (!s->reqs)
+        pthread_cond_broadcast(&s->idle);
+    pthread_mutex_unlock(&s->mu);
     if (r->upgrade_ud)
         r->upgrade_drop(r->upgrade_ud);
     if (r->reply)
@@ -80,13 +88,6 @@ void http_req_unref(struct http_req *r)
     arena_done(&r->arena);
     pthread_cond_destroy(&r->cv);
     pthread_mutex_destroy(&r->mu);
-    pthread_mutex_lock(&s->mu);
-    if (r->next)
-        r->next->prev = r->prev;
-    *(r->prev ? &r->prev->next : &s->reqs) = r->next;
-    if (!s->reqs)
-        pthread_cond_broadcast(&s->idle);
-    pthread_mutex_unlock(&s->mu);
     mem_free(r);
 }
 

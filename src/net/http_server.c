@@ -3,8 +3,8 @@
  *
  * Poll threads, never epoll: with epoll, 0.9.75 stalls at a few hundred connections (measured).
  * What else is known about 0.9.75 and relied upon here:
- *  - suspended in the first call of a request, the access handler is called the same way again after
- *    the resume, and a reply may still be queued there: then MHD refuses the body and closes;
+ *  - suspended in the first call of a request, the access handler is called the same way again
+ *    after the resume, and a reply may still be queued there: then MHD refuses the body and closes;
  *  - in the middle of a body no reply can be queued;
  *  - `notify_completed` of an upgraded connection runs under a lock that suspend and resume take.
  */
@@ -180,56 +180,65 @@ static enum MHD_Result first_call(struct http_req *r, const char *method)
     return MHD_YES;
 }
 
+/* What io does next, decided under mu and done without it. */
+enum step { STEP_GO, STEP_CLOSE, STEP_QUEUE, STEP_SUBMIT };
+
 /* Resumed before the body: there is a reply, or the handler wants the body. */
-static enum MHD_Result before_body(struct http_req *r)
+static enum step before_body(struct http_req *r)
 {
     if (r->reply_ready) {
         bool small = !r->expects && r->content_length <= HTTP_DRAIN_MAX;
         if (!small) {
             r->linger = true;
-            return queue_reply(r);
+            return STEP_QUEUE;
         }
         r->body_discard = true;
         atomic_store(&r->hc->deadline_ms, os_mono_ms() + HTTP_DRAIN_MS);
     } else if (!r->body_wanted) {
         http_suspend(r);
-        return MHD_YES;
+        return STEP_GO;
     }
     r->phase = PHASE_BODY;
-    return MHD_YES;
+    return STEP_GO;
+}
+
+static enum step next_step(struct http_req *r, const char *data, size_t *n)
+{
+    if (r->closing)
+        return STEP_CLOSE;
+    if (*n)
+        return http_body_arrived(r, data, n) ? STEP_GO : STEP_CLOSE;
+    if (r->phase == PHASE_HEADERS)
+        return before_body(r);
+    if (r->reply_ready)
+        return STEP_QUEUE;
+    if (r->phase == PHASE_BODY) {
+        r->phase = PHASE_WHOLE;
+        r->body_end = true;
+        pthread_cond_broadcast(&r->cv);
+    } else if (!r->body_end) { /* no body, or collected */
+        r->phase = PHASE_WHOLE;
+        r->body_end = true;
+        return STEP_SUBMIT;
+    }
+    http_suspend(r);
+    return STEP_GO;
 }
 
 static enum MHD_Result later_call(struct http_req *r, const char *data, size_t *n)
 {
-    enum MHD_Result ret = MHD_YES;
-    bool whole = false;
+    enum step step;
 
     pthread_mutex_lock(&r->mu);
-    if (r->closing) {
-        ret = MHD_NO;
-    } else if (*n) {
-        ret = http_body_arrived(r, data, n);
-    } else if (r->phase == PHASE_HEADERS) {
-        ret = before_body(r);
-    } else if (r->reply_ready) {
-        ret = queue_reply(r);
-    } else if (r->phase == PHASE_BODY) {
-        r->body_end = true;
-        r->phase = PHASE_WHOLE;
-        pthread_cond_broadcast(&r->cv);
-        http_suspend(r);
-    } else if (!r->body_end) { /* no body, or collected */
-        r->body_end = whole = true;
-        r->phase = PHASE_WHOLE;
-    } else {
-        http_suspend(r);
-    }
+    step = next_step(r, data, n);
     pthread_mutex_unlock(&r->mu);
-    if (whole) {
+    if (step == STEP_QUEUE)
+        return queue_reply(r);
+    if (step == STEP_SUBMIT) {
         atomic_store(&r->hc->deadline_ms, 0);
-        ret = submit(r);
+        return submit(r);
     }
-    return ret;
+    return step == STEP_GO ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result on_access(void *ud, struct MHD_Connection *c, const char *url,
@@ -273,7 +282,7 @@ static void end_request(struct http_req *r, bool complete)
 
 void http_req_upgraded(struct http_req *r)
 {
-    r->hc->upgraded = true;
+    atomic_store(&r->hc->upgraded, true);
     end_request(r, true);
 }
 
@@ -285,7 +294,7 @@ static void on_completed(void *ud, struct MHD_Connection *c, void **context,
     struct http_conn *hc = conn_of(c);
 
     *context = NULL;
-    if (!r || (hc && hc->upgraded))
+    if (!r || (hc && atomic_load(&hc->upgraded)))
         return; /* of an upgraded connection this comes under a lock of MHD's */
     if (hc)
         atomic_store(&hc->deadline_ms, os_mono_ms() + (2 * s->lim.idle_timeout_s + 2) * 1000LL);
@@ -461,7 +470,8 @@ static void cut_all(struct http_server *s)
         pthread_mutex_unlock(&r->mu);
     }
     for (struct http_conn *c = s->conns; c; c = c->next)
-        shutdown(c->fd, SHUT_RDWR);
+        if (!atomic_load(&c->upgraded)) /* then the socket is the hub's */
+            shutdown(c->fd, SHUT_RDWR);
 }
 
 void http_server_drain(struct http_server *s, int64_t drain_ms)

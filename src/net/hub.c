@@ -31,7 +31,8 @@ enum {
     HUB_SUBSCRIBERS_MAX = 10000,
     HUB_STALL_MS = 30000, /* nothing taken for so long: dropped, WebSocket close code 1013 */
     HUB_PING_MS = 20000,
-    HUB_CLOSE_MS = 5000,  /* for the closing handshake */
+    HUB_CLOSE_MS = 5000,  /* for the closing handshake, as long as nothing moves ... */
+    HUB_CLOSE_MAX_MS = 60000, /* ... and in all */
     HUB_RETRY_MS = 1000,  /* after a failed pull */
     HUB_PULL_EVENTS = 64,
     HUB_PULL_BYTES = 256 * 1024, /* of one pull, and the largest event */
@@ -41,7 +42,7 @@ enum {
 };
 
 /* Variables only so that the test need not wait that long. */
-static int64_t stall_ms = HUB_STALL_MS, ping_ms = HUB_PING_MS, tick_ms = HUB_TICK_MS;
+static _Atomic int64_t stall_ms = HUB_STALL_MS, ping_ms = HUB_PING_MS, tick_ms = HUB_TICK_MS;
 
 struct topic {
     struct sub *first;
@@ -60,8 +61,11 @@ struct sub {
     bool ping_open; /* sent and nothing heard since */
     struct buf out;
     size_t out_at;
-    struct http_req *r; /* event stream; NULL: WebSocket */
-    atomic_bool blocked, ready;
+    /* an event stream: */
+    struct http_req *r;
+    atomic_bool blocked; /* its window is full */
+    atomic_bool ready;   /* it has room again, or the peer has gone */
+    /* a WebSocket: */
     struct ws *ws;
     int fd;
     bool want_out;
@@ -72,7 +76,7 @@ struct hub {
     void *ud;
     pthread_t thread;
     int ep, wake_fd;
-    atomic_int refs;      /* the owner's and each subscriber's: a handshake may outlive hub_free() */
+    atomic_int refs; /* the owner's and each subscriber's: a handshake may outlive hub_free() */
     atomic_size_t count;
     atomic_bool any_ready;
 
@@ -404,7 +408,8 @@ static void sub_close(struct sub *s, enum ws_code code)
     if (s->closing)
         return;
     s->closing = true;
-    s->close_by_ms = os_mono_ms() + HUB_CLOSE_MS;
+    s->progress_ms = os_mono_ms();
+    s->close_by_ms = s->progress_ms + HUB_CLOSE_MAX_MS;
     if (s->ws)
         ws_send_close(s->ws, code);
     else if (code == WS_NORMAL)
@@ -500,7 +505,7 @@ static bool tick_one(struct sub *s, int64_t now)
     bool pending = s->out_at < s->out.n;
 
     if (s->closing)
-        return now < s->close_by_ms;
+        return now < s->close_by_ms && now - s->progress_ms < HUB_CLOSE_MS;
     if (s->r && atomic_load(&s->r->server->draining))
         return false; /* the browser comes back to the next process */
     if (pending && now - s->progress_ms >= stall_ms) {

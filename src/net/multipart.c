@@ -1,9 +1,9 @@
 /* multipart.c - multipart/form-data (RFC 7578 on RFC 2046), pulled part by part in constant memory.
  *
- * The body is seen through one window of MULTIPART_BUFFER bytes.  A delimiter is CRLF "--" boundary;
- * to make the first one look the same, the window starts out with a CRLF of our own.  `clear` counts
- * the bytes at its front that are known to be data, so that nothing is searched twice however small
- * the reader's buffer is.
+ * The body is seen through one window of MULTIPART_BUFFER bytes.  A delimiter is CRLF "--"
+ * boundary; to make the first one look the same, the window starts out with a CRLF of our own.
+ * `clear` counts the bytes at its front that are known to be data, so that nothing is searched
+ * twice however small the reader's buffer is.
  *
  *   preamble ─delimiter▶ headers ─empty line▶ data ─delimiter▶ headers ... ─delimiter "--"▶ end
  */

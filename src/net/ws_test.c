@@ -1,3 +1,4 @@
+/* The rules of RFC 6455, frame by frame, without a socket. */
 #include "net/ws.c"
 #include "base/test.h"
 
