@@ -31,7 +31,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS)) -lwslay -ljpeg -lpthread -ldl -lm
 
 WARN   := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
-          -Wwrite-strings -Wundef -Wno-missing-field-initializers -Wno-unused-parameter -Werror
+          -Wwrite-strings -Wundef -Wno-missing-field-initializers -Wno-unused-parameter -Wno-psabi -Werror
 CPPFLAGS := -Isrc -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DANNEAL_VERSION='"$(VERSION)"' \
             -include src/base/banned.h
 CFLAGS := -std=c17 -g -fno-omit-frame-pointer -fstack-protector-strong -ffp-contract=off $(WARN)

@@ -94,8 +94,8 @@ static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int
 #if defined __AVX512F__
 #define MATMUL_TILES(X)                                                                            \
     X(6, 4)                                                                                        \
-    X(4, 4) X(2, 4) X(1, 4) X(12, 2) X(6, 2) X(2, 2) X(1, 2) X(16, 1) X(8, 1) X(4, 1) X(2, 1)      \
-        X(1, 1)
+    X(4, 4)                                                                                        \
+    X(2, 4) X(1, 4) X(12, 2) X(6, 2) X(2, 2) X(1, 2) X(16, 1) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 #elif defined __AVX2__
 #define MATMUL_TILES(X) X(3, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 #else

@@ -1,5 +1,6 @@
 /* vec.h - vectors of 16 floats by GCC's vector extension: one zmm, two ymm or four xmm registers,
- * as the instruction set of the including file has it; in WebAssembly four v128. */
+ * as the instruction set of the including file has it; in WebAssembly four v128.  Everything is
+ * inlined: no vector crosses a call, so how they would be passed (-Wpsabi) does not matter. */
 #ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_VEC_H
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_VEC_H
 
@@ -9,10 +10,6 @@
 typedef float vf __attribute__((vector_size(64)));
 typedef int32_t vi __attribute__((vector_size(64)));
 typedef float vf_mem __attribute__((vector_size(64), aligned(4), may_alias));
-
-/* Everything here is inlined: no vector crosses a call, so the calling convention does not matter.
- */
-#pragma GCC diagnostic ignored "-Wpsabi"
 
 #define always_inline inline __attribute__((always_inline))
 

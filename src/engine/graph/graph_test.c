@@ -1,0 +1,355 @@
+/* graph_test.c - a graph with every kind of node: gradients against finite differences, backends,
+ * algorithms, instruction sets and thread counts against each other, partial batches, memory. */
+#include "engine/graph/graph.c"
+
+#include "base/hash.h"
+#include "base/test.h"
+#include <math.h>
+
+enum { SIDE = 13, BATCH = 5, CLASSES = 3 };
+
+/* Smooth: SiLU throughout, none where there is a residual.  Otherwise ReLU and ReLU6. */
+static struct graph *graph_of(struct graph_config c, bool smooth)
+{
+    const enum act act = smooth ? ACT_SILU : ACT_RELU, act6 = smooth ? ACT_SILU : ACT_RELU6;
+    const enum act behind = smooth ? ACT_NONE : ACT_RELU;
+    struct graph *g = NULL;
+    struct err e;
+
+    CHECK_OK(graph_new(&g, &c, &e), &e);
+    int x = graph_image(g);
+    x = graph_conv(g, &(struct conv_spec){x, -1, 32, 3, 1, 1, false, act, "a", "an"});
+    x = graph_max_pool(g, x);
+    const int y = graph_conv(g, &(struct conv_spec){x, -1, 64, 3, 2, 1, false, act, "b", "bn"});
+    const int skip =
+        graph_conv(g, &(struct conv_spec){x, -1, 64, 1, 2, 0, false, ACT_NONE, "c", "cn"});
+    x = graph_conv(g, &(struct conv_spec){y, skip, 64, 3, 1, 1, false, behind, "d", "dn"});
+    int z = graph_conv(g, &(struct conv_spec){x, -1, 24, 1, 1, 0, false, act6, "e", "en"});
+    z = graph_conv(g, &(struct conv_spec){z, -1, 24, 3, 1, 1, true, act6, "f", "fn"});
+    z = graph_conv(g, &(struct conv_spec){z, x, 64, 1, 1, 0, false, ACT_NONE, "g", "gn"});
+    z = graph_conv(g, &(struct conv_spec){z, -1, 64, 3, 2, 1, true, act6, "h", "hn"});
+    graph_linear(g, graph_average(g, z), CLASSES, "fc");
+    CHECK_OK(graph_build(g, &e), &e);
+    return g;
+}
+
+static double centred(uint64_t a, uint64_t b)
+{
+    return 2 * rand_unit(rand_at(5, a, b, 0)) - 1;
+}
+
+static void fill_params(struct graph *g)
+{
+    static float v[64 * 64 * 9];
+
+    for (size_t i = 0; i < g->param_count; i++) {
+        const struct graph_param *p = &g->params[i];
+        const double fan = (double)(p->shape[1] * p->shape[2] * p->shape[3]);
+        for (size_t k = 0; k < p->count; k++) {
+            const double r = centred(i, k);
+            v[k] = (float)(p->role == ROLE_SCALE || p->role == ROLE_VARIANCE ? 1 + 0.3 * r
+                           : p->dims == 1                                    ? 0.3 * r
+                                                                             : r * sqrt(3 / fan));
+        }
+        graph_param_write(g, p, NULL, 0, p->count, v);
+    }
+}
+
+static float *image_batch(void)
+{
+    static float x[BATCH * 3 * SIDE * SIDE];
+
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+        x[i] = (float)(1.5 * centred(1000, i));
+    return x;
+}
+
+/* A fixed weighting of the logits serves as loss. */
+static double loss_weight(int image, int class)
+{
+    return centred(2000 + (uint64_t)image, (uint64_t) class);
+}
+
+static double forward_loss(struct graph *g, int count)
+{
+    double loss = 0;
+    struct err e;
+
+    CHECK_OK(graph_forward(g, image_batch(), count, true, &e), &e);
+    for (int n = 0; n < count; n++)
+        for (int c = 0; c < CLASSES; c++)
+            loss += loss_weight(n, c) * (double)graph_logits(g)[n * graph_logits_row(g) + c];
+    return loss;
+}
+
+static double step(struct graph *g, int count)
+{
+    const double loss = forward_loss(g, count);
+    struct err e;
+
+    for (int n = 0; n < count; n++)
+        for (int c = 0; c < CLASSES; c++)
+            graph_logits_grad(g)[n * graph_logits_row(g) + c] = (float)loss_weight(n, c);
+    CHECK_OK(graph_backward(g, count, &e), &e);
+    return loss;
+}
+
+static struct graph_config config(void)
+{
+    return (struct graph_config){
+        .batch_max = BATCH, .image_size = SIDE, .train = true, .threads = 1, .states = 1};
+}
+
+/* Along its own gradient each tensor's loss must rise at the rate of the gradient's length. */
+static void check_slopes(struct graph_config c)
+{
+    struct graph *g = graph_of(c, true);
+
+    fill_params(g);
+    step(g, BATCH);
+    float *grads = mem_alloc_array(g->value_floats, sizeof *grads);
+    memcpy(grads, g->grads, g->value_floats * sizeof *grads);
+    for (size_t i = 0; i < g->param_count; i++) {
+        const struct graph_param *p = &g->params[i];
+        double length = 0, at[2];
+        if (!param_trained(p))
+            continue;
+        for (size_t k = p->at; k < p->at + p->room; k++)
+            length += (double)grads[k] * (double)grads[k];
+        length = sqrt(length);
+        CHECK(length > 1e-3);
+        const double h = 0.01;
+        for (int side = 0; side < 2; side++) {
+            const double move = (side ? h : -h) / length;
+            for (size_t k = p->at; k < p->at + p->room; k++)
+                g->values[k] += (float)(move * (double)grads[k]);
+            at[side] = forward_loss(g, BATCH);
+            for (size_t k = p->at; k < p->at + p->room; k++)
+                g->values[k] -= (float)(move * (double)grads[k]);
+        }
+        const double slope = (at[1] - at[0]) / (2 * h);
+        if (fabs(slope - length) > 0.01 * length)
+            test_fail(__FILE__, __LINE__, "%s: slope %g, gradient %g", p->name, slope, length);
+    }
+    mem_free(grads);
+    graph_free(g);
+}
+
+TEST(gradients_of_every_tensor_are_the_finite_differences)
+{
+    struct graph_config c = config();
+
+    check_slopes(c);
+    c.no_winograd = true;
+    check_slopes(c);
+}
+
+static double apart(const float *a, const float *b, size_t n)
+{
+    double d = 0, s = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        d += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        s += (double)b[i] * (double)b[i];
+    }
+    return sqrt(d / s);
+}
+
+static double logits_apart(const struct graph *a, const struct graph *b, int count)
+{
+    float va[BATCH * CLASSES], vb[BATCH * CLASSES];
+
+    for (int i = 0; i < count * CLASSES; i++) { /* what pads a row is nobody's */
+        const int at = i / CLASSES * graph_logits_row(a) + i % CLASSES;
+        va[i] = graph_logits(a)[at];
+        vb[i] = graph_logits(b)[at];
+    }
+    return apart(va, vb, (size_t)(count * CLASSES));
+}
+
+/* Logits, every gradient and every running statistic of two graphs within a relative tolerance. */
+static void check_same(struct graph_config ca, struct graph_config cb, bool smooth, int count,
+                       double tolerance)
+{
+    struct graph *a = graph_of(ca, smooth), *b = graph_of(cb, smooth);
+
+    fill_params(a);
+    fill_params(b);
+    step(a, count);
+    step(b, count);
+    CHECK(logits_apart(a, b, count) <= tolerance);
+    for (size_t i = 0; i < a->param_count; i++) {
+        const struct graph_param *p = &a->params[i];
+        const float *va = (param_trained(p) ? a->grads : a->stats) + p->at;
+        const float *vb = (param_trained(p) ? b->grads : b->stats) + p->at;
+        if (apart(va, vb, p->room) > tolerance)
+            test_fail(__FILE__, __LINE__, "%s differs by %g", p->name, apart(va, vb, p->room));
+    }
+    graph_free(a);
+    graph_free(b);
+}
+
+TEST(onednn_and_portable_agree)
+{
+    struct graph_config portable = config(), onednn = config();
+
+    portable.no_winograd = true;
+    onednn.onednn = true;
+    if (onednn_check(NULL) != RC_OK)
+        return;
+    for (int count = 1; count <= BATCH; count += 2) {
+        check_same(onednn, portable, true, count, 1e-4);
+        check_same(onednn, portable, false, count, 1e-4);
+    }
+}
+
+TEST(instruction_sets_and_algorithms_agree)
+{
+    const char *const isas[] = {"base", "avx2", "avx512"};
+    struct graph_config reference = config(), c = config();
+
+    reference.isa = "base";
+    reference.no_winograd = true;
+    for (size_t i = 0; i < 3; i++) {
+        c.isa = isas[i];
+        if (kernels_get(c.isa))
+            check_same(c, reference, true, BATCH, 1e-4);
+    }
+}
+
+TEST(a_partial_batch_is_a_batch_of_that_size)
+{
+    for (int onednn = 0; onednn <= (onednn_check(NULL) == RC_OK); onednn++) {
+        struct graph_config large = config(), small = config();
+        large.onednn = small.onednn = onednn;
+        large.batch_max = 23; /* shards of 3 images, of which some are empty or half full */
+        small.batch_max = 4;
+        struct graph *g = graph_of(large, true);
+        fill_params(g);
+        step(g, BATCH); /* leaves other numbers behind in the memory of the padding */
+        graph_free(g);
+        check_same(large, small, true, 4, 1e-4);
+    }
+}
+
+TEST(thread_counts_give_the_same_bytes)
+{
+    for (int onednn = 0; onednn <= (onednn_check(NULL) == RC_OK); onednn++)
+        for (int threads = 2; threads <= 4; threads++) {
+            struct graph_config one = config(), many = config();
+            one.onednn = many.onednn = onednn;
+            many.threads = threads;
+            check_same(many, one, false, BATCH, 0);
+        }
+}
+
+/* Inference with folded batch norm against a training graph in inference mode. */
+TEST(folding_batch_norm_changes_nothing)
+{
+    for (int onednn = 0; onednn <= (onednn_check(NULL) == RC_OK); onednn++)
+        for (int smooth = 0; smooth <= 1; smooth++)
+            for (int batch = 1; batch <= BATCH; batch += 2) {
+                struct graph_config train = config(), infer = config();
+                struct err e;
+                train.onednn = infer.onednn = onednn;
+                infer.train = false;
+                infer.batch_max = batch;
+                infer.threads = 2;
+                struct graph *a = graph_of(train, smooth), *b = graph_of(infer, smooth);
+                fill_params(a);
+                fill_params(b);
+                CHECK_OK(graph_forward(a, image_batch(), batch, false, &e), &e);
+                CHECK_OK(graph_forward(b, image_batch(), batch, false, &e), &e);
+                const double gap = logits_apart(b, a, batch);
+                if (gap > 1e-5)
+                    test_fail(__FILE__, __LINE__, "oneDNN %d, smooth %d, batch %d: differ by %g",
+                              onednn, smooth, batch, gap);
+                CHECK(b->bytes < a->bytes);
+                graph_free(a);
+                graph_free(b);
+            }
+}
+
+/* torch.nn.BatchNorm2d: running = 0.9 running + 0.1 batch, the variance unbiased. */
+TEST(running_statistics_follow_pytorch)
+{
+    struct graph *g = graph_of(config(), true);
+    const struct node *n = &g->nodes[1];
+    const size_t pixels = (size_t)(BATCH * n->h * n->w);
+    const float *y = buffer_at(g, n->conv.y);
+
+    fill_params(g);
+    float before[32], variance[32];
+    memcpy(before, stat_at(g, n->conv.mean), sizeof before);
+    memcpy(variance, stat_at(g, n->conv.variance), sizeof variance);
+    forward_loss(g, BATCH);
+    for (size_t c = 0; c < 32; c++) {
+        double mean = 0, spread = 0;
+        for (int pass = 0; pass < 2; pass++)
+            for (size_t i = 0; i < pixels; i++) {
+                const size_t plane = (size_t)(n->h * n->w), image = i / plane;
+                const double v =
+                    (double)y[((image * 2 + c / CH) * plane + i % plane) * CH + c % CH];
+                if (pass == 0)
+                    mean += v / (double)pixels;
+                else
+                    spread += (v - mean) * (v - mean) / (double)(pixels - 1);
+            }
+        CHECK(fabs((double)stat_at(g, n->conv.mean)[c] - 0.9 * (double)before[c] - 0.1 * mean) <
+              1e-6);
+        CHECK(fabs((double)stat_at(g, n->conv.variance)[c] - 0.9 * (double)variance[c] -
+                   0.1 * spread) < 1e-6);
+    }
+    struct err e;
+    memcpy(before, stat_at(g, n->conv.mean), sizeof before);
+    CHECK_OK(graph_forward(g, image_batch(), BATCH, false, &e), &e);
+    CHECK(memcmp(before, stat_at(g, n->conv.mean), sizeof before) == 0); /* inference: untouched */
+    graph_free(g);
+}
+
+TEST(parameters_survive_the_change_of_layout)
+{
+    struct graph *g = graph_of(config(), true);
+    static float in[64 * 64 * 9], out[64 * 64 * 9];
+
+    for (size_t i = 0; i < g->param_count; i++) {
+        const struct graph_param *p = &g->params[i];
+        for (size_t k = 0; k < p->count; k++)
+            in[k] = (float)(k + 1);
+        graph_param_write(g, p, g->state[0], 0, p->count / 2, in);
+        graph_param_write(g, p, g->state[0], p->count / 2, p->count - p->count / 2,
+                          in + p->count / 2);
+        graph_param_read(g, p, g->state[0], out);
+        CHECK(memcmp(in, out, p->count * sizeof *in) == 0);
+    }
+    graph_free(g);
+}
+
+TEST(padding_channels_stay_zero_through_a_step)
+{
+    struct graph *g = graph_of(config(), false);
+    const struct graph_param *p = &g->params[g->nodes[7].conv.scale]; /* "e": 24 channels of 32 */
+
+    ASSERT(p->count == 24 && p->room == 32);
+    fill_params(g);
+    step(g, BATCH);
+    for (size_t k = 24; k < 32; k++)
+        CHECK(g->grads[p->at + k] == 0);
+    graph_free(g);
+}
+
+TEST(an_image_too_small_and_missing_memory_are_errors)
+{
+    struct graph_config c = config();
+    struct graph *g = NULL;
+    struct err e = {0};
+
+    c.image_size = 2;
+    CHECK_OK(graph_new(&g, &c, &e), &e);
+    int x = graph_image(g);
+    x = graph_conv(g, &(struct conv_spec){x, -1, 16, 7, 2, 0, false, ACT_RELU, "a", "b"});
+    graph_linear(g, graph_average(g, x), CLASSES, "fc");
+    CHECK_EQ(graph_build(g, &e), RC_INVALID);
+    CHECK(str_find(str_of(e.text), STR("too small")) >= 0);
+    graph_free(g);
+}
