@@ -4,9 +4,10 @@
  * or weights would not be reproducible.
  *   Winograd   3x3, stride 1, pad 1, where it saves at least a third of the multiplications and
  *              there are tiles enough to pay for reading the larger transformed weights
- *   depthwise  by oneDNN if in use, else our own
- *   direct     by oneDNN if in use (it has no form for the 4-channel image: that stays ours)
+ *   depthwise  by oneDNN if in use and optimised for the shape, else our own
+ *   direct     the same (oneDNN has no form for the 4-channel image: that stays ours)
  */
+#include "base/log.h"
 #include "engine/graph/graph_int.h"
 
 enum {
@@ -91,18 +92,49 @@ static void size_direct(struct graph *g, struct conv_node *c)
     need(&g->scratch_floats, g->k->conv_scratch(&c->shape));
 }
 
+static enum algo own_algo(const struct conv_node *c)
+{
+    return c->shape.depthwise ? ALGO_DEPTHWISE : ALGO_DIRECT;
+}
+
+/* oneDNN where it has an optimised kernel; else (a depthwise kernel larger than the picture, for
+ * one) our own: never its reference implementation. */
+static enum rc choose_forward(struct graph *g, struct node *n, struct err *e)
+{
+    struct conv_node *c = &n->conv;
+    struct err why = {0};
+    enum rc rc = RC_UNAVAILABLE;
+
+    if (winograd_pays(g, &c->shape)) {
+        c->forward = ALGO_WINOGRAD;
+        size_winograd(g, c);
+        return RC_OK;
+    }
+    if (g->onednn && c->shape.ic >= CH)
+        rc = size_onednn(g, n, &why);
+    if (rc == RC_OK) {
+        c->forward = ALGO_ONEDNN;
+        return RC_OK;
+    }
+    if (rc != RC_UNAVAILABLE)
+        return err_set(e, rc, "%s", why.text);
+    if (why.text[0])
+        log_debug("%s; using our own kernel", why.text);
+    c->forward = own_algo(c);
+    if (c->forward == ALGO_DIRECT)
+        size_direct(g, c);
+    return RC_OK;
+}
+
 enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
 {
     struct conv_node *c = &n->conv;
     const size_t room = g->params[c->weight].room;
 
     need(&g->work_floats, room); /* swapped or folded weights */
-    if (winograd_pays(g, &c->shape))
-        c->forward = ALGO_WINOGRAD;
-    else if (g->onednn && c->shape.ic >= CH)
-        c->forward = ALGO_ONEDNN;
-    else
-        c->forward = c->shape.depthwise ? ALGO_DEPTHWISE : ALGO_DIRECT;
+    enum rc rc = choose_forward(g, n, e);
+    if (rc)
+        return rc;
     if (g->config.train)
         c->backward_weights = c->forward;
     if (g->config.train && g->nodes[n->in].kind != NODE_IMAGE)
@@ -113,12 +145,6 @@ enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
         g->folded_floats +=
             c->forward == ALGO_WINOGRAD ? 36 * (size_t)c->shape.ic * (size_t)c->shape.oc : room;
     }
-    if (c->forward == ALGO_WINOGRAD)
-        size_winograd(g, c);
-    else if (c->forward == ALGO_ONEDNN)
-        return size_onednn(g, n, e);
-    else if (c->forward == ALGO_DIRECT)
-        size_direct(g, c);
     return RC_OK;
 }
 

@@ -4,7 +4,7 @@
  * never maps it and a machine without it still trains, by the portable kernels.  Everything runs
  * single-threaded on the calling thread: the pieces are shared out by engine/graph.  All layouts
  * are those of kernel.h, fixed explicitly; a primitive that oneDNN would only give as its slow
- * reference implementation is refused.
+ * reference implementation is refused, and the caller takes a kernel of our own.
  */
 #ifndef ANNEAL_ENGINE_KERNEL_ONEDNN_ONEDNN_H
 #define ANNEAL_ENGINE_KERNEL_ONEDNN_ONEDNN_H

@@ -16,7 +16,7 @@ static void image_pack(const float *nchw, float *x, int h, int w)
     }
 }
 
-/* The first of equal maxima wins, as in PyTorch. */
+/* The first of equal maxima wins and a NaN wins over all, as in PyTorch. */
 static void max_pool(const float *x, float *y, unsigned char *from, int ih, int iw, int oh, int ow)
 {
     for (int oy = 0; oy < oh; oy++)
@@ -29,7 +29,7 @@ static void max_pool(const float *x, float *y, unsigned char *from, int ih, int 
                 if (iy < 0 || iy >= ih || ix < 0 || ix >= iw)
                     continue;
                 const vf v = ld(x + ((size_t)iy * (size_t)iw + (size_t)ix) * CH);
-                const vi more = v > best;
+                const vi more = (v > best) | (v != v);
                 best = vf_pick(more, v, best);
                 which = (which & ~more) | (more & k);
             }
@@ -53,7 +53,7 @@ static void max_pool_grad(float *const *g, int g_count, const unsigned char *fro
             for (size_t i = 0; i < CH; i++) {
                 const int k = from[at + i];
                 const int iy = oy * 2 - 1 + k / 3, ix = ox * 2 - 1 + k % 3;
-                if (iy >= 0 && iy < ih && ix >= 0 && ix < iw) /* no maximum where all was NaN */
+                if (iy >= 0 && iy < ih && ix >= 0 && ix < iw) /* all was -infinity */
                     dx[((size_t)iy * (size_t)iw + (size_t)ix) * CH + i] += sum[i];
             }
         }

@@ -67,16 +67,17 @@ static always_inline vf vf_sigmoid(vf x)
     return 1.0f / (1.0f + vf_exp(-x));
 }
 
+/* A NaN passes through, so that divergence shows in the loss. */
 static always_inline vf act_of(vf z, const enum act act)
 {
     switch (act) {
     case ACT_NONE:
         return z;
     case ACT_RELU:
-        return vf_keep(z > 0.0f, z);
+        return vf_keep(~(z < 0.0f), z);
     case ACT_RELU6:
-        z = vf_keep(z > 0.0f, z);
-        return vf_pick(z < 6.0f, z, vf_all(6.0f));
+        z = vf_keep(~(z < 0.0f), z);
+        return vf_pick(z > 6.0f, vf_all(6.0f), z);
     case ACT_SILU:
         return z * vf_sigmoid(z);
     }
