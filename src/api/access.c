@@ -4,6 +4,7 @@
 #include "api/app.h"
 #include "flow/job/job.h"
 #include "flow/people/people.h"
+#include "flow/telemetry/metrics.h"
 
 static enum rc nobody(struct err *e)
 {
@@ -124,15 +125,17 @@ enum rc access_check(struct ctx *c, struct err *e)
     if (c->route->access == ACCESS_METRICS && is_loopback(http_peer(c->req)))
         return RC_OK;
     rc = identify(c, &found, e);
+    if (!rc && !found)
+        rc = nobody(e);
+    if (c->route->access == ACCESS_JOB) {
+        if (!rc && !str_eq(c->who.job_id, c->param[0]))
+            rc = err_set(e, RC_FORBIDDEN, "this needs the token of the job's current attempt");
+        if (rc)
+            metrics_add(c->app->metrics, METRIC_CALLBACKS_REFUSED, "reason=\"foreign_token\"", 1);
+        return rc;
+    }
     if (rc)
         return rc;
-    if (!found)
-        return nobody(e);
-    if (c->route->access == ACCESS_JOB) {
-        if (!c->who.job_id.n || !str_eq(c->who.job_id, c->param[0]))
-            return err_set(e, RC_FORBIDDEN, "this needs the token of the job's current attempt");
-        return RC_OK;
-    }
     return check_role(c, c->route->access == ACCESS_METRICS ? ROLE_VIEWER : needs[c->route->access],
                       e);
 }

@@ -1,6 +1,7 @@
 /* system.c - /health, /metrics, /version. */
 #include "api/app.h"
 #include "db/db.h"
+#include "flow/job/job.h"
 #include "flow/telemetry/metrics.h"
 #include "net/http.h"
 #include "os/os.h"
@@ -52,10 +53,18 @@ static enum rc get_health(struct ctx *c, struct err *e)
 static enum rc get_metrics(struct ctx *c, struct err *e)
 {
     struct metrics *m = c->app->metrics;
+    int64_t running = 0, queued = 0;
     struct buf b;
     struct jw w;
     enum rc rc;
 
+    rc = jobs_count(c->app->jobs, JOB_RUNNING, &running, e);
+    if (!rc)
+        rc = jobs_count(c->app->jobs, JOB_QUEUED, &queued, e);
+    if (rc)
+        return rc;
+    metrics_set(m, METRIC_ACTIVE_TRAINING_JOBS, "", (double)running);
+    metrics_set(m, METRIC_QUEUED_TRAINING_JOBS, "", (double)queued);
     metrics_set(m, METRIC_LIVE_SUBSCRIBERS, "", (double)hub_subscribers(c->app->hub));
     metrics_set(m, METRIC_RESIDENT_BYTES, "", (double)os_rss_bytes());
     reply_begin(&b, &w);

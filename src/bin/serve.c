@@ -227,19 +227,23 @@ static enum rc start_http(struct serve *s, struct err *e)
     return s->app.public_url ? RC_OK : no_memory(e);
 }
 
-static enum rc start_jobs(struct serve *s, struct err *e)
+/* Before HTTP, whose handlers ask the scheduler; it starts once our own URL is known. */
+static enum rc make_scheduler(struct serve *s, struct err *e)
 {
     struct scheduler_config setup = {.jobs = s->app.jobs,
-                                     .public_url = s->app.public_url,
                                      .bucket = config_str(s->config, "bucket_name"),
                                      .jobs_per_user = config_int(s->config, "jobs_per_user"),
                                      .jobs_per_trainer = config_int(s->config, "jobs_per_trainer")};
     enum rc rc = launcher_new(&s->launcher, s->config, e);
 
     setup.launcher = s->launcher;
-    if (!rc)
-        rc = scheduler_new(&s->app.scheduler, &setup, e);
-    return rc ? rc : scheduler_start(s->app.scheduler, e);
+    return rc ? rc : scheduler_new(&s->app.scheduler, &setup, e);
+}
+
+static enum rc start_scheduler(struct serve *s, struct err *e)
+{
+    scheduler_set_url(s->app.scheduler, s->app.public_url);
+    return scheduler_start(s->app.scheduler, e);
 }
 
 static enum rc start(struct serve *s, struct err *e)
@@ -264,9 +268,11 @@ static enum rc start(struct serve *s, struct err *e)
     if (!rc)
         rc = start_storage(s, e);
     if (!rc)
+        rc = make_scheduler(s, e);
+    if (!rc)
         rc = start_http(s, e);
     if (!rc)
-        rc = start_jobs(s, e);
+        rc = start_scheduler(s, e);
     if (!rc)
         rc = admin_token(s, &admin, e);
     return rc ? rc : print_welcome(s, &admin, e);

@@ -628,6 +628,11 @@ static void *run(void *ud)
     return NULL;
 }
 
+void scheduler_set_url(struct scheduler *s, const char *public_url)
+{
+    s->c.public_url = public_url;
+}
+
 enum rc scheduler_start(struct scheduler *s, struct err *e)
 {
     struct arena a;

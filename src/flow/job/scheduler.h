@@ -14,7 +14,7 @@
 struct scheduler_config { /* all lent for the scheduler's life */
     struct jobs *jobs;
     struct launcher *launcher;
-    const char *public_url; /* under which trainers reach us, without a slash at the end */
+    const char *public_url; /* under which trainers reach us, no slash at the end; or later: */
     const char *bucket;
     int64_t jobs_per_user, jobs_per_trainer;
     int64_t poll_ms;        /* between two looks at a running attempt; 0: 3 s */
@@ -23,6 +23,7 @@ struct scheduler_config { /* all lent for the scheduler's life */
 struct scheduler;
 enum rc scheduler_new(struct scheduler **ret, const struct scheduler_config *c,
                       struct err *e) must_check;
+void scheduler_set_url(struct scheduler *s, const char *public_url); /* before the start */
 /* Starts the thread; running attempts get a fresh lease, as nobody could renew it while we were
  * gone. */
 enum rc scheduler_start(struct scheduler *s, struct err *e) must_check;

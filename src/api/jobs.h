@@ -1,0 +1,29 @@
+/* jobs.h - private to api/: what the handlers of jobs share. */
+#ifndef ANNEAL_API_JOBS_H
+#define ANNEAL_API_JOBS_H
+
+#include "api/access.h"
+#include "api/app.h"
+#include "flow/job/job.h"
+#include "flow/job/job_read.h"
+
+/* A job as it travels. */
+struct job_view {
+    struct job j;
+    str best, error; /* JSON objects, "" none */
+    str warnings;    /* of the settings, when the job was made: JSON array, "" not asked */
+    int64_t queue_place;
+};
+extern const struct field job_view_fields[];
+enum rc job_view_of(struct ctx *c, const struct job *j, struct job_view *ret,
+                    struct err *e) must_check;
+enum rc reply_job(struct ctx *c, int status, const struct job *j, struct err *e) must_check;
+
+/* The job of {id}, if the caller may act on it as `needed` in its project. */
+enum rc job_of(struct ctx *c, enum role needed, struct job *ret, struct err *e) must_check;
+
+/* struct checkpoint as JSON in the request's arena. */
+enum rc checkpoint_text(struct ctx *c, const struct checkpoint *k, str *ret,
+                        struct err *e) must_check;
+
+#endif

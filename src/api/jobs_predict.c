@@ -1,0 +1,243 @@
+/* jobs_predict.c - try a job's model on pictures: passed through to its trainer.
+ *
+ * The pictures stream from the caller's request into the trainer's, re-framed as the contract wants
+ * (spec/contract.h, /predict): nothing is stored here and memory does not grow with them.  The
+ * trainer gets the weights by a presigned URL and keeps the model warm.
+ */
+#include "api/jobs.h"
+#include "api/trainer_ask.h"
+#include "flow/job/scheduler.h"
+#include "s3/s3.h"
+
+enum {
+    BOUNDARY_TEXT = 48,
+    PREDICT_TIMEOUT_MS = 120000,
+    URL_SECONDS = 600,
+    BODY_BYTES_MAX = 512 << 20,
+};
+
+struct predict_query {
+    str checkpoint, file;
+    int64_t top_k;
+};
+#define S struct predict_query
+static const struct field predict_query_fields[] = {
+    F_STR(S, checkpoint, .dflt = "\"best\"", .max = 20, .help = "best, last or an epoch."),
+    F_INT(S, top_k, .dflt = "5", .min = 1, .max = 1000, .help = "Classes to return."),
+    F_STR(S, file, .max = 255, .help = "Name of a picture that is sent as the plain body."),
+    FIELD_END};
+#undef S
+
+/* A source of the trainer's request body: frames between, pieces of pictures within. */
+enum stage { STAGE_NEXT, STAGE_PART, STAGE_RAW, STAGE_LAST, STAGE_END };
+struct forward {
+    struct http_req *req;
+    struct multipart *m; /* NULL: the body is one picture */
+    enum stage stage;
+    char boundary[BOUNDARY_TEXT];
+    struct buf frame; /* to be sent first */
+    size_t images;
+    uint64_t bytes; /* of the picture under way */
+    str raw_name;
+};
+
+static void frame_image(struct forward *f, str name)
+{
+    buf_printf(&f->frame, "\r\n--%s\r\nContent-Disposition: form-data; name=\"image\"; filename=\"",
+               f->boundary);
+    for (size_t i = 0; i < name.n; i++) { /* as the HTML standard escapes names */
+        if (name.p[i] == '"')
+            buf_puts(&f->frame, "%22");
+        else if (name.p[i] == '\r' || name.p[i] == '\n' || (unsigned char)name.p[i] < 32)
+            buf_puts(&f->frame, "_");
+        else
+            buf_putc(&f->frame, name.p[i]);
+    }
+    buf_puts(&f->frame, "\"\r\nContent-Type: application/octet-stream\r\n\r\n");
+}
+
+static enum rc next_part(struct forward *f, struct err *e)
+{
+    str name, filename, type;
+    bool more = true;
+    enum rc rc = multipart_next(f->m, &more, &name, &filename, &type, e);
+
+    if (rc)
+        return rc;
+    if (!more) {
+        f->stage = STAGE_LAST;
+        return RC_OK;
+    }
+    if (!filename.n && !str_is(name, "image") && !str_is(name, "images") && !str_is(name, "file"))
+        return err_field(e, RC_INVALID, "image", "send pictures as parts named 'image', not '%.*s'",
+                         (int)(name.n > 40 ? 40 : name.n), name.p);
+    if (++f->images > PREDICT_IMAGES_MAX)
+        return err_set(e, RC_TOO_LARGE, "at most %d pictures in one request", PREDICT_IMAGES_MAX);
+    f->bytes = 0;
+    f->stage = STAGE_PART;
+    frame_image(f, filename);
+    return RC_OK;
+}
+
+static enum rc read_picture(struct forward *f, void *p, size_t cap, size_t *ret_n, struct err *e)
+{
+    size_t n = 0;
+    enum rc rc = f->stage == STAGE_PART ? multipart_read(f->m, p, cap, &n, e)
+                                        : http_body_read(f->req, p, cap, &n, e);
+
+    if (rc)
+        return rc;
+    f->bytes += n;
+    if (f->bytes > PREDICT_IMAGE_BYTES_MAX)
+        return err_set(e, RC_TOO_LARGE, "a picture has more than %d MiB",
+                       PREDICT_IMAGE_BYTES_MAX >> 20);
+    if (!n && f->stage == STAGE_RAW && !f->bytes)
+        return err_set(e, RC_INVALID, "the body is empty; send a picture");
+    if (!n)
+        f->stage = f->stage == STAGE_PART ? STAGE_NEXT : STAGE_LAST;
+    *ret_n = n;
+    return RC_OK;
+}
+
+static enum rc pull(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e)
+{
+    struct forward *f = ud;
+    enum rc rc = RC_OK;
+
+    for (;;) {
+        size_t n = f->frame.n < cap ? f->frame.n : cap;
+
+        if (n) {
+            memcpy(p, f->frame.p, n);
+            buf_drop_front(&f->frame, n);
+            *ret_n = n;
+            return RC_OK;
+        }
+        *ret_n = 0;
+        if (f->stage == STAGE_END)
+            return RC_OK;
+        if (f->stage == STAGE_LAST) {
+            if (!f->images)
+                return err_set(e, RC_INVALID, "no picture was sent");
+            buf_printf(&f->frame, "\r\n--%s--\r\n", f->boundary);
+            f->stage = STAGE_END;
+        } else if (f->stage == STAGE_NEXT) {
+            rc = next_part(f, e);
+        } else {
+            rc = read_picture(f, p, cap, ret_n, e);
+            if (!rc && *ret_n)
+                return RC_OK;
+        }
+        if (!rc)
+            rc = buf_ok(&f->frame, e);
+        if (rc)
+            return rc;
+    }
+}
+
+static enum rc open_forward(struct ctx *c, struct forward *f, const struct predict_request *pr,
+                            struct err *e)
+{
+    const struct predict_query *q = c->query;
+    str type = http_header(c->req, "Content-Type");
+    struct jw w;
+    enum rc rc = RC_OK;
+
+    f->req = c->req;
+    snprintf(f->boundary, sizeof f->boundary, "anneal-%s", http_request_id(c->req));
+    http_body_limit(c->req, BODY_BYTES_MAX);
+    buf_init(&f->frame, 64 << 10);
+    buf_printf(&f->frame,
+               "--%s\r\nContent-Disposition: form-data; name=\"request\"\r\n"
+               "Content-Type: application/json\r\n\r\n",
+               f->boundary);
+    jw_init(&w, &f->frame);
+    field_write(predict_request_fields, pr, &w);
+    if (str_starts(type, STR("multipart/form-data"))) {
+        f->stage = STAGE_NEXT;
+        rc = multipart_open(&f->m, c->req, e);
+    } else {
+        f->stage = STAGE_RAW;
+        f->images = 1;
+        frame_image(f, q->file.n ? q->file : STR("image"));
+    }
+    return rc;
+}
+
+/* The trainer's answer, with what was asked beside it. */
+static enum rc answer(struct ctx *c, const struct job *j, const struct checkpoint *k,
+                      const struct buf *body, struct err *e)
+{
+    const struct json *doc = NULL;
+    struct buf b;
+    struct jw w;
+    enum rc rc = json_parse(c->a, buf_view(body), NULL, &doc, e);
+
+    if (rc || doc->type != JSON_OBJ)
+        return err_set(e, RC_UPSTREAM, "the trainer's answer is not a JSON object");
+    reply_begin(&b, &w);
+    jw_obj(&w);
+    jw_kstr(&w, "job", j->id);
+    jw_kint(&w, "epoch", k->epoch);
+    jw_kstr(&w, "weights_sha256", k->weights_sha256);
+    JSON_EACH(v, doc) {
+        jw_key_str(&w, v->key);
+        jw_raw(&w, v->raw);
+    }
+    jw_obj_end(&w);
+    return reply_json(c, 200, &b, e);
+}
+
+static enum rc post_predict(struct ctx *c, struct err *e)
+{
+    const struct predict_query *q = c->query;
+    struct predict_request pr = {.top_k = q->top_k};
+    struct client_call call = {
+        .method = HTTP_POST, .source = pull, .source_bytes = -1, .timeout_ms = PREDICT_TIMEOUT_MS};
+    struct forward f = {0};
+    struct job_checkpoint k;
+    struct site site;
+    struct job j;
+    struct buf body;
+    const char *key, *url, *type;
+    enum rc rc = job_of(c, ROLE_VIEWER, &j, e);
+
+    if (!rc)
+        rc = job_checkpoint_find(c->app->jobs, c->a, j.kind == WORK_TEST ? j.base_job_id : j.id,
+                                 q->checkpoint, &k, e);
+    if (!rc)
+        rc = launcher_find(scheduler_launcher(c->app->scheduler), j.framework, &site, e);
+    if (rc)
+        return rc;
+    key = arena_cstr(c->a, k.c.weights_key);
+    rc = key ? s3_presign(c->app->s3, c->a, HTTP_GET, key, NULL, URL_SECONDS, &url, e)
+             : err_set(e, RC_NOMEM, "out of memory");
+    if (rc)
+        return rc;
+    pr.weights_sha256 = k.c.weights_sha256;
+    pr.weights_url = str_of(url);
+    rc = open_forward(c, &f, &pr, e);
+    type = arena_printf(c->a, "multipart/form-data; boundary=%s", f.boundary);
+    if (!rc && !type)
+        rc = err_set(e, RC_NOMEM, "out of memory");
+    if (!rc) {
+        call.source_ud = &f;
+        rc = trainer_ask(&site, "/predict", type, &call, &body, e);
+    }
+    buf_done(&f.frame);
+    if (rc)
+        return rc;
+    rc = answer(c, &j, &k.c, &body, e);
+    buf_done(&body);
+    return rc;
+}
+
+extern const struct route job_predict_routes[];
+const struct route job_predict_routes[] = {
+    {HTTP_POST, "/training/jobs/{id}/predict", ACCESS_VIEWER, "jobs:read", predict_query_fields,
+     sizeof(struct predict_query), .reply = predict_reply_fields, .tag = "Results",
+     .summary = "Classify pictures with a checkpoint of the job.",
+     .help = "multipart/form-data with parts `image`, or one picture as the plain body.  A picture "
+             "that cannot be read has its own `error`; the others are answered.",
+     .fn = post_predict},
+    ROUTE_END};
