@@ -1,0 +1,9 @@
+DROP TABLE dataset_import;
+DROP TABLE dataset_upload_part;
+DROP TABLE dataset_upload;
+DROP TABLE dataset_fault;
+DROP TABLE dataset_version;
+DROP TABLE dataset_image_class;
+DROP TABLE dataset_image;
+DROP TABLE dataset_content;
+DROP TABLE dataset;

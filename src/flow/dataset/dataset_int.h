@@ -1,0 +1,66 @@
+/* dataset_int.h - what the *_sql.c files of this folder share, and what only imports may do. */
+#ifndef ANNEAL_FLOW_DATASET_DATASET_INT_H
+#define ANNEAL_FLOW_DATASET_DATASET_INT_H
+
+#include "flow/dataset/dataset.h"
+
+/* Commits if rc is RC_OK, else rolls back. */
+enum rc dataset_tx_end(struct tx *tx, enum rc rc, struct err *e) must_check;
+static inline struct db_val db_text_or_null(str s)
+{
+    return s.n ? db_s(s) : db_null();
+}
+/* A cursor over columns that copies text; no_memory is checked once at the end of a row. */
+struct cols {
+    struct rows *r;
+    struct arena *a;
+    int at;
+    bool no_memory;
+};
+static inline str col_text(struct cols *c)
+{
+    str s = rows_copy(c->r, c->a, c->at++);
+    c->no_memory |= !s.p;
+    return s;
+}
+static inline int64_t col_int(struct cols *c)
+{
+    return rows_int(c->r, c->at++);
+}
+enum rc dataset_nomem(struct err *e);
+/* %text% with the wildcards of LIKE escaped by "\\"; .p NULL: out of memory. */
+str like_part(struct arena *a, str text);
+
+/* ---- loading a content (load.c) */
+struct content_row {
+    struct dataset_image image;
+    const int32_t *classes; /* sorted, each once */
+    size_t classes_n;
+};
+/* Its id, and whether it is complete already.  If not, rows of an interrupted load are removed. */
+enum rc content_begin(struct db *db, str version, const struct dataset_header *h, str format,
+                      int64_t bytes, int64_t manifest_bytes, int64_t *ret_id, bool *ret_ready,
+                      struct err *e) must_check;
+enum rc content_add(struct db *db, int64_t id, const struct content_row *rows, size_t n,
+                    struct err *e) must_check; /* one transaction */
+
+/* ---- imports (imports.c) */
+enum rc import_requeue_all(struct db *db, struct err *e) must_check; /* at start-up */
+/* The oldest queued one becomes running, its attempt counted; id "" if there is none. */
+enum rc import_take(struct db *db, struct arena *a, struct import *ret, struct err *e) must_check;
+enum rc import_progress(struct db *db, str id, str phase, double progress, int64_t images,
+                        struct err *e) must_check;
+enum rc import_requeue(struct db *db, str id, struct err *e) must_check;
+enum rc import_fail(struct db *db, const struct import *im, str code, str fault, str text,
+                    struct err *e) must_check;
+struct import_result {
+    int64_t content, images, faults;
+    str version, stats;
+    const struct fault_row *kept;
+    size_t kept_n;
+};
+/* The content is ready, the dataset has it as a version, the import is done: one transaction. */
+enum rc import_finish(struct db *db, const struct import *im, const struct import_result *r,
+                      struct err *e) must_check;
+
+#endif
