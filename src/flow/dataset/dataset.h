@@ -134,6 +134,8 @@ struct upload_part {
 void upload_key(str upload_id, int64_t n, char ret[UPLOAD_KEY_MAX]);
 enum rc upload_new(struct db *db, struct arena *a, struct upload *u,
                    struct err *e) must_check; /* fills id, state, created_at */
+/* Writes its name, project and split: in a form they may come after the bytes. */
+enum rc upload_describe(struct db *db, const struct upload *u, struct err *e) must_check;
 enum rc upload_get(struct db *db, struct arena *a, str id, struct upload *ret,
                    struct err *e) must_check;
 enum rc upload_part_put(struct db *db, str id, int64_t n, int64_t bytes, struct err *e) must_check;

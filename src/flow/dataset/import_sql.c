@@ -58,6 +58,18 @@ enum rc upload_new(struct db *db, struct arena *a, struct upload *u, struct err 
     return dataset_tx_end(tx, rc, e);
 }
 
+enum rc upload_describe(struct db *db, const struct upload *u, struct err *e)
+{
+    struct tx *tx;
+    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
+
+    if (rc)
+        return rc;
+    rc = tx_exec(tx, e, "UPDATE dataset_upload SET name = ?, project_id = ?, split = ? WHERE id = ?",
+                 db_s(u->name), db_text_or_null(u->project_id), db_s(u->split), db_s(u->id));
+    return dataset_tx_end(tx, rc, e);
+}
+
 static enum rc upload_find(struct tx *tx, struct arena *a, str id, struct upload *ret,
                            struct err *e)
 {
