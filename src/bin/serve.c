@@ -2,10 +2,11 @@
  * down.
  *
  * Up, in this order: lock on the data directory, store, database, S3 client and bucket, jobs, hub,
- * HTTP, imports, scheduler.  Down in reverse: no new requests, running ones get drain_seconds, then
+ * imports, HTTP, scheduler.  Down in reverse: no new requests, running ones get drain_seconds, then
  * imports and scheduler (and with it the trainer it started) stop, then the rest.  A kill at any
  * instruction is fine too: state lives in the database and the store, and both survive it. */
 #include "api/app.h"
+#include "api/datasets.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bin/command.h"
@@ -29,6 +30,7 @@ struct serve {
     struct config *config;
     int lock_fd;
     struct store *store;
+    struct s3_config storage; /* what the S3 client and imports are told */
     struct launcher *launcher;
     struct app app;
     struct api *api;
@@ -119,7 +121,8 @@ static enum rc start_storage(struct serve *s, struct err *e)
     to.secret_key = secret;
     if (!endpoint)
         return no_memory(e);
-    rc = s3_open(&s->app.s3, &to, e);
+    s->storage = to;
+    rc = s3_open(&s->app.s3, &s->storage, e);
     return rc ? rc : s3_make_bucket(s->app.s3, e);
 }
 
@@ -270,6 +273,8 @@ static enum rc start(struct serve *s, struct err *e)
     if (!rc)
         rc = make_scheduler(s, e);
     if (!rc)
+        rc = imports_start(&s->app, &s->storage, e);
+    if (!rc)
         rc = start_http(s, e);
     if (!rc)
         rc = start_scheduler(s, e);
@@ -288,6 +293,7 @@ static void stop(struct serve *s)
     scheduler_free(s->app.scheduler);
     launcher_free(s->launcher);
     http_server_free(s->http);
+    imports_stop(&s->app);
     hub_free(s->app.hub);
     api_free(s->api);
     jobs_free(s->app.jobs);

@@ -3,7 +3,7 @@
 
 /* ---- what the second pass said */
 
-static void report_refused(struct plan *p, const struct picture *pic)
+static void report_refused(struct harvest *p, const struct picture *pic)
 {
     enum fault_code code = pic->got.rc == RC_UNSUPPORTED ? FAULT_CODE_UNSUPPORTED_FORMAT
                            : pic->got.rc == RC_TOO_LARGE ? FAULT_CODE_TOO_LARGE
@@ -20,11 +20,11 @@ static int by_name(const void *a, const void *b)
 
 /* The pictures that stay, by name: so that all that follows does not depend on the archive's order.
  */
-static enum rc collect(struct plan *p, bool finished, struct assembly *as, struct err *e)
+static enum rc collect(struct harvest *p, bool finished, struct assembly *as, struct err *e)
 {
     as->order = ARENA_ARRAY(p->a, struct picture *, p->pictures.n + 1);
     if (!as->order)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     for (size_t i = 0; i < p->pictures.n; i++)
         if (p->pictures.p[i].keep)
             as->order[as->n++] = &p->pictures.p[i];
@@ -84,7 +84,7 @@ static enum rc report_duplicates(struct assembly *as, struct err *e)
         const char *what = !same_marks(first, pic)      ? "with different labels"
                            : first->split != pic->split ? "in another split (it leaks between them)"
                                                         : "with the same labels";
-        faults_add(&as->plan->faults, FAULT_CODE_DUPLICATE_IMAGE, pic->path, 0, pic->name,
+        faults_add(&as->harvest->faults, FAULT_CODE_DUPLICATE_IMAGE, pic->path, 0, pic->name,
                    "both were kept", "the same picture as '%.*s', %s", STR_F(first->name), what);
     }
     map_done(&seen);
@@ -96,11 +96,11 @@ static enum rc report_duplicates(struct assembly *as, struct err *e)
 /* What a picture is divided by: its label, or the rarest class among its marks. */
 static enum rc strata(struct assembly *as, struct split_item *items, struct err *e)
 {
-    struct plan *p = as->plan;
+    struct harvest *p = as->harvest;
     uint64_t *counts = ARENA_ARRAY(p->a, uint64_t, p->classes.n + 1);
 
     if (!counts)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     for (size_t i = 0; i < as->n; i++)
         for (const struct mark *m = as->order[i]->marks; m; m = m->next)
             counts[m->cls]++;
@@ -126,12 +126,12 @@ static int by_split_name(const void *a, const void *b)
 
 static enum rc split_pictures(struct assembly *as, const struct split_spec *spec, struct err *e)
 {
-    struct plan *p = as->plan;
+    struct harvest *p = as->harvest;
     struct split_item *items = ARENA_ARRAY(p->a, struct split_item, as->n + 1);
     size_t n = 0;
 
     if (!items)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     enum rc rc = strata(as, items, e);
     if (!rc)
         rc = split_apply(spec, items, as->n, p->splits_given, &p->faults, e);
@@ -158,7 +158,7 @@ struct tally {
 
 static struct tally *tally_classes(const struct assembly *as)
 {
-    struct tally *t = mem_alloc_array(as->plan->classes.n + 1, sizeof *t);
+    struct tally *t = mem_alloc_array(as->harvest->classes.n + 1, sizeof *t);
 
     for (size_t i = 0; t && i < as->n; i++) {
         const struct picture *pic = as->order[i];
@@ -180,12 +180,12 @@ static struct tally *tally_classes(const struct assembly *as)
 
 static enum rc report_classes(struct assembly *as, struct err *e)
 {
-    struct plan *p = as->plan;
+    struct harvest *p = as->harvest;
     struct tally *t = tally_classes(as);
     size_t most = 0, least = SIZE_MAX;
 
     if (!t)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     for (size_t i = 0; i < p->classes.n; i++) {
         uint64_t n = t[i].split[SPLIT_TRAIN];
         str name = p->classes.p[i];
@@ -319,10 +319,10 @@ static enum rc name_version(struct assembly *as, struct err *e)
     return RC_OK;
 }
 
-enum rc assemble(struct plan *p, const struct split_spec *split, bool finished,
+enum rc assemble(struct harvest *p, const struct split_spec *split, bool finished,
                  struct assembly *ret, struct err *e)
 {
-    struct assembly as = {.plan = p};
+    struct assembly as = {.harvest = p};
     enum rc rc = collect(p, finished, &as, e);
 
     if (!rc)
@@ -341,7 +341,7 @@ enum rc assemble(struct plan *p, const struct split_spec *split, bool finished,
     }
     rc = name_version(&as, e);
     if (!rc && p->faults.nomem)
-        rc = plan_nomem(p, e);
+        rc = harvest_nomem(p, e);
     if (!rc)
         *ret = as;
     return rc;
@@ -354,9 +354,9 @@ static void write_classes(const struct assembly *as, struct jw *w)
     struct tally *t = tally_classes(as);
 
     jw_karr(w, "classes");
-    for (size_t i = 0; t && i < as->plan->classes.n; i++) {
+    for (size_t i = 0; t && i < as->harvest->classes.n; i++) {
         jw_obj(w);
-        jw_kstr(w, "name", as->plan->classes.p[i]);
+        jw_kstr(w, "name", as->harvest->classes.p[i]);
         jw_kint(w, "images", (int64_t)t[i].images);
         jw_kint(w, "shapes", (int64_t)t[i].shapes);
         for (int s = 0; s < SPLIT_COUNT; s++)
@@ -415,7 +415,7 @@ static void write_sizes(const struct assembly *as, struct jw *w)
 
 void assembly_stats(const struct assembly *as, struct jw *w)
 {
-    const struct plan *p = as->plan;
+    const struct harvest *p = as->harvest;
     size_t others = 0;
 
     for (size_t i = 0; i < p->files.n; i++)

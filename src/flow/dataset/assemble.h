@@ -3,13 +3,13 @@
 #ifndef ANNEAL_FLOW_DATASET_ASSEMBLE_H
 #define ANNEAL_FLOW_DATASET_ASSEMBLE_H
 
-#include "flow/dataset/plan.h"
+#include "flow/dataset/harvest.h"
 #include "flow/dataset/split.h"
 
 enum { FEW_SAMPLES = 10, IMBALANCE_RATIO = 10, SIZE_BUCKETS = 12 };
 
 struct assembly {
-    struct plan *plan;
+    struct harvest *harvest;
     struct picture **order; /* those of the version, sorted by (split, name) */
     size_t n;
     struct dataset_header header;
@@ -20,7 +20,7 @@ struct assembly {
 };
 /* Reports and drops what the second pass refused, finishes marks (unless `finished`: they come from
  * a manifest), splits, sorts, names the version.  RC_CORRUPT if nothing is left. */
-enum rc assemble(struct plan *p, const struct split_spec *split, bool finished,
+enum rc assemble(struct harvest *p, const struct split_spec *split, bool finished,
                  struct assembly *ret, struct err *e) must_check;
 
 typedef enum rc (*assembly_sink_fn)(void *ud, const void *p, size_t n, struct err *e);

@@ -47,7 +47,7 @@ struct coco {
 };
 
 struct coco_in {
-    struct plan *p;
+    struct harvest *p;
     struct coco_file *f;
     struct jr *r;
     jr_fill_fn fill;
@@ -125,7 +125,7 @@ static enum rc take_str(struct coco_in *in, str *ret)
     if (ev == JR_STR) {
         *ret = arena_str(in->p->a, jr_text(in->r));
         if (!ret->p)
-            return plan_nomem(in->p, in->e);
+            return harvest_nomem(in->p, in->e);
     }
     return skip_from(in, ev);
 }
@@ -162,7 +162,7 @@ static enum rc take_polygon(struct coco_in *in, struct coco_note *n)
                 return rc;
         } else if (in->numbers.n < 2 * COCO_POLYGON_POINTS_MAX &&
                    !VEC_PUSH(&in->numbers, (float)jr_num(in->r))) {
-            return plan_nomem(in->p, in->e);
+            return harvest_nomem(in->p, in->e);
         }
     }
     if (rc)
@@ -173,7 +173,7 @@ static enum rc take_polygon(struct coco_in *in, struct coco_note *n)
     }
     struct coco_polygon *g = ARENA_NEW(in->p->a, struct coco_polygon);
     if (!g || !(g->xy = ARENA_ARRAY(in->p->a, float, in->numbers.n)))
-        return plan_nomem(in->p, in->e);
+        return harvest_nomem(in->p, in->e);
     memcpy(g->xy, in->numbers.p, in->numbers.n * sizeof(float));
     g->points = (uint32_t)(in->numbers.n / 2);
     *n->polygons_end = g;
@@ -275,7 +275,7 @@ static enum rc read_image(struct coco_in *in)
     struct coco_image *im = ARENA_NEW(in->p->a, struct coco_image);
 
     if (!im)
-        return plan_nomem(in->p, in->e);
+        return harvest_nomem(in->p, in->e);
     im->line = jr_line(in->r);
     *in->f->images_end = im;
     in->f->images_end = &im->next;
@@ -287,7 +287,7 @@ static enum rc read_category(struct coco_in *in)
     struct coco_category *c = ARENA_NEW(in->p->a, struct coco_category);
 
     if (!c)
-        return plan_nomem(in->p, in->e);
+        return harvest_nomem(in->p, in->e);
     c->line = jr_line(in->r);
     c->cls = -1;
     *in->f->categories_end = c;
@@ -302,7 +302,7 @@ static enum rc read_note(struct coco_in *in)
     struct coco_note *n = ARENA_NEW(in->p->a, struct coco_note);
 
     if (!n)
-        return plan_nomem(in->p, in->e);
+        return harvest_nomem(in->p, in->e);
     n->line = jr_line(in->r);
     n->polygons_end = &n->polygons;
     *in->f->notes_end = n;
@@ -352,7 +352,7 @@ static enum rc read_document(struct coco_in *in)
     return rc;
 }
 
-static struct coco_file *new_file(struct plan *p, str path)
+static struct coco_file *new_file(struct harvest *p, str path)
 {
     struct coco_file *f = ARENA_NEW(p->a, struct coco_file);
 
@@ -369,13 +369,13 @@ static struct coco_file *new_file(struct plan *p, str path)
     return f;
 }
 
-enum rc coco_add_file(struct plan *p, str path, jr_fill_fn fill, void *ud, struct err *e)
+enum rc coco_add_file(struct harvest *p, str path, jr_fill_fn fill, void *ud, struct err *e)
 {
     struct err why = {0};
     struct coco_in in = {.p = p, .f = new_file(p, path), .fill = fill, .ud = ud, .e = &why};
 
     if (!in.f)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     enum rc rc = jr_new(&in.r, COCO_STRING_MAX, fill_watched, &in, e);
     if (rc)
         return rc;
@@ -384,7 +384,7 @@ enum rc coco_add_file(struct plan *p, str path, jr_fill_fn fill, void *ud, struc
     VEC_DONE(&in.numbers);
     if (rc && !in.fill_rc && rc != RC_NOMEM && why.rc != RC_TOO_LARGE) {
         in.f->broken = arena_cstr(p->a, str_of(why.text)); /* told if it turns out to matter */
-        return in.f->broken ? RC_OK : plan_nomem(p, e);
+        return in.f->broken ? RC_OK : harvest_nomem(p, e);
     }
     if (rc && e)
         *e = why;
@@ -398,7 +398,7 @@ static bool is_coco(const struct coco_file *f)
     return f->seen_images && (f->seen_categories || f->broken);
 }
 
-bool coco_fits(const struct plan *p)
+bool coco_fits(const struct harvest *p)
 {
     for (const struct coco_file *f = p->coco ? p->coco->files : NULL; f; f = f->next)
         if (is_coco(f))
@@ -428,7 +428,7 @@ static enum split split_of_file(str path)
 }
 
 struct joiner {
-    struct plan *p;
+    struct harvest *p;
     struct map by_base;  /* base name -> its first picture */
     uint32_t *next_same; /* picture -> the next one of the same base name, + 1; 0 none */
     struct map classes;  /* name -> id + 1 */
@@ -439,12 +439,12 @@ enum { SAME_BASE_MAX = 1000 };
 
 static enum rc index_pictures(struct joiner *j)
 {
-    struct plan *p = j->p;
+    struct harvest *p = j->p;
     enum rc rc = RC_OK;
 
     j->next_same = ARENA_ARRAY(p->a, uint32_t, p->pictures.n + 1);
     if (!j->next_same)
-        return plan_nomem(p, j->e);
+        return harvest_nomem(p, j->e);
     for (size_t i = p->pictures.n; !rc && i-- > 0;) {
         struct picture *same = map_get(&j->by_base, path_base(p->pictures.p[i].path));
         j->next_same[i] = same ? (uint32_t)(same - p->pictures.p) + 1 : 0;
@@ -492,7 +492,7 @@ static enum rc add_category(struct joiner *j, const struct coco_file *f, struct 
     } else if (have) {
         c->cls = (int32_t)(intptr_t)have - 1;
     } else {
-        rc = plan_add_class(j->p, c->name, &c->cls, j->e);
+        rc = harvest_add_class(j->p, c->name, &c->cls, j->e);
         if (!rc)
             rc = map_put(&j->classes, c->name, (void *)(intptr_t)(c->cls + 1), j->e);
     }
@@ -508,7 +508,7 @@ static enum rc join_categories(struct joiner *j, struct coco_file *f, struct map
     size_t n = 0;
 
     if (!order)
-        return plan_nomem(j->p, j->e);
+        return harvest_nomem(j->p, j->e);
     for (struct coco_category *c = f->categories; c; c = c->next)
         order[n++] = c;
     qsort(order, n, sizeof *order, by_id);
@@ -562,14 +562,14 @@ static enum rc add_note_marks(struct joiner *j, struct picture *pic, const struc
     if (n->has_box) {
         m = mark_add(j->p, pic, MARK_BOX, cls, n->line, 4);
         if (!m)
-            return plan_nomem(j->p, j->e);
+            return harvest_nomem(j->p, j->e);
         for (int i = 0; i < 4; i++)
             m->xy[i] = (float)n->box[i];
     }
     for (const struct coco_polygon *g = n->polygons; g; g = g->next) {
         m = mark_add(j->p, pic, MARK_POLYGON, cls, n->line, 2 * g->points);
         if (!m)
-            return plan_nomem(j->p, j->e);
+            return harvest_nomem(j->p, j->e);
         memcpy(m->xy, g->xy, 2 * g->points * sizeof(float));
         j->p->task = TASK_SEGMENTATION;
     }
@@ -631,7 +631,7 @@ static enum rc join_file(struct joiner *j, struct coco_file *f)
     return rc;
 }
 
-enum rc coco_read(struct plan *p, struct err *e)
+enum rc coco_read(struct harvest *p, struct err *e)
 {
     struct joiner j = {.p = p, .e = e};
 

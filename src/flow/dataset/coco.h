@@ -2,13 +2,13 @@
 #ifndef ANNEAL_FLOW_DATASET_COCO_H
 #define ANNEAL_FLOW_DATASET_COCO_H
 
-#include "flow/dataset/plan.h"
+#include "flow/dataset/harvest.h"
 
 enum { COCO_STRING_MAX = 64 << 10, COCO_POLYGON_POINTS_MAX = 20000 };
 
 /* Reads one JSON file through `fill` to its end.  A file that is not COCO, or not JSON, is
  * remembered as such and costs nothing; only failures of `fill` and of memory are returned. */
-enum rc coco_add_file(struct plan *p, str path, jr_fill_fn fill, void *ud,
+enum rc coco_add_file(struct harvest *p, str path, jr_fill_fn fill, void *ud,
                       struct err *e) must_check;
 
 #endif

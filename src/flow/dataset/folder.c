@@ -4,7 +4,7 @@
  *
  * A class is the first directory (after the split's); deeper ones only group its pictures.
  */
-#include "flow/dataset/plan.h"
+#include "flow/dataset/harvest.h"
 
 /* The directory of path without the words that name a split. */
 static size_t class_dir(str path, char *to, size_t cap)
@@ -23,7 +23,7 @@ static size_t class_dir(str path, char *to, size_t cap)
 }
 
 /* At least two directories with pictures, not counting train/ and val/ as different. */
-bool folder_fits(const struct plan *p)
+bool folder_fits(const struct harvest *p)
 {
     char first[1100], other[1100];
     size_t first_n = 0, n;
@@ -40,7 +40,7 @@ bool folder_fits(const struct plan *p)
     return false;
 }
 
-static enum rc class_of(struct plan *p, struct map *ids, str name, int32_t *ret, struct err *e)
+static enum rc class_of(struct harvest *p, struct map *ids, str name, int32_t *ret, struct err *e)
 {
     /* ids holds index + 1, since NULL means absent */
     void *have = map_get(ids, name);
@@ -50,7 +50,7 @@ static enum rc class_of(struct plan *p, struct map *ids, str name, int32_t *ret,
         *ret = (int32_t)(intptr_t)have - 1;
         return RC_OK;
     }
-    rc = plan_add_class(p, name, ret, e);
+    rc = harvest_add_class(p, name, ret, e);
     if (!rc)
         rc = map_put(ids, name, (void *)(intptr_t)(*ret + 1), e);
     return rc;
@@ -73,7 +73,7 @@ static str class_part(str below, bool splits, enum split *ret_split)
     return k < 0 ? STR_NONE : str_sub(rest, 0, (size_t)k);
 }
 
-static enum rc label_picture(struct plan *p, struct picture *pic, struct map *ids, struct err *e)
+static enum rc label_picture(struct harvest *p, struct picture *pic, struct map *ids, struct err *e)
 {
     str cls = class_part(pic->name, p->splits_given, &pic->split);
 
@@ -91,7 +91,7 @@ static enum rc label_picture(struct plan *p, struct picture *pic, struct map *id
 }
 
 /* A directory entry without pictures is a class that someone meant to fill. */
-static void report_empty(struct plan *p, const struct map *ids)
+static void report_empty(struct harvest *p, const struct map *ids)
 {
     for (size_t i = 0; i < p->dirs.n; i++) {
         char slashed[1100];
@@ -109,7 +109,7 @@ static void report_empty(struct plan *p, const struct map *ids)
     }
 }
 
-enum rc folder_read(struct plan *p, struct err *e)
+enum rc folder_read(struct harvest *p, struct err *e)
 {
     struct map ids;
     enum rc rc = RC_OK;
@@ -126,6 +126,6 @@ enum rc folder_read(struct plan *p, struct err *e)
         report_empty(p, &ids);
     map_done(&ids);
     if (!rc)
-        rc = plan_sort_classes(p, e);
+        rc = harvest_sort_classes(p, e);
     return rc;
 }

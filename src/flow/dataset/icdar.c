@@ -5,7 +5,7 @@
  * Source: ICDAR 2015 Robust Reading, task 4.1 (there the files are called gt_NAME.txt; "###" marks
  * an illegible text and is kept).
  */
-#include "flow/dataset/plan.h"
+#include "flow/dataset/harvest.h"
 
 enum { QUAD_TEXT_MAX = 4096 };
 
@@ -37,7 +37,7 @@ static bool begins_as_quad(str text)
     return false;
 }
 
-bool icdar_fits(const struct plan *p)
+bool icdar_fits(const struct harvest *p)
 {
     for (size_t i = 0; i < p->files.n; i++)
         if (is_label(p->files.p[i].path) && begins_as_quad(p->files.p[i].text))
@@ -45,7 +45,7 @@ bool icdar_fits(const struct plan *p)
     return false;
 }
 
-static enum rc read_file(struct plan *p, struct picture *pic, str text, struct err *e)
+static enum rc read_file(struct harvest *p, struct picture *pic, str text, struct err *e)
 {
     str rest = skip_bom(text), line, said;
     double xy[8];
@@ -66,7 +66,7 @@ static enum rc read_file(struct plan *p, struct picture *pic, str text, struct e
         }
         struct mark *m = mark_add(p, pic, MARK_QUAD, 0, n, 8);
         if (!m)
-            return plan_nomem(p, e);
+            return harvest_nomem(p, e);
         for (int i = 0; i < 8; i++)
             m->xy[i] = (float)xy[i];
         m->text = said;
@@ -74,7 +74,7 @@ static enum rc read_file(struct plan *p, struct picture *pic, str text, struct e
     return RC_OK;
 }
 
-static enum rc read_files(struct plan *p, const struct map *pics, struct err *e)
+static enum rc read_files(struct harvest *p, const struct map *pics, struct err *e)
 {
     enum rc rc = RC_OK;
 
@@ -102,14 +102,14 @@ static enum rc read_files(struct plan *p, const struct map *pics, struct err *e)
     return rc;
 }
 
-enum rc icdar_read(struct plan *p, struct err *e)
+enum rc icdar_read(struct harvest *p, struct err *e)
 {
     struct map pics;
     int32_t cls;
 
     p->task = TASK_TEXT;
     map_init(&pics);
-    enum rc rc = plan_add_class(p, STR("text"), &cls, e);
+    enum rc rc = harvest_add_class(p, STR("text"), &cls, e);
     if (!rc)
         rc = pictures_by_stem(p, &pics, e);
     if (!rc)

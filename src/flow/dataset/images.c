@@ -14,7 +14,7 @@ struct gate {
 };
 
 struct images {
-    struct plan *p;
+    struct harvest *p;
     struct gate gate;
     const struct image_sink *to;
 };
@@ -193,7 +193,7 @@ static enum rc submit(struct images *im, struct pool *pool, struct picture *pic,
         return rc;
     }
     *t = (struct task_one){im, pic, cost, *bytes};
-    buf_init(bytes, PLAN_IMAGE_BYTES_MAX);
+    buf_init(bytes, HARVEST_IMAGE_BYTES_MAX);
     rc = pool_submit(pool, work, t, e);
     if (rc) {
         struct err none = {0}, failed = {.rc = rc};
@@ -209,11 +209,11 @@ static enum rc one_entry(struct images *im, struct pool *pool, struct pack *in, 
     bool whole = true;
     enum rc rc;
 
-    if (pic->got.bytes > PLAN_IMAGE_BYTES_MAX) {
+    if (pic->got.bytes > HARVEST_IMAGE_BYTES_MAX) {
         refuse(pic, RC_TOO_LARGE, "a file of more than 256 MB");
         return RC_OK;
     }
-    buf_init(&bytes, PLAN_IMAGE_BYTES_MAX);
+    buf_init(&bytes, HARVEST_IMAGE_BYTES_MAX);
     rc = read_entry(in, &bytes, &whole, e);
     if (!rc && !whole)
         refuse(pic, RC_CORRUPT, "the archive's copy is damaged (wrong checksum)");
@@ -226,7 +226,7 @@ static enum rc one_entry(struct images *im, struct pool *pool, struct pack *in, 
 static enum rc all_entries(struct images *im, struct pool *pool, struct pack *in, size_t *ret_done,
                            survey_tick_fn tick, void *ud, struct err *e)
 {
-    struct plan *p = im->p;
+    struct harvest *p = im->p;
     struct pack_entry en;
     bool more = true;
     enum rc rc = RC_OK;
@@ -253,7 +253,7 @@ static enum rc all_entries(struct images *im, struct pool *pool, struct pack *in
     return rc;
 }
 
-enum rc images_store(struct plan *p, struct pack *in, const struct image_sink *to, unsigned threads,
+enum rc images_store(struct harvest *p, struct pack *in, const struct image_sink *to, unsigned threads,
                      uint64_t memory_bytes, size_t *ret_done, survey_tick_fn tick, void *ud,
                      struct err *e)
 {

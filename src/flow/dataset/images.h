@@ -9,7 +9,7 @@
 #define ANNEAL_FLOW_DATASET_IMAGES_H
 
 #include "flow/dataset/pack.h"
-#include "flow/dataset/plan.h"
+#include "flow/dataset/harvest.h"
 #include "flow/dataset/survey.h"
 
 enum { THUMB_QUALITY = 82, IMAGES_QUEUE = 64 };
@@ -21,7 +21,7 @@ struct image_sink {
 };
 /* Fills `got` of every picture with keep.  A picture that cannot be decoded is no failure of the
  * pass; *ret_done counts for progress. */
-enum rc images_store(struct plan *p, struct pack *in, const struct image_sink *to, unsigned threads,
+enum rc images_store(struct harvest *p, struct pack *in, const struct image_sink *to, unsigned threads,
                      uint64_t memory_bytes, size_t *ret_done, survey_tick_fn tick, void *ud,
                      struct err *e) must_check;
 

@@ -48,7 +48,7 @@ struct ingest {
     int out_fd;
     struct arena *a;
     struct s3 *s3;
-    struct plan plan;
+    struct harvest harvest;
     struct pack *pack; /* of the running pass */
     uint64_t archive_bytes;
     const char *phase;
@@ -122,12 +122,12 @@ static enum rc tell_done(struct ingest *in, const struct assembly *as, struct er
     line_begin(&b, &w, "done");
     jw_kcstr(&w, "version", as->version);
     jw_kcstr(&w, "report", key);
-    jw_kcstr(&w, "task", task_names[in->plan.task]);
-    jw_kcstr(&w, "format", dataset_format_names[in->plan.format]);
+    jw_kcstr(&w, "task", task_names[in->harvest.task]);
+    jw_kcstr(&w, "format", dataset_format_names[in->harvest.format]);
     jw_kint(&w, "images", (int64_t)as->n);
     jw_kint(&w, "bytes", (int64_t)as->images_bytes);
     jw_kint(&w, "manifest_bytes", (int64_t)as->manifest_bytes);
-    jw_kint(&w, "faults", (int64_t)in->plan.faults.total);
+    jw_kint(&w, "faults", (int64_t)in->harvest.faults.total);
     jw_obj_end(&w);
     return tell(in, &b, e);
 }
@@ -193,16 +193,16 @@ static enum rc read_archive(struct ingest *in, struct err *e)
     enum rc rc = open_pass(in, "scan", e);
 
     if (!rc)
-        rc = survey_read(&in->plan, in->pack, tick, in, e);
+        rc = survey_read(&in->harvest, in->pack, tick, in, e);
     close_pass(in);
     if (!rc)
-        rc = survey_recognise(&in->plan, e);
-    for (size_t i = 0; !rc && i < in->plan.pictures.n; i++)
-        in->images_total += in->plan.pictures.p[i].keep;
+        rc = survey_recognise(&in->harvest, e);
+    for (size_t i = 0; !rc && i < in->harvest.pictures.n; i++)
+        in->images_total += in->harvest.pictures.p[i].keep;
     if (!rc)
         rc = open_pass(in, "images", e);
     if (!rc)
-        rc = images_store(&in->plan, in->pack, &to, threads, INGEST_MEMORY_BYTES, &in->images_done,
+        rc = images_store(&in->harvest, in->pack, &to, threads, INGEST_MEMORY_BYTES, &in->images_done,
                           tick, in, e);
     if (!rc)
         rc = tell_progress(in, true, e);
@@ -219,19 +219,19 @@ struct lines {
     bool have_header;
 };
 
-static enum rc add_mark(struct plan *p, struct picture *pic, enum mark_kind kind, int32_t cls,
+static enum rc add_mark(struct harvest *p, struct picture *pic, enum mark_kind kind, int32_t cls,
                         const float *xy, size_t floats, str text, struct err *e)
 {
     struct mark *m = mark_add(p, pic, kind, cls, 0, (uint32_t)floats);
 
     if (!m)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     memcpy(m->xy, xy, floats * sizeof *xy);
     m->text = text;
     return RC_OK;
 }
 
-static enum rc picture_of_sample(struct plan *p, const struct sample *s, struct err *e)
+static enum rc picture_of_sample(struct harvest *p, const struct sample *s, struct err *e)
 {
     struct picture pic = {
         .path = s->name, .name = s->name, .label = s->label, .split = s->split, .keep = true};
@@ -249,13 +249,13 @@ static enum rc picture_of_sample(struct plan *p, const struct sample *s, struct 
         rc = add_mark(p, &pic, MARK_QUAD, 0, s->quads[i].xy, 8, s->quads[i].text, e);
     p->splits_given |= s->split != SPLIT_NONE;
     if (!rc && !VEC_PUSH(&p->pictures, pic))
-        rc = plan_nomem(p, e);
+        rc = harvest_nomem(p, e);
     return rc;
 }
 
 static enum rc take_line(struct lines *l, str line, struct err *e)
 {
-    struct plan *p = &l->in->plan;
+    struct harvest *p = &l->in->harvest;
     struct sample s;
     enum rc rc;
 
@@ -263,7 +263,7 @@ static enum rc take_line(struct lines *l, str line, struct err *e)
         l->have_header = true;
         rc = dataset_header_read(line, p->a, &l->header, e);
         for (size_t i = 0; !rc && i < l->header.classes_n; i++)
-            rc = VEC_PUSH(&p->classes, l->header.classes[i]) ? RC_OK : plan_nomem(p, e);
+            rc = VEC_PUSH(&p->classes, l->header.classes[i]) ? RC_OK : harvest_nomem(p, e);
         p->task = l->header.task;
         return rc;
     }
@@ -301,7 +301,7 @@ static enum rc read_version(struct ingest *in, struct err *e)
     version[SHA256_HEX] = 0;
     for (int i = 0; i < FORMAT_COUNT; i++)
         if (str_is(in->order->format, dataset_format_names[i]))
-            in->plan.format = (enum dataset_format)i;
+            in->harvest.format = (enum dataset_format)i;
     manifest_key(version, key);
     buf_init(&l.partial, DATASET_LINE_BYTES_MAX);
     enum rc rc = s3_get_stream(in->s3, key, lines_sink, &l, e);
@@ -343,11 +343,11 @@ static enum rc put_report(struct ingest *in, const struct assembly *as, struct e
     report_key(in->order->import_id, key);
     buf_init(&line, REPORT_LINE_MAX);
     enum rc rc = s3_upload_open(&u, in->s3, key, "application/jsonl", e);
-    for (size_t i = 0; !rc && i <= in->plan.faults.list.n; i++) {
+    for (size_t i = 0; !rc && i <= in->harvest.faults.list.n; i++) {
         buf_clear(&line);
         jw_init(&w, &line);
         if (i)
-            fault_write(&in->plan.faults.list.p[i - 1], &w);
+            fault_write(&in->harvest.faults.list.p[i - 1], &w);
         else
             assembly_stats(as, &w);
         buf_putc(&line, '\n');
@@ -369,7 +369,7 @@ static enum rc work(struct ingest *in, struct err *e)
     enum rc rc = anew ? read_version(in, e) : read_archive(in, e);
 
     if (!rc)
-        rc = assemble(&in->plan, &in->order->split, anew, &as, e);
+        rc = assemble(&in->harvest, &in->order->split, anew, &as, e);
     if (!rc)
         rc = put_manifest(in, &as, e);
     if (!rc)
@@ -423,15 +423,15 @@ enum rc ingest_run(int in_fd, int out_fd, struct err *e)
     struct ingest in = {.order = &order, .out_fd = out_fd, .a = &a, .phase = "scan"};
     struct err why = {0};
 
-    arena_init(&a, PLAN_BYTES_MAX);
-    plan_init(&in.plan, &a);
+    arena_init(&a, HARVEST_BYTES_MAX);
+    harvest_init(&in.harvest, &a);
     enum rc rc = read_order(in_fd, &a, &order, &why);
     if (!rc)
         rc = open_store(&in, &why);
     if (!rc)
         rc = work(&in, &why);
     s3_close(in.s3);
-    plan_done(&in.plan);
+    harvest_done(&in.harvest);
     arena_done(&a);
     return rc ? tell_failed(&in, &why, e) : RC_OK;
 }

@@ -103,32 +103,32 @@ static enum rc drain(struct entry_in *in, struct buf *keep, struct err *e)
     }
 }
 
-static enum rc keep_text(struct plan *p, struct file *f, struct entry_in *in, struct err *e)
+static enum rc keep_text(struct harvest *p, struct file *f, struct entry_in *in, struct err *e)
 {
     struct buf text;
 
-    buf_init(&text, PLAN_TEXT_FILE_BYTES_MAX);
+    buf_init(&text, HARVEST_TEXT_FILE_BYTES_MAX);
     enum rc rc = drain(in, &text, e);
     if (!rc && text.rc == RC_TOO_LARGE) {
         faults_add(&p->faults, FAULT_CODE_TOO_LARGE, f->path, 0, STR_NONE, "not read",
-                   "a text file of more than %d MB", PLAN_TEXT_FILE_BYTES_MAX >> 20);
+                   "a text file of more than %d MB", HARVEST_TEXT_FILE_BYTES_MAX >> 20);
     } else if (!rc) {
         rc = buf_ok(&text, e);
         p->text_bytes += text.n;
-        if (!rc && p->text_bytes > PLAN_TEXT_BYTES_MAX)
+        if (!rc && p->text_bytes > HARVEST_TEXT_BYTES_MAX)
             rc = err_set(e, RC_TOO_LARGE, "the text files of the archive hold more than %d MB",
-                         PLAN_TEXT_BYTES_MAX >> 20);
+                         HARVEST_TEXT_BYTES_MAX >> 20);
         if (!rc && !in->damaged) {
             f->text = arena_str(p->a, buf_view(&text));
             if (!f->text.p)
-                rc = plan_nomem(p, e);
+                rc = harvest_nomem(p, e);
         }
     }
     buf_done(&text);
     return rc;
 }
 
-static void judge(struct plan *p, struct file *f, const struct entry_in *in)
+static void judge(struct harvest *p, struct file *f, const struct entry_in *in)
 {
     str head = {in->head, in->head_n};
 
@@ -145,7 +145,7 @@ static void judge(struct plan *p, struct file *f, const struct entry_in *in)
                    "not a JPEG, PNG or WebP picture");
 }
 
-static enum rc read_file(struct plan *p, struct pack *pack, struct file *f, struct err *e)
+static enum rc read_file(struct harvest *p, struct pack *pack, struct file *f, struct err *e)
 {
     struct entry_in in = {.in = pack};
     enum rc rc = RC_OK;
@@ -172,17 +172,17 @@ static enum rc read_file(struct plan *p, struct pack *pack, struct file *f, stru
 
 /* ---- all entries */
 
-static enum rc add_entry(struct plan *p, struct map *seen, struct pack *in,
+static enum rc add_entry(struct harvest *p, struct map *seen, struct pack *in,
                          const struct pack_entry *en, struct err *e)
 {
     struct file f = {.path = arena_str(p->a, en->path), .ordinal = en->ordinal};
 
     if (!f.path.p)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     if (path_is_junk(f.path))
         return RC_OK;
     if (en->is_dir)
-        return VEC_PUSH(&p->dirs, f.path) ? RC_OK : plan_nomem(p, e);
+        return VEC_PUSH(&p->dirs, f.path) ? RC_OK : harvest_nomem(p, e);
     if (en->repaired)
         faults_add(&p->faults, FAULT_CODE_BAD_UTF8_NAME, f.path, 0, STR_NONE,
                    "bad bytes were written as %XX", "the file's name is not valid UTF-8");
@@ -195,11 +195,11 @@ static enum rc add_entry(struct plan *p, struct map *seen, struct pack *in,
     if (!rc)
         rc = read_file(p, in, &f, e);
     if (!rc && !VEC_PUSH(&p->files, f))
-        rc = plan_nomem(p, e);
+        rc = harvest_nomem(p, e);
     return rc;
 }
 
-enum rc survey_read(struct plan *p, struct pack *in, survey_tick_fn tick, void *ud, struct err *e)
+enum rc survey_read(struct harvest *p, struct pack *in, survey_tick_fn tick, void *ud, struct err *e)
 {
     struct map seen;
     struct pack_entry en;
@@ -217,14 +217,14 @@ enum rc survey_read(struct plan *p, struct pack *in, survey_tick_fn tick, void *
     }
     map_done(&seen);
     if (!rc && p->faults.nomem)
-        rc = plan_nomem(p, e);
+        rc = harvest_nomem(p, e);
     return rc;
 }
 
 /* ---- which format */
 
 /* The first folder of all files, if it is common to all; pictures must keep `depth` folders. */
-static bool common_top(const struct plan *p, size_t skip, bool keep_one, str *ret)
+static bool common_top(const struct harvest *p, size_t skip, bool keep_one, str *ret)
 {
     str top = STR_NONE;
 
@@ -247,7 +247,7 @@ static bool common_top(const struct plan *p, size_t skip, bool keep_one, str *re
     return true;
 }
 
-static void strip_top(struct plan *p, bool keep_one)
+static void strip_top(struct harvest *p, bool keep_one)
 {
     size_t n = 0;
     str top;
@@ -259,8 +259,8 @@ static void strip_top(struct plan *p, bool keep_one)
 
 static const struct {
     enum dataset_format format;
-    bool (*fits)(const struct plan *p);
-    enum rc (*read)(struct plan *p, struct err *e);
+    bool (*fits)(const struct harvest *p);
+    enum rc (*read)(struct harvest *p, struct err *e);
 } formats[] = {
     /* the most specific first */
     {FORMAT_COCO, coco_fits, coco_read},       {FORMAT_VOC, voc_fits, voc_read},
@@ -268,7 +268,7 @@ static const struct {
     {FORMAT_FOLDER, folder_fits, folder_read},
 };
 
-static enum rc nothing_found(const struct plan *p, struct err *e)
+static enum rc nothing_found(const struct harvest *p, struct err *e)
 {
     size_t images = 0;
 
@@ -287,18 +287,18 @@ static enum rc nothing_found(const struct plan *p, struct err *e)
         images);
 }
 
-enum rc survey_recognise(struct plan *p, struct err *e)
+enum rc survey_recognise(struct harvest *p, struct err *e)
 {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (!formats[i].fits(p))
             continue;
         p->format = formats[i].format;
         strip_top(p, p->format == FORMAT_FOLDER);
-        enum rc rc = plan_take_pictures(p, e);
+        enum rc rc = harvest_take_pictures(p, e);
         if (!rc)
             rc = formats[i].read(p, e);
         if (!rc && p->faults.nomem)
-            rc = plan_nomem(p, e);
+            rc = harvest_nomem(p, e);
         return rc;
     }
     return nothing_found(p, e);

@@ -3,16 +3,16 @@
 #define ANNEAL_FLOW_DATASET_SURVEY_H
 
 #include "flow/dataset/pack.h"
-#include "flow/dataset/plan.h"
+#include "flow/dataset/harvest.h"
 
 /* Called now and then; an error ends the pass. */
 typedef enum rc (*survey_tick_fn)(void *ud, struct err *e);
 
 /* Reads every entry to its end and fills files and dirs. */
-enum rc survey_read(struct plan *p, struct pack *in, survey_tick_fn tick, void *ud,
+enum rc survey_read(struct harvest *p, struct pack *in, survey_tick_fn tick, void *ud,
                     struct err *e) must_check;
 /* Recognises the format and reads the annotations: format, task, classes, pictures.  RC_CORRUPT
  * with what was looked for, if there is nothing to be recognised. */
-enum rc survey_recognise(struct plan *p, struct err *e) must_check;
+enum rc survey_recognise(struct harvest *p, struct err *e) must_check;
 
 #endif

@@ -48,11 +48,11 @@ TEST(folder_with_splits_takes_classes_from_directories)
     testing_zip_add(z, "pets/train/dog/6.png", STR("not a picture"));
     finish(z, &t);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.format, FORMAT_FOLDER);
+    CHECK_EQ(t.harvest.format, FORMAT_FOLDER);
     CHECK_EQ(t.as.n, 3);
-    CHECK_EQ(t.plan.classes.n, 2);
-    CHECK_STR(t.plan.classes.p[0], "cat");
-    CHECK_STR(t.plan.classes.p[1], "dog");
+    CHECK_EQ(t.harvest.classes.n, 2);
+    CHECK_STR(t.harvest.classes.p[0], "cat");
+    CHECK_STR(t.harvest.classes.p[1], "dog");
     CHECK_EQ(named(&t, "train/cat/sub/1.png")->label, 0);
     CHECK_EQ(named(&t, "valid/cat/2.png")->split, SPLIT_VAL);
     check_fault(&t, FAULT_CODE_MISSING_ANNOTATION, 0, "pets/valid/3.png", 0);
@@ -132,8 +132,8 @@ TEST(yolo_reads_boxes_and_polygons_and_reports_lines)
     testing_zip_add(z, "set/valid/labels/gone.txt", STR("0 0.5 0.5 0.1 0.1\n"));
     finish(z, &t);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.format, FORMAT_YOLO);
-    CHECK_EQ(t.plan.task, TASK_SEGMENTATION);
+    CHECK_EQ(t.harvest.format, FORMAT_YOLO);
+    CHECK_EQ(t.harvest.task, TASK_SEGMENTATION);
     CHECK_EQ(t.as.n, 3);
     CHECK_EQ(t.as.header.splits[SPLIT_VAL], 1);
     const struct picture *pic = named(&t, "train/images/a.png");
@@ -162,8 +162,8 @@ TEST(yolo_without_names_says_so)
     testing_zip_add(z, "labels/train/a.txt", STR("2 0.5 0.5 0.5 0.5\r\n"));
     finish(z, &t);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.classes.n, 3);
-    CHECK_STR(t.plan.classes.p[2], "2");
+    CHECK_EQ(t.harvest.classes.n, 3);
+    CHECK_STR(t.harvest.classes.p[2], "2");
     CHECK(testing_fault(&t, FAULT_CODE_MISSING_NAMES, 0));
     CHECK(named(&t, "images/train/a.png")->marks);
     testing_import_done(&t);
@@ -194,10 +194,10 @@ TEST(coco_joins_lists_in_any_order)
     testing_zip_image(z, "val2017/unlisted.png", 20, 20, 2);
     finish(z, &t);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.format, FORMAT_COCO);
-    CHECK_EQ(t.plan.task, TASK_SEGMENTATION);
+    CHECK_EQ(t.harvest.format, FORMAT_COCO);
+    CHECK_EQ(t.harvest.task, TASK_SEGMENTATION);
     CHECK_EQ(t.as.n, 1);
-    CHECK_STR(t.plan.classes.p[0], "ant");
+    CHECK_STR(t.harvest.classes.p[0], "ant");
     const struct picture *pic = named(&t, "val2017/a.png");
     CHECK_EQ(pic->split, SPLIT_VAL);
     CHECK_EQ(pic->marks->cls, 0);
@@ -250,7 +250,7 @@ TEST(voc_reads_objects_sets_and_faults)
     testing_zip_add(z, "v/ImageSets/Main/val.txt", STR("b\na\nzzz\n"));
     finish(z, &t);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.format, FORMAT_VOC);
+    CHECK_EQ(t.harvest.format, FORMAT_VOC);
     CHECK_EQ(t.as.n, 2);
     const struct picture *pic = named(&t, "JPEGImages/a.png");
     CHECK_EQ(pic->split, SPLIT_TRAIN);
@@ -280,8 +280,8 @@ TEST(icdar_keeps_commas_of_the_text)
                         "5,5,5,5,5,5,5,5,dot\n1,2,30,2,30,9,1,9,\xff\n"));
     finish(z, &t);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.format, FORMAT_ICDAR);
-    CHECK_EQ(t.plan.task, TASK_TEXT);
+    CHECK_EQ(t.harvest.format, FORMAT_ICDAR);
+    CHECK_EQ(t.harvest.task, TASK_TEXT);
     const struct picture *pic = named(&t, "img/img_1.png");
     CHECK_STR(pic->marks->text, "TOTAL, RM 1,000.00");
     CHECK_STR(pic->marks->next->text, "");
@@ -339,12 +339,12 @@ TEST(real_cifar_folder)
         return;
     testing_import(&t, buf_view(&zip), NULL, NULL);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.format, FORMAT_FOLDER);
+    CHECK_EQ(t.harvest.format, FORMAT_FOLDER);
     CHECK_EQ(t.as.n, 6000);
-    CHECK_EQ(t.plan.classes.n, 10);
+    CHECK_EQ(t.harvest.classes.n, 10);
     CHECK_EQ(t.as.header.splits[SPLIT_TRAIN], 5000);
     CHECK_EQ(t.as.header.splits[SPLIT_VAL], 1000);
-    CHECK_EQ(t.plan.faults.total, 0);
+    CHECK_EQ(t.harvest.faults.total, 0);
     testing_import_done(&t);
     buf_done(&zip);
 }
@@ -358,12 +358,12 @@ TEST(real_blood_cells_have_two_boxes_without_area)
         return;
     testing_import(&t, buf_view(&zip), NULL, NULL);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.format, FORMAT_VOC);
+    CHECK_EQ(t.harvest.format, FORMAT_VOC);
     CHECK_EQ(t.as.n, 292);
     CHECK_EQ(t.as.header.splits[SPLIT_TRAIN], 205);
     CHECK_EQ(t.as.header.splits[SPLIT_VAL], 87);
-    CHECK_EQ(t.plan.classes.n, 3);
-    CHECK_EQ(t.plan.faults.counts[FAULT_CODE_ZERO_AREA_BOX], 2);
+    CHECK_EQ(t.harvest.classes.n, 3);
+    CHECK_EQ(t.harvest.faults.counts[FAULT_CODE_ZERO_AREA_BOX], 2);
     const struct fault *f = testing_fault(&t, FAULT_CODE_ZERO_AREA_BOX, 0);
     CHECK(str_ends(f->file, STR(".xml")) && f->line > 1);
     CHECK_STR(f->action, "dropped");
@@ -380,7 +380,7 @@ TEST(real_receipts_are_quadrangles)
         return;
     testing_import(&t, buf_view(&zip), NULL, NULL);
     CHECK_OK(t.rc, &t.err);
-    CHECK_EQ(t.plan.format, FORMAT_ICDAR);
+    CHECK_EQ(t.harvest.format, FORMAT_ICDAR);
     CHECK_EQ(t.as.n, 40);
     CHECK_EQ(t.as.header.splits[SPLIT_VAL], 8);
     CHECK_EQ(t.puts, 80); /* each with a preview */

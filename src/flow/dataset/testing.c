@@ -141,18 +141,18 @@ static enum rc run(struct testing_import *t, str *archive, const struct pack_lim
     enum rc rc = pack_open(&in, &src, lim, e);
 
     if (!rc)
-        rc = survey_read(&t->plan, in, NULL, NULL, e);
+        rc = survey_read(&t->harvest, in, NULL, NULL, e);
     pack_close(in);
     in = NULL;
     if (!rc)
-        rc = survey_recognise(&t->plan, e);
+        rc = survey_recognise(&t->harvest, e);
     if (!rc)
         rc = pack_open(&in, &src, lim, e);
     if (!rc)
-        rc = images_store(&t->plan, in, &to, 4, 64 << 20, &done, NULL, NULL, e);
+        rc = images_store(&t->harvest, in, &to, 4, 64 << 20, &done, NULL, NULL, e);
     pack_close(in);
     if (!rc)
-        rc = assemble(&t->plan, split, false, &t->as, e);
+        rc = assemble(&t->harvest, split, false, &t->as, e);
     if (!rc)
         rc = assembly_write(&t->as, manifest_sink, &t->manifest, e);
     return rc;
@@ -166,23 +166,23 @@ void testing_import(struct testing_import *t, str archive, const struct pack_lim
 
     memset(t, 0, sizeof *t);
     arena_init(&t->a, (size_t)1 << 28);
-    plan_init(&t->plan, &t->a);
+    harvest_init(&t->harvest, &t->a);
     buf_init(&t->manifest, 64 << 20);
     t->rc = run(t, &archive, &l, &s, &t->err);
 }
 
 void testing_import_done(struct testing_import *t)
 {
-    plan_done(&t->plan);
+    harvest_done(&t->harvest);
     buf_done(&t->manifest);
     arena_done(&t->a);
 }
 
 const struct fault *testing_fault(const struct testing_import *t, enum fault_code code, size_t i)
 {
-    for (size_t k = 0; k < t->plan.faults.list.n; k++)
-        if (t->plan.faults.list.p[k].code == code && i-- == 0)
-            return &t->plan.faults.list.p[k];
+    for (size_t k = 0; k < t->harvest.faults.list.n; k++)
+        if (t->harvest.faults.list.p[k].code == code && i-- == 0)
+            return &t->harvest.faults.list.p[k];
     return NULL;
 }
 

@@ -22,7 +22,7 @@ void testing_zip_close(struct testing_zip *z,
 /* A whole import from memory.  Blobs are counted, not kept. */
 struct testing_import {
     struct arena a;
-    struct plan plan;
+    struct harvest harvest;
     struct assembly as;
     struct buf manifest;
     size_t puts; /* of blobs and previews */

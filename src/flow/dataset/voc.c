@@ -3,7 +3,7 @@
  * Source: the PASCAL VOC development kit, 2012, section 3.  Boxes are taken as written (tools
  * differ on whether the first pixel is 0 or 1; the difference is below any annotator's precision).
  */
-#include "flow/dataset/plan.h"
+#include "flow/dataset/harvest.h"
 #include "s3/xml.h"
 
 struct object {
@@ -14,7 +14,7 @@ struct object {
 };
 
 struct voc_in {
-    struct plan *p;
+    struct harvest *p;
     struct xml x;
     str file;
     size_t counted; /* bytes whose newlines are in line */
@@ -36,7 +36,7 @@ static bool looks_like_voc(str text)
     return str_find(str_sub(text, 0, 4096), STR("<annotation")) >= 0;
 }
 
-bool voc_fits(const struct plan *p)
+bool voc_fits(const struct harvest *p)
 {
     for (size_t i = 0; i < p->files.n; i++)
         if (str_iends(p->files.p[i].path, STR(".xml")) && looks_like_voc(p->files.p[i].text))
@@ -105,7 +105,7 @@ static enum rc object_child(struct voc_in *in, str name, void *ud, bool *ret_tak
         if (!rc) {
             o->name = arena_str(in->p->a, str_trim(text));
             if (!o->name.p)
-                return plan_nomem(in->p, in->e);
+                return harvest_nomem(in->p, in->e);
         }
         return rc;
     }
@@ -125,7 +125,7 @@ static enum rc class_id(struct voc_in *in, str name, int32_t *ret)
         *ret = (int32_t)(intptr_t)have - 1;
         return RC_OK;
     }
-    enum rc rc = plan_add_class(in->p, name, ret, in->e);
+    enum rc rc = harvest_add_class(in->p, name, ret, in->e);
     return rc ? rc : map_put(in->classes, name, (void *)(intptr_t)(*ret + 1), in->e);
 }
 
@@ -144,7 +144,7 @@ static enum rc add_object(struct voc_in *in, const struct object *o)
         return rc;
     struct mark *m = mark_add(in->p, in->pic, MARK_BOX, cls, o->line, 4);
     if (!m)
-        return plan_nomem(in->p, in->e);
+        return harvest_nomem(in->p, in->e);
     m->xy[0] = (float)o->box[0];
     m->xy[1] = (float)o->box[1];
     m->xy[2] = (float)(o->box[2] - o->box[0]);
@@ -185,7 +185,7 @@ static enum rc annotation_child(struct voc_in *in, str name, void *ud, bool *ret
 }
 
 /* One file into pic.  Broken XML is a fault, and what came before it stays. */
-static enum rc read_xml(struct plan *p, str file, str text, struct picture *pic,
+static enum rc read_xml(struct harvest *p, str file, str text, struct picture *pic,
                         struct map *classes, struct err *e)
 {
     struct err why = {0};
@@ -219,7 +219,7 @@ static str said_name(str text)
     return z < 0 || z > 512 ? STR_NONE : str_trim(str_sub(rest, 0, (size_t)z));
 }
 
-static enum rc read_files(struct plan *p, struct map *pics, struct err *e)
+static enum rc read_files(struct harvest *p, struct map *pics, struct err *e)
 {
     struct map classes;
     enum rc rc = RC_OK;
@@ -250,7 +250,7 @@ static enum rc read_files(struct plan *p, struct map *pics, struct err *e)
 }
 
 /* ImageSets/Main/train.txt: a stem a line.  trainval.txt and lists of one class are not splits. */
-static void read_sets(struct plan *p, const struct map *pics)
+static void read_sets(struct harvest *p, const struct map *pics)
 {
     for (size_t i = 0; i < p->files.n; i++) {
         const struct file *f = &p->files.p[i];
@@ -277,7 +277,7 @@ static void read_sets(struct plan *p, const struct map *pics)
     }
 }
 
-enum rc voc_read(struct plan *p, struct err *e)
+enum rc voc_read(struct harvest *p, struct err *e)
 {
     struct map pics;
 
@@ -297,6 +297,6 @@ enum rc voc_read(struct plan *p, struct err *e)
         report_unlabelled(p, ".xml file");
     map_done(&pics);
     if (!rc)
-        rc = plan_sort_classes(p, e);
+        rc = harvest_sort_classes(p, e);
     return rc;
 }

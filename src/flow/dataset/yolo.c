@@ -8,13 +8,13 @@
  * Splits come from data.yaml (train, val, test: folders or lists of files), else from folders'
  * names. Source: the dataset pages of Ultralytics' documentation and Darknet's train.c.
  */
-#include "flow/dataset/plan.h"
+#include "flow/dataset/harvest.h"
 #include "flow/dataset/yaml.h"
 
 enum { YOLO_NUMBERS_MAX = 1 + 2 * 10000 };
 
 struct yolo {
-    struct plan *p;
+    struct harvest *p;
     bool named; /* the classes are known by name */
     bool any_polygon;
     int32_t id_max;   /* seen */
@@ -73,7 +73,7 @@ static bool is_yaml(str path)
     return str_iends(path, STR(".yaml")) || str_iends(path, STR(".yml"));
 }
 
-bool yolo_fits(const struct plan *p)
+bool yolo_fits(const struct harvest *p)
 {
     for (size_t i = 0; i < p->files.n; i++) {
         const struct file *f = &p->files.p[i];
@@ -92,7 +92,7 @@ static enum rc add_box(struct yolo *y, struct picture *pic, int32_t cls, int32_t
     struct mark *m = mark_add(y->p, pic, MARK_BOX, cls, line, 4);
 
     if (!m)
-        return plan_nomem(y->p, y->e);
+        return harvest_nomem(y->p, y->e);
     m->xy[0] = (float)(v[0] - v[2] / 2);
     m->xy[1] = (float)(v[1] - v[3] / 2);
     m->xy[2] = (float)v[2];
@@ -107,7 +107,7 @@ static enum rc add_polygon(struct yolo *y, struct picture *pic, int32_t cls, int
     double v;
 
     if (!m)
-        return plan_nomem(y->p, y->e);
+        return harvest_nomem(y->p, y->e);
     for (size_t i = 0; i < n && number_next(&numbers, " \t", &v); i++)
         m->xy[i] = (float)v;
     y->any_polygon = true;
@@ -259,9 +259,9 @@ static enum rc add_name(struct yolo *y, str name)
     str copy = arena_str(y->p->a, name);
 
     if (!copy.p)
-        return plan_nomem(y->p, y->e);
+        return harvest_nomem(y->p, y->e);
     y->named = true;
-    return plan_add_class(y->p, copy, &ignored, y->e);
+    return harvest_add_class(y->p, copy, &ignored, y->e);
 }
 
 static enum rc names_of_yaml(struct yolo *y, const struct yaml *doc, str file)
@@ -426,7 +426,7 @@ static enum rc splits_of_yaml(struct yolo *y, const struct yaml *doc, str file)
     return rc;
 }
 
-static void splits_of_folders(struct plan *p)
+static void splits_of_folders(struct harvest *p)
 {
     if (p->splits_given)
         return;
@@ -470,13 +470,13 @@ static enum rc read_names(struct yolo *y)
     return rc;
 }
 
-enum rc yolo_read(struct plan *p, struct err *e)
+enum rc yolo_read(struct harvest *p, struct err *e)
 {
     struct yolo y = {.p = p, .id_max = -1, .e = e};
 
     y.used = ARENA_ARRAY(p->a, bool, p->files.n + 1);
     if (!y.used)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     map_init(&y.texts);
     enum rc rc = read_names(&y);
     if (!rc)

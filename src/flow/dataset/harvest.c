@@ -1,16 +1,16 @@
-/* plan.c - see plan.h: the texts of paths and numbers, pictures, marks and classes. */
-#include "flow/dataset/plan.h"
+/* harvest.c - see harvest.h: the texts of paths and numbers, pictures, marks and classes. */
+#include "flow/dataset/harvest.h"
 #include <math.h>
 
 const char *const dataset_format_names[] = {"folder", "yolo", "coco", "voc", "icdar", NULL};
 
-void plan_init(struct plan *p, struct arena *a)
+void harvest_init(struct harvest *p, struct arena *a)
 {
-    *p = (struct plan){.a = a};
+    *p = (struct harvest){.a = a};
     faults_init(&p->faults, a);
 }
 
-void plan_done(struct plan *p)
+void harvest_done(struct harvest *p)
 {
     faults_done(&p->faults);
     VEC_DONE(&p->files);
@@ -19,7 +19,7 @@ void plan_done(struct plan *p)
     VEC_DONE(&p->classes);
 }
 
-enum rc plan_nomem(struct plan *p, struct err *e)
+enum rc harvest_nomem(struct harvest *p, struct err *e)
 {
     if (p->a->used_bytes > p->a->max_bytes / 2)
         return err_set(
@@ -125,7 +125,7 @@ str skip_bom(str text)
 
 /* ---- pictures and marks */
 
-enum rc plan_take_pictures(struct plan *p, struct err *e)
+enum rc harvest_take_pictures(struct harvest *p, struct err *e)
 {
     for (size_t i = 0; i < p->files.n; i++) {
         const struct file *f = &p->files.p[i];
@@ -138,7 +138,7 @@ enum rc plan_take_pictures(struct plan *p, struct err *e)
                               .split = SPLIT_NONE};
         pic.got.bytes = f->bytes;
         if (!VEC_PUSH(&p->pictures, pic))
-            return plan_nomem(p, e);
+            return harvest_nomem(p, e);
     }
     return RC_OK;
 }
@@ -155,7 +155,7 @@ static str without_extension(str path)
     return str_sub(path, 0, path.n - base.n + path_stem(path).n);
 }
 
-enum rc pictures_by_stem(struct plan *p, struct map *m, struct err *e)
+enum rc pictures_by_stem(struct harvest *p, struct map *m, struct err *e)
 {
     char key[1200];
     enum rc rc = RC_OK;
@@ -185,7 +185,7 @@ struct picture *picture_of_label(const struct map *m, str label_path, str stem)
     return pic;
 }
 
-void report_unlabelled(struct plan *p, const char *what)
+void report_unlabelled(struct harvest *p, const char *what)
 {
     for (size_t i = 0; i < p->pictures.n; i++) {
         struct picture *pic = &p->pictures.p[i];
@@ -195,7 +195,7 @@ void report_unlabelled(struct plan *p, const char *what)
     }
 }
 
-struct mark *mark_add(struct plan *p, struct picture *pic, enum mark_kind kind, int32_t cls,
+struct mark *mark_add(struct harvest *p, struct picture *pic, enum mark_kind kind, int32_t cls,
                       int32_t line, uint32_t floats)
 {
     struct mark *m = ARENA_NEW(p->a, struct mark);
@@ -214,12 +214,12 @@ struct mark *mark_add(struct plan *p, struct picture *pic, enum mark_kind kind, 
     return m;
 }
 
-enum rc plan_add_class(struct plan *p, str name, int32_t *ret, struct err *e)
+enum rc harvest_add_class(struct harvest *p, str name, int32_t *ret, struct err *e)
 {
     if (p->classes.n >= DATASET_CLASSES_MAX)
         return err_set(e, RC_TOO_LARGE, "more than %d classes", DATASET_CLASSES_MAX);
     if (!VEC_PUSH(&p->classes, name))
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     *ret = (int32_t)p->classes.n - 1;
     return RC_OK;
 }
@@ -234,14 +234,14 @@ static int by_name(const void *a, const void *b)
     return str_cmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
-enum rc plan_sort_classes(struct plan *p, struct err *e)
+enum rc harvest_sort_classes(struct harvest *p, struct err *e)
 {
     size_t n = p->classes.n;
     struct named *order = ARENA_ARRAY(p->a, struct named, n + 1);
     int32_t *to = ARENA_ARRAY(p->a, int32_t, n + 1);
 
     if (!order || !to)
-        return plan_nomem(p, e);
+        return harvest_nomem(p, e);
     for (size_t i = 0; i < n; i++)
         order[i] = (struct named){p->classes.p[i], (int32_t)i};
     qsort(order, n, sizeof *order, by_name);
@@ -328,7 +328,7 @@ static enum verdict fit_mark(struct mark *m, const struct picture *pic)
     return m->kind == MARK_BOX ? fit_box(m, w, h) : fit_points(m, w, h);
 }
 
-void marks_finish(struct plan *p, struct picture *pic)
+void marks_finish(struct harvest *p, struct picture *pic)
 {
     static const char *const kinds[] = {"box", "polygon", "quadrangle"};
     struct mark **at = &pic->marks;

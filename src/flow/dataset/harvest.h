@@ -1,4 +1,4 @@
-/* plan.h - what the first pass over an archive makes of it: its pictures and what is said of them.
+/* harvest.h - what the first pass over an archive makes of it: its pictures and what is said of them.
  *
  *   pack --files--> survey.c --struct files--> one of folder, yolo, voc, coco, icdar --> pictures
  *
@@ -7,11 +7,11 @@
  * parsed. A reader then turns text into marks.  The second pass decodes the pictures; only then are
  * their sizes known, and marks_finish scales, clips and drops marks.
  *
- * All of a plan lives in its arena; one owner thread, but the second pass writes `struct checked`
+ * All of a harvest lives in its arena; one owner thread, but the second pass writes `struct checked`
  * of different pictures from several threads.
  */
-#ifndef ANNEAL_FLOW_DATASET_PLAN_H
-#define ANNEAL_FLOW_DATASET_PLAN_H
+#ifndef ANNEAL_FLOW_DATASET_HARVEST_H
+#define ANNEAL_FLOW_DATASET_HARVEST_H
 
 #include "base/map.h"
 #include "flow/dataset/fault.h"
@@ -28,10 +28,10 @@ enum dataset_format {
 extern const char *const dataset_format_names[]; /* "folder", "yolo", "coco", "voc", "icdar" */
 
 enum {
-    PLAN_BYTES_MAX = 1 << 30,        /* of the arena */
-    PLAN_TEXT_BYTES_MAX = 256 << 20, /* of all text files together */
-    PLAN_TEXT_FILE_BYTES_MAX = 16 << 20,
-    PLAN_IMAGE_BYTES_MAX = 256 << 20, /* of one picture's file */
+    HARVEST_BYTES_MAX = 1 << 30,        /* of the arena */
+    HARVEST_TEXT_BYTES_MAX = 256 << 20, /* of all text files together */
+    HARVEST_TEXT_FILE_BYTES_MAX = 16 << 20,
+    HARVEST_IMAGE_BYTES_MAX = 256 << 20, /* of one picture's file */
 };
 
 struct file { /* of the archive, in its order */
@@ -80,7 +80,7 @@ struct picture {
 };
 
 struct coco;
-struct plan {
+struct harvest {
     struct arena *a;
     struct faults faults;
     VEC(struct file) files;
@@ -95,8 +95,8 @@ struct plan {
     struct coco *coco; /* the JSON files seen; coco.h */
 };
 
-void plan_init(struct plan *p, struct arena *a);
-void plan_done(struct plan *p);
+void harvest_init(struct harvest *p, struct arena *a);
+void harvest_done(struct harvest *p);
 
 /* ---- text (survey.c) */
 str path_base(str path); /* "a/b.txt" -> "b.txt" */
@@ -112,36 +112,36 @@ str skip_bom(str text);
 
 /* ---- for the readers */
 /* The pictures of the archive, split and label unset, keep false. */
-enum rc plan_take_pictures(struct plan *p, struct err *e) must_check;
+enum rc harvest_take_pictures(struct harvest *p, struct err *e) must_check;
 /* Label files find their picture by path without extension (the same folder), else by split and
  * stem. map values are pictures; the pictures must not be added to any more. */
-enum rc pictures_by_stem(struct plan *p, struct map *m, struct err *e) must_check;
+enum rc pictures_by_stem(struct harvest *p, struct map *m, struct err *e) must_check;
 struct picture *picture_of_label(const struct map *m, str label_path, str stem); /* NULL: none */
 /* Reports the pictures that no label file was found for, as left out. */
-void report_unlabelled(struct plan *p, const char *what);
+void report_unlabelled(struct harvest *p, const char *what);
 /* Appends a mark with `floats` zeroed numbers; NULL when memory is out. */
-struct mark *mark_add(struct plan *p, struct picture *pic, enum mark_kind kind, int32_t cls,
+struct mark *mark_add(struct harvest *p, struct picture *pic, enum mark_kind kind, int32_t cls,
                       int32_t line, uint32_t floats) must_check;
-enum rc plan_add_class(struct plan *p, str name, int32_t *ret, struct err *e) must_check;
+enum rc harvest_add_class(struct harvest *p, str name, int32_t *ret, struct err *e) must_check;
 /* Sorts the classes bytewise and renumbers labels and marks. */
-enum rc plan_sort_classes(struct plan *p, struct err *e) must_check;
-enum rc plan_nomem(struct plan *p, struct err *e); /* which limit it was */
+enum rc harvest_sort_classes(struct harvest *p, struct err *e) must_check;
+enum rc harvest_nomem(struct harvest *p, struct err *e); /* which limit it was */
 
 /* Each format: does the archive look like it, and read it.  Reading fails only for want of memory
  * or when the format's central file is unusable; all else becomes faults. */
-bool folder_fits(const struct plan *p);
-enum rc folder_read(struct plan *p, struct err *e) must_check;
-bool yolo_fits(const struct plan *p);
-enum rc yolo_read(struct plan *p, struct err *e) must_check;
-bool voc_fits(const struct plan *p);
-enum rc voc_read(struct plan *p, struct err *e) must_check;
-bool icdar_fits(const struct plan *p);
-enum rc icdar_read(struct plan *p, struct err *e) must_check;
-bool coco_fits(const struct plan *p);
-enum rc coco_read(struct plan *p, struct err *e) must_check;
+bool folder_fits(const struct harvest *p);
+enum rc folder_read(struct harvest *p, struct err *e) must_check;
+bool yolo_fits(const struct harvest *p);
+enum rc yolo_read(struct harvest *p, struct err *e) must_check;
+bool voc_fits(const struct harvest *p);
+enum rc voc_read(struct harvest *p, struct err *e) must_check;
+bool icdar_fits(const struct harvest *p);
+enum rc icdar_read(struct harvest *p, struct err *e) must_check;
+bool coco_fits(const struct harvest *p);
+enum rc coco_read(struct harvest *p, struct err *e) must_check;
 
 /* After the second pass, for one picture: scales fractions, drops what has no area, clips what
  * stands out, and says so. */
-void marks_finish(struct plan *p, struct picture *pic);
+void marks_finish(struct harvest *p, struct picture *pic);
 
 #endif
