@@ -375,8 +375,10 @@ static void defaults(struct http_limits *l)
 static enum rc start_mhd(struct http_server *s, struct err *e)
 {
     const struct http_limits *l = &s->lim;
-    /* Twice the header limit: MHD's own answer to more is plain text, ours says what is wrong. */
-    size_t pool = 2 * l->header_bytes_max + 32 * 1024;
+    /* A little more than the header limit, for what is parsed of it and for a problem document of
+     * ours (MHD's own answer is plain text).  MHD clears all of it after each request of a kept
+     * connection, so each connection costs this much resident memory. */
+    size_t pool = l->header_bytes_max + 16 * 1024;
     struct MHD_OptionItem ops[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
         {MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL},

@@ -79,6 +79,33 @@ static void echo(struct http_req *r)
                             STR_F(http_peer(r)), first && !http_query(r, "absent").p));
 }
 
+static void read_form(struct http_req *r)
+{
+    struct multipart *m = NULL;
+    struct err e = {0};
+    char piece[3000], *text = arena_cstr(http_arena(r), STR(""));
+    bool more = true;
+    str name, filename, type;
+    enum rc rc = multipart_open(&m, r, &e);
+
+    while (!rc && more) {
+        uint64_t total = 0;
+        size_t n = 1;
+        rc = multipart_next(m, &more, &name, &filename, &type, &e);
+        while (!rc && more && n) {
+            rc = multipart_read(m, piece, sizeof piece, &n, &e);
+            total += n;
+        }
+        if (!rc && more)
+            text = arena_printf(http_arena(r), "%s%.*s=%llu;", text, STR_F(name),
+                                (unsigned long long)total);
+    }
+    if (rc)
+        http_reply_err(r, &e);
+    else
+        reply_text(r, 200, text);
+}
+
 static void handle(struct http_req *r, void *ud)
 {
     struct rig *g = ud;
@@ -94,6 +121,8 @@ static void handle(struct http_req *r, void *ud)
     else if (str_is(p, "/all"))
         (void)(http_body_all(r, 1000, &all, &e) ? http_reply_err(r, &e)
                                                 : http_reply(r, 200, "text/plain", all));
+    else if (str_is(p, "/form"))
+        read_form(r);
     else if (str_is(p, "/sum"))
         read_body(g, r, SIZE_MAX);
     else if (str_is(p, "/raised")) {
@@ -286,7 +315,7 @@ TEST(long_targets_and_headers_are_refused)
         int status;
         bool problem;
     } cases[] = {
-        {4000, 10, 200, false},  {9000, 10, 414, true},    {100, 12000, 200, false},
+        {4000, 10, 200, false},  {9000, 10, 414, true},    {100, 15800, 200, false},
         {100, 20000, 431, true}, {100, 200000, 431, false}, {200000, 10, 414, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -450,6 +479,41 @@ TEST(a_reply_before_the_body_is_never_lost)
         }
         peer_close(&k);
     }
+    rig_close(&g);
+}
+
+TEST(a_form_is_read_from_the_socket_part_by_part)
+{
+    struct rig g;
+    struct peer k;
+    struct peer_reply r;
+    const char *parts[] = {"--xx\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nhello\r\n"
+                           "--xx\r\nContent-Disposition: form-data; name=file; filename=z\r\n\r\n",
+                           "\r\n--xx--\r\n"};
+    char head[300];
+    size_t middle = 500000;
+
+    rig_open(&g, (struct http_limits){0});
+    peer_open(&k, g.port);
+    snprintf(head, sizeof head,
+             "POST /form HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n"
+             "Content-Type: Multipart/Form-Data; charset=utf-8; boundary=\"xx\"\r\n\r\n",
+             strlen(parts[0]) + middle + strlen(parts[1]));
+    CHECK(peer_puts(&k, head) && peer_puts(&k, parts[0]));
+    send_body(&k, middle);
+    CHECK(peer_puts(&k, parts[1]));
+    r = peer_reply(&k, 5000);
+    CHECK_EQ(r.status, 200);
+    CHECK_STR(BODY(k, r), "a=5;file=500000;");
+    peer_next(&k, r);
+    CHECK(peer_puts(&k, "POST /form HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n"
+                        "Content-Type: multipart/form-data; boundary=xx\r\n\r\n--xx"));
+    r = peer_reply(&k, 5000);
+    CHECK_EQ(r.status, 400);
+    peer_next(&k, r);
+    CHECK(peer_puts(&k, "POST /form HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\n{}"));
+    CHECK_EQ(peer_reply(&k, 5000).status, 415);
+    peer_close(&k);
     rig_close(&g);
 }
 

@@ -20,7 +20,7 @@ struct ws {
     uint8_t kind;      /* of the message under way; 0: none */
     size_t control_n, message_n;
     uint8_t control[125];
-    char text[WS_MESSAGE_MAX];
+    char *text; /* WS_MESSAGE_MAX bytes while a message is under way: most peers send none */
 };
 
 static ssize_t take_in(uint8_t *p, size_t cap, int flags, void *ud)
@@ -57,6 +57,7 @@ void ws_free(struct ws *w)
     if (!w)
         return;
     wslay_frame_context_free(w->frames);
+    mem_free(w->text);
     mem_free(w);
 }
 
@@ -163,9 +164,11 @@ static bool end_frame(struct ws *w)
         bool text = w->kind == WSLAY_TEXT_FRAME;
         if (text && !utf8_ok(w->text, w->message_n))
             return broken(w, WS_BAD_DATA);
-        w->kind = 0;
         if (w->message)
             w->message(w->ud, text, (str){w->text, w->message_n});
+        w->kind = 0;
+        mem_free(w->text);
+        w->text = NULL;
     }
     return true;
 }
@@ -190,6 +193,9 @@ static bool begin_frame(struct ws *w, const struct wslay_frame_iocb *io)
     if (io->opcode > WSLAY_BINARY_FRAME || (io->opcode == WSLAY_CONTINUATION_FRAME) != !!w->kind)
         return broken(w, WS_PROTOCOL);
     if (!w->kind) {
+        w->text = mem_alloc(WS_MESSAGE_MAX);
+        if (!w->text)
+            return broken(w, WS_INTERNAL);
         w->kind = io->opcode;
         w->message_n = 0;
     }
