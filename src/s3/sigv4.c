@@ -290,14 +290,13 @@ void sigv4_sign(const uint8_t key[SHA256_BYTES], str amz_time, str region, str c
 {
     char hash[SHA256_HEX + 1];
     uint8_t mac[SHA256_BYTES];
-    struct buf b;
+    char text[256]; /* on the stack: this must not fail */
 
     sha256_hex(canonical, hash);
-    buf_init(&b, 1024);
-    buf_printf(&b, ALGORITHM "\n%.*s\n%.*s/%.*s/s3/aws4_request\n%s", STR_F(amz_time),
-               STR_F(str_sub(amz_time, 0, 8)), STR_F(str_sub(region, 0, 64)), hash);
-    hmac_sha256((str){(const char *)key, SHA256_BYTES}, buf_view(&b), mac);
-    buf_done(&b);
+    snprintf(text, sizeof text, ALGORITHM "\n%.*s\n%.*s/%.*s/s3/aws4_request\n%s",
+             STR_F(str_sub(amz_time, 0, 16)), STR_F(str_sub(amz_time, 0, 8)),
+             STR_F(str_sub(region, 0, 64)), hash);
+    hmac_sha256((str){(const char *)key, SHA256_BYTES}, str_of(text), mac);
     hex_of(mac, sizeof mac, ret);
 }
 
