@@ -39,11 +39,13 @@ struct safetensors_written {
     char sha256[SHA256_HEX + 1];
     int64_t bytes;
 };
-/* Durable: the file is whole under its name or absent (temporary file beside it, fsync, rename).
- * Holds one tensor in memory at a time.  RC_INVALID: a name twice. */
+/* The file is whole under its name or absent (temporary file beside it, then rename); `durable`
+ * adds the fsyncs that make this hold after a power cut.  Holds one tensor in memory at a time.
+ * RC_INVALID: a name twice. */
 enum rc safetensors_write(const char *path, const struct safetensors_meta *meta, size_t meta_n,
-                          const struct safetensors_entry *entries, size_t n, safetensors_get_fn get,
-                          void *ud, struct safetensors_written *ret, struct err *e) must_check;
+                          const struct safetensors_entry *entries, size_t n, bool durable,
+                          safetensors_get_fn get, void *ud, struct safetensors_written *ret,
+                          struct err *e) must_check;
 
 /* ---- reading */
 struct safetensors_tensor {

@@ -55,8 +55,8 @@ TEST(a_file_comes_back_and_equal_content_gives_equal_bytes)
     char hex[SHA256_HEX + 1];
     char *path = path_in("t");
 
-    CHECK_OK(safetensors_write(path, one, 2, three, 3, fill, NULL, &w1, &e), &e);
-    CHECK_OK(safetensors_write(path_in("u"), two, 2, three, 3, fill, NULL, &w2, &e), &e);
+    CHECK_OK(safetensors_write(path, one, 2, three, 3, true, fill, NULL, &w1, &e), &e);
+    CHECK_OK(safetensors_write(path_in("u"), two, 2, three, 3, true, fill, NULL, &w2, &e), &e);
     CHECK_STR(str_of(w1.sha256), w2.sha256);
     arena_init(&a, 1 << 20);
     CHECK_OK(os_read_file(&a, path, 1 << 20, &raw, &e), &e);
@@ -84,7 +84,8 @@ TEST(a_name_twice_is_refused)
     static const struct safetensors_entry twice[] = {{"x", 1, shape_b}, {"x", 1, shape_b}};
     struct safetensors_written w;
     struct err e;
-    CHECK_EQ(safetensors_write(path_in("t"), NULL, 0, twice, 2, fill, NULL, &w, &e), RC_INVALID);
+    CHECK_EQ(safetensors_write(path_in("t"), NULL, 0, twice, 2, true, fill, NULL, &w, &e),
+             RC_INVALID);
     CHECK(strstr(e.text, "'x'"));
     CHECK(!os_exists(path_in("t")));
 }
@@ -103,7 +104,7 @@ TEST(a_full_disk_leaves_no_file)
     size_t before = mem_live_bytes();
 
     os_sys.write = no_space;
-    CHECK_EQ(safetensors_write(path_in("t"), NULL, 0, three, 3, fill, NULL, &w, &e), RC_FULL);
+    CHECK_EQ(safetensors_write(path_in("t"), NULL, 0, three, 3, true, fill, NULL, &w, &e), RC_FULL);
     os_sys = real;
     CHECK(!os_exists(path_in("t")) && !os_exists(path_in("t.tmp")));
     CHECK_EQ(mem_live_bytes(), before);
@@ -191,7 +192,7 @@ TEST(every_cut_of_a_file_is_refused)
     struct err e;
     str raw;
 
-    CHECK_OK(safetensors_write(path_in("t"), NULL, 0, three, 3, fill, NULL, &w, &e), &e);
+    CHECK_OK(safetensors_write(path_in("t"), NULL, 0, three, 3, true, fill, NULL, &w, &e), &e);
     arena_init(&a, 1 << 20);
     CHECK_OK(os_read_file(&a, path_in("t"), 1 << 20, &raw, &e), &e);
     for (size_t n = 0; n < raw.n; n++) {
@@ -210,7 +211,7 @@ TEST(each_failing_allocation_is_reported)
         struct safetensors *s = NULL;
         size_t before = mem_live_bytes();
         mem_fail_at(n);
-        enum rc rc = safetensors_write(path_in("t"), NULL, 0, three, 3, fill, NULL, &w, &e);
+        enum rc rc = safetensors_write(path_in("t"), NULL, 0, three, 3, true, fill, NULL, &w, &e);
         if (!rc)
             rc = safetensors_open(&s, path_in("t"), &e);
         safetensors_close(s);

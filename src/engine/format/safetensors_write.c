@@ -5,11 +5,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include <errno.h>
 #include <fcntl.h>
 
 struct writer {
     const struct safetensors_entry *entries;
     size_t n;
+    bool durable;
     size_t *order;  /* entries by name */
     size_t largest; /* elements */
     struct hasher hash;
@@ -123,7 +125,7 @@ static enum rc put_all(struct writer *w, const struct safetensors_meta *meta, si
         get(ud, k, data);
         rc = put(w, data, elements(&w->entries[k]) * sizeof *data, e);
     }
-    if (!rc)
+    if (!rc && w->durable)
         rc = os_fsync(w->fd, e);
     buf_done(&head);
     mem_free(data);
@@ -144,8 +146,10 @@ static enum rc write_file(struct writer *w, const char *path, const struct safet
     if (!rc)
         rc = put_all(w, meta, meta_n, get, ud, e);
     os_close(w->fd);
-    if (!rc)
+    if (!rc && w->durable)
         rc = os_rename_durable(tmp.p, path, e);
+    else if (!rc && os_sys.rename(tmp.p, path) != 0)
+        rc = err_errno(e, errno, "cannot rename to '%s'", path);
     if (rc && w->fd >= 0)
         (void)os_sys.unlink(tmp.p);
     buf_done(&tmp);
@@ -153,10 +157,11 @@ static enum rc write_file(struct writer *w, const char *path, const struct safet
 }
 
 enum rc safetensors_write(const char *path, const struct safetensors_meta *meta, size_t meta_n,
-                          const struct safetensors_entry *entries, size_t n, safetensors_get_fn get,
-                          void *ud, struct safetensors_written *ret, struct err *e)
+                          const struct safetensors_entry *entries, size_t n, bool durable,
+                          safetensors_get_fn get, void *ud, struct safetensors_written *ret,
+                          struct err *e)
 {
-    struct writer w = {.entries = entries, .n = n, .fd = -1};
+    struct writer w = {.entries = entries, .n = n, .durable = durable, .fd = -1};
     uint8_t digest[SHA256_BYTES];
     enum rc rc;
 

@@ -45,7 +45,7 @@ static enum rc save_state(struct run *r, const struct cursor *c, const char *pat
         entries[i] = (struct safetensors_entry){t->name, t->dims, t->shape};
     }
     if (!rc)
-        rc = safetensors_write(path, &meta, 1, entries, n, get_state, r->model, ret, e);
+        rc = safetensors_write(path, &meta, 1, entries, n, false, get_state, r->model, ret, e);
     buf_done(&text);
     mem_free(entries);
     return rc;

@@ -3,6 +3,8 @@
  * A checkpoint is two files: weights (model.h), and state: the optimiser's tensors with this cursor
  * in the metadata.  Checkpoints are made between epochs only, where the data order, the
  * augmentation and the learning rate are functions of the cursor, so nothing else has to be kept.
+ * The files are scratch until the reader of the reports has stored them: they are written whole,
+ * but not flushed to disk.
  */
 #ifndef ANNEAL_FLOW_WORKER_CURSOR_H
 #define ANNEAL_FLOW_WORKER_CURSOR_H

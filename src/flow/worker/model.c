@@ -145,8 +145,8 @@ static enum rc save_all(struct save *s, int64_t epoch, const char *path,
         const struct net_tensor *t = net_tensor_at(m->net, i);
         entries[i] = (struct safetensors_entry){t->name, t->dims, t->shape};
     }
-    return safetensors_write(path, s->meta, s->n, entries, n, get_tensor, (void *)(uintptr_t)m, ret,
-                             e);
+    return safetensors_write(path, s->meta, s->n, entries, n, false, get_tensor,
+                             (void *)(uintptr_t)m, ret, e);
 }
 
 enum rc model_save(const struct model *m, int64_t epoch, const char *path,

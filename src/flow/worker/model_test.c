@@ -118,8 +118,8 @@ TEST(files_without_our_metadata_or_with_false_ones_are_refused)
         for (size_t k = 0; k < sizeof meta / sizeof *meta; k++)
             if (str_is(meta[k].key, bad[i].key))
                 meta[k].value = str_of(bad[i].value);
-        CHECK_OK(safetensors_write(path_of("w"), meta, sizeof meta / sizeof *meta, &x, 1, zero,
-                                   NULL, &w, &e),
+        CHECK_OK(safetensors_write(path_of("w"), meta, sizeof meta / sizeof *meta, &x, 1, false,
+                                   zero, NULL, &w, &e),
                  &e);
         enum rc rc = model_load(&m, path_of("w"), &how, &e);
         if ((rc != RC_CORRUPT && rc != RC_UNSUPPORTED) || !strstr(e.text, bad[i].key))
@@ -127,7 +127,7 @@ TEST(files_without_our_metadata_or_with_false_ones_are_refused)
                       rc_name(rc), e.text);
     }
     struct safetensors_meta none[] = {{STR("format"), STR("pt")}};
-    CHECK_OK(safetensors_write(path_of("w"), none, 1, &x, 1, zero, NULL, &w, &e), &e);
+    CHECK_OK(safetensors_write(path_of("w"), none, 1, &x, 1, false, zero, NULL, &w, &e), &e);
     CHECK_EQ(model_load(&m, path_of("w"), &how, &e), RC_CORRUPT);
     CHECK(strstr(e.text, "only weights that Anneal trained"));
     CHECK_EQ(model_check_file(path_of("w"), STR("00"), &e), RC_CORRUPT);

@@ -217,16 +217,16 @@ TEST(the_least_recently_used_model_goes_first)
 
 TEST(a_frame_that_breaks_the_rules_ends_the_service)
 {
+#define DIGEST "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
     static const struct {
         const char *text, *part;
     } bad[] = {
         {"nonsense\n", "first line"},
         {"{\"weights\":\"w\"}\n", "sha256"},
         {"{\"weights\":\"w\",\"sha256\":\"x\",\"images\":[]}\n", "sha256"},
-        {"{\"weights\":\"w\",\"sha256\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-         "\",\"images\":[{\"name\":\"a\",\"bytes\":99999999}]}\n",
+        {"{\"weights\":\"w\",\"sha256\":\"" DIGEST "\",\"images\":[{\"bytes\":99999999}]}\n",
          "bytes"},
-        {"{\"weights\":\"w\",\"sha256\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        {"{\"weights\":\"w\",\"sha256\":\"" DIGEST
          "\",\"images\":[{\"name\":\"a\",\"bytes\":9}]}\nshort",
          "'a'"},
         {"{\"weights\"", "inside a line"},

@@ -128,8 +128,6 @@ static enum rc write_lines(struct run *r, const struct score *score,
     }
     if (!rc)
         rc = flush(s, &b, e);
-    if (!rc)
-        rc = os_fsync(s->fd, e);
     buf_done(&b);
     return rc;
 }

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PER_CLASS = 16, VAL_PER_CLASS = 6, CLASSES = 3, SIDE = 16 };
+enum { PER_CLASS = 12, VAL_PER_CLASS = 5, CLASSES = 3, SIDE = 16 };
 static const str class_names[CLASSES] = {STR("blue"), STR("green"), STR("red")};
 
 static char blobs[600], manifest[600];
@@ -485,14 +485,14 @@ TEST(sigterm_cancels_within_two_seconds)
 
 TEST(kill_and_resume_equals_an_undisturbed_run)
 {
-    static const char config[] = "{" CONFIG ",\"epochs\":6,\"threads\":2}";
+    static const char config[] = "{" CONFIG ",\"epochs\":4,\"threads\":2}";
     struct outcome whole, cut, rest;
     int64_t at;
 
     make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
     run_here("train", config, "whole", NULL, &whole);
     at = (int64_t)whole.n;
-    for (int lines = 2; lines < at; lines += 3) {
+    for (int lines = 2; lines < at; lines += 4) {
         const struct checkpoint *from = NULL;
         char name[40];
         int out, status;

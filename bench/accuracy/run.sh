@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Compares the validation accuracy of our ResNet-18 with that of its twin in PyTorch: the same data,
+# net, schedule and augmentation, SEEDS seeds each, the best epoch of EPOCHS.  Ours goes the way of a
+# user: a server, `dataset import`, `train --wait`.  Status 1 if our mean is more than 1.5
+# points below.  On two cores it takes hours; results go to build/accuracy/*.json and are kept, so a run that
+# was stopped goes on (delete them to begin again).
+#
+#   bench/accuracy/run.sh [ours|torch|both]      SEEDS="1 2 3" EPOCHS=15 ZIP=... PYTHON=...
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+what=${1:-both}
+seeds=${SEEDS:-1 2 3}
+epochs=${EPOCHS:-15}
+zip=$(realpath "${ZIP:-$root/../shared/data/cifar10-small.zip}")
+anneal=${ANNEAL:-$root/build/anneal}
+out=$root/build/accuracy
+mkdir -p "$out"
+[ -f "$zip" ] || { echo "bench/accuracy: $zip is not there; set ZIP"; exit 2; }
+
+has_torch() { "$1" -c 'import torch, PIL, numpy' >/dev/null 2>&1; }
+
+# Debian's PyTorch where there is one (the release that our other measurements name), else pip's, in
+# build/peers.
+find_python() {
+    local p
+    for p in "${PYTHON:-python3}" /usr/bin/python3 "$root/build/peers/torch/bin/python"; do
+        has_torch "$p" && { echo "$p"; return; }
+    done
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get install -y --no-install-recommends python3-torch python3-pil python3-numpy >&2 || true
+        has_torch /usr/bin/python3 && { echo /usr/bin/python3; return; }
+    fi
+    python3 -m venv "$root/build/peers/torch" >&2
+    "$root/build/peers/torch/bin/pip" install -q torch pillow numpy >&2
+    echo "$root/build/peers/torch/bin/python"
+}
+
+run_torch() {
+    local python seed
+    python=$(find_python)
+    for seed in $seeds; do
+        [ -s "$out/torch-$epochs-$seed.json" ] && continue
+        "$python" "$here/torch_twin.py" "$zip" --seed "$seed" --epochs "$epochs" --threads "$(nproc)" |
+            tail -n 1 > "$out/torch.tmp"
+        mv "$out/torch.tmp" "$out/torch-$epochs-$seed.json"
+    done
+}
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+run_ours() {
+    local data port store pid seed
+    data=$(mktemp -d "${TMPDIR:-/tmp}/anneal-accuracy-XXXXXX")
+    port=$(free_port) store=$(free_port)
+    "$anneal" serve --data "$data" --listen "127.0.0.1:$port" --store-listen "127.0.0.1:$store" \
+        > "$out/serve.log" 2>&1 &
+    pid=$!
+    # shellcheck disable=SC2064
+    trap "kill $pid 2>/dev/null; wait $pid 2>/dev/null; rm -rf '$data'" EXIT
+    export ANNEAL_URL="http://127.0.0.1:$port" ANNEAL_DATA="$data"
+    for _ in $(seq 100); do
+        curl -fs "$ANNEAL_URL/health" >/dev/null && break
+        kill -0 "$pid" 2>/dev/null || { echo "bench/accuracy: the server ended:"; cat "$out/serve.log"; exit 2; }
+        sleep 0.1
+    done
+    "$anneal" dataset import "$zip" --name cifar10-small --json | tail -n 1
+    for seed in $seeds; do
+        [ -s "$out/ours-$epochs-$seed.json" ] && continue
+        "$anneal" train --dataset cifar10-small --model resnet18 --epochs "$epochs" --seed "$seed" \
+            --wait --json | tail -n 1 > "$out/ours.tmp"
+        mv "$out/ours.tmp" "$out/ours-$epochs-$seed.json"
+    done
+}
+
+[ "$what" = torch ] || run_ours
+[ "$what" = ours ] || run_torch
+python3 - "$out" "$epochs" "$seeds" <<'PYTHON'
+import json, os, sys
+out, epochs, seeds = sys.argv[1], sys.argv[2], sys.argv[3].split()
+def read(kind, seed):
+    path = f"{out}/{kind}-{epochs}-{seed}.json"
+    if not os.path.exists(path):
+        return None
+    found = json.load(open(path))
+    return found["best"]["value"] if kind == "ours" else found["best"]
+values = {kind: [read(kind, s) for s in seeds] for kind in ("ours", "torch")}
+print("seed      ours     torch")
+for i, s in enumerate(seeds):
+    print(f"{s:>4}", *(f"{values[k][i]:9.4f}" if values[k][i] is not None else "        -" for k in values))
+if any(v is None for vs in values.values() for v in vs):
+    sys.exit("some runs are missing")
+mean = {k: sum(v) / len(v) for k, v in values.items()}
+difference = 100 * (mean["ours"] - mean["torch"])
+print(f"mean {mean['ours']:9.4f} {mean['torch']:9.4f}   difference {difference:+.2f} points")
+sys.exit(0 if difference >= -1.5 else 1)
+PYTHON
