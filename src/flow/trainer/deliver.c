@@ -39,7 +39,7 @@ static void taken(str body, struct arena *a, struct verdict *v)
 }
 
 /* The backend cannot take what report seq says: the job fails, and says why. */
-static void refused(struct box *b, int64_t seq, const struct report *r, int status, str detail,
+static void refused(struct postbox *b, int64_t seq, const struct report *r, int status, str detail,
                     struct verdict *v)
 {
     char text[2 * DETAIL_MAX];
@@ -76,7 +76,7 @@ static void refused(struct box *b, int64_t seq, const struct report *r, int stat
     pthread_mutex_unlock(&b->put);
 }
 
-static void judge(struct box *b, int64_t seq, str report, const struct client_reply *r, str body,
+static void judge(struct postbox *b, int64_t seq, str report, const struct client_reply *r, str body,
                   struct arena *a, struct verdict *v)
 {
     const struct json *doc = NULL;
@@ -109,7 +109,7 @@ static void judge(struct box *b, int64_t seq, str report, const struct client_re
     }
 }
 
-void deliver(struct outbox *o, struct box *b, int64_t seq, struct verdict *ret)
+void deliver(struct outbox *o, struct postbox *b, int64_t seq, struct verdict *ret)
 {
     const char *headers[] = {b->auth, "Content-Type: application/json", NULL};
     char path[BOX_PATH_MAX];

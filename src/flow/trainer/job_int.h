@@ -48,7 +48,7 @@ struct job {
     struct start_order order;
     char id[JOB_ID_MAX + 1];
     char work_dir[JOB_PATH_MAX];
-    struct box *box;
+    struct postbox *box;
     pthread_t thread;
     bool has_thread; /* until joined; the pulse's */
 
@@ -64,6 +64,7 @@ struct job {
     struct event *stop_event;
     struct lines *out, *errors; /* NULL outside PHASE_RUNNING */
     pid_t pid;                  /* 0: none, or its thread is reaping it */
+    bool leaving;               /* its last report is on its way: its place is free */
     bool expel;                 /* kill it now: broken, or not to be waited for */
     int64_t term_ms;            /* when SIGTERM was sent; 0: not yet */
     int64_t reported_ms;        /* when anything was last put */
@@ -118,6 +119,8 @@ void job_note_progress(struct job *j, const struct report *r); /* now or when th
 void job_note_logs(struct job *j, const struct objs *logs);
 void job_read_errors(struct job *j);                 /* what the worker wrote to its standard error */
 void job_speak(struct job *j, int64_t now);          /* what is held and due; heartbeats */
+void job_flush_logs(struct job *j);                  /* all that is held, now: before the last report */
+void job_leave(struct job *j);
 void job_say_failed(struct job *j, const char *code, const char *text, bool retryable);
 
 /* keep.c: uploads what the report names and puts keys in place of paths.  Text lives in `a`. */

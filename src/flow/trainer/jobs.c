@@ -180,7 +180,7 @@ static bool takes_place(struct job *j)
     bool yes;
 
     pthread_mutex_lock(&j->mu);
-    yes = j->phase != PHASE_CONCLUDED && j->stop != STOP_FENCED;
+    yes = j->phase != PHASE_CONCLUDED && j->stop != STOP_FENCED && !j->leaving;
     pthread_mutex_unlock(&j->mu);
     return yes;
 }
@@ -192,6 +192,19 @@ static unsigned places_taken(const struct jobs *js)
     for (struct job *j = js->list; j; j = j->next)
         n += takes_place(j);
     return n;
+}
+
+/* Attempts whose thread still works, those without a place included. */
+static bool any_works(const struct jobs *js)
+{
+    bool works = false;
+
+    for (struct job *j = js->list; j && !works; j = j->next) {
+        pthread_mutex_lock(&j->mu);
+        works = j->phase != PHASE_CONCLUDED;
+        pthread_mutex_unlock(&j->mu);
+    }
+    return works;
 }
 
 static void link_job(struct jobs *js, struct job *j)
@@ -377,6 +390,8 @@ static enum rc recover_each(void *ud, const char *name, bool is_dir, struct err 
 {
     enum rc rc = is_dir ? recover_one(ud, name, e) : RC_OK;
 
+    if (rc == RC_NOT_FOUND)
+        return RC_OK;
     if (rc != RC_CORRUPT)
         return rc;
     log_error("outbox '%s' cannot be read and is left as it is: %s", name, e->text);
@@ -421,7 +436,7 @@ void jobs_drain(struct jobs *js, int64_t ms)
 
     pthread_mutex_lock(&js->mu);
     stop_all(js);
-    while (places_taken(js) && os_mono_ms() < until)
+    while (any_works(js) && os_mono_ms() < until)
         cond_wait(&js->changed, &js->mu, until);
     pthread_mutex_unlock(&js->mu);
     now = os_mono_ms();
@@ -435,7 +450,7 @@ void jobs_close(struct jobs *js)
         return;
     pthread_mutex_lock(&js->mu);
     stop_all(js);
-    while (js->has_pulse && places_taken(js)) /* the pulse still escalates signals */
+    while (js->has_pulse && any_works(js)) /* the pulse still escalates signals */
         cond_wait(&js->changed, &js->mu, INT64_MAX);
     js->closing = true;
     pthread_cond_broadcast(&js->changed);

@@ -14,19 +14,19 @@ bool report_kind_ends(int kind)
     return kind == REPORT_COMPLETED || kind == REPORT_FAILED || kind == REPORT_CANCELLED;
 }
 
-void box_file(const struct box *b, int64_t seq, char ret[BOX_PATH_MAX])
+void box_file(const struct postbox *b, int64_t seq, char ret[BOX_PATH_MAX])
 {
     snprintf(ret, BOX_PATH_MAX, "%s/%lld.json", b->dir, (long long)seq);
 }
 
 /* ---- the schedule */
 
-static struct box *next_due(struct outbox *o, int64_t now, int64_t *ret_wait_until)
+static struct postbox *next_due(struct outbox *o, int64_t now, int64_t *ret_wait_until)
 {
-    struct box *best = NULL;
+    struct postbox *best = NULL;
 
     *ret_wait_until = INT64_MAX;
-    for (struct box *b = o->boxes; b; b = b->next) {
+    for (struct postbox *b = o->boxes; b; b = b->next) {
         if (b->busy || b->over || b->send == b->next_seq)
             continue;
         if (b->due_ms > now)
@@ -51,7 +51,7 @@ static int64_t back_off_ms(const struct outbox *o, unsigned fails)
     return ms > o->c.retry_min_ms ? ms : o->c.retry_min_ms;
 }
 
-static void drop_files(struct box *b, int64_t from, int64_t to)
+static void drop_files(struct postbox *b, int64_t from, int64_t to)
 {
     char path[BOX_PATH_MAX];
 
@@ -61,7 +61,7 @@ static void drop_files(struct box *b, int64_t from, int64_t to)
     }
 }
 
-static void remove_folder(struct box *b)
+static void remove_folder(struct postbox *b)
 {
     struct err e = {0};
 
@@ -72,7 +72,7 @@ static void remove_folder(struct box *b)
 }
 
 /* Applies what a try brought; mu is held.  True: the folder must go and `ev` be told. */
-static bool settle(struct outbox *o, struct box *b, int64_t seq, const struct verdict *v)
+static bool settle(struct outbox *o, struct postbox *b, int64_t seq, const struct verdict *v)
 {
     int64_t now = os_mono_ms();
 
@@ -108,7 +108,7 @@ static bool settle(struct outbox *o, struct box *b, int64_t seq, const struct ve
     return false;
 }
 
-static void serve_box(struct outbox *o, struct box *b, int64_t seq)
+static void serve_box(struct outbox *o, struct postbox *b, int64_t seq)
 {
     struct verdict v = {0};
     int64_t oldest;
@@ -146,7 +146,7 @@ static void *outbox_main(void *ud)
     pthread_mutex_lock(&o->mu);
     while (!o->closing) {
         int64_t until;
-        struct box *b = next_due(o, os_mono_ms(), &until);
+        struct postbox *b = next_due(o, os_mono_ms(), &until);
 
         if (!b) {
             cond_wait(&o->changed, &o->mu, until);
@@ -210,7 +210,7 @@ void outbox_close(struct outbox *o)
 
 static bool all_delivered(const struct outbox *o)
 {
-    for (const struct box *b = o->boxes; b; b = b->next)
+    for (const struct postbox *b = o->boxes; b; b = b->next)
         if (b->busy || (!b->over && b->send < b->next_seq))
             return false;
     return true;
@@ -235,10 +235,10 @@ enum rc outbox_each(struct outbox *o, os_dir_fn each, void *ud, struct err *e)
 
 /* ---- boxes */
 
-static enum rc box_new(struct box **ret, struct outbox *o, const char *name, box_event_fn fn, void *ud,
+static enum rc box_new(struct postbox **ret, struct outbox *o, const char *name, box_event_fn fn, void *ud,
                        struct err *e)
 {
-    struct box *b = mem_zalloc(sizeof *b);
+    struct postbox *b = mem_zalloc(sizeof *b);
 
     if (!b)
         return err_set(e, RC_NOMEM, "out of memory for an outbox");
@@ -253,7 +253,7 @@ static enum rc box_new(struct box **ret, struct outbox *o, const char *name, box
     return RC_OK;
 }
 
-static enum rc box_address(struct box *b, const struct start_order *order, struct err *e)
+static enum rc box_address(struct postbox *b, const struct start_order *order, struct err *e)
 {
     b->attempt = order->attempt;
     if (order->callback_url.n >= sizeof b->url)
@@ -263,7 +263,7 @@ static enum rc box_address(struct box *b, const struct start_order *order, struc
     return RC_OK;
 }
 
-static void box_link(struct box *b)
+static void box_link(struct postbox *b)
 {
     pthread_mutex_lock(&b->o->mu);
     b->next = b->o->boxes;
@@ -272,11 +272,11 @@ static void box_link(struct box *b)
     pthread_mutex_unlock(&b->o->mu);
 }
 
-enum rc box_open(struct box **ret, struct outbox *o, const struct start_order *order, box_event_fn fn,
+enum rc box_open(struct postbox **ret, struct outbox *o, const struct start_order *order, box_event_fn fn,
                  void *ud, struct err *e)
 {
     char name[BOX_NAME_MAX], path[BOX_PATH_MAX];
-    struct box *b = NULL;
+    struct postbox *b = NULL;
     struct buf text;
     struct jw w;
     enum rc rc;
@@ -310,7 +310,7 @@ enum rc box_open(struct box **ret, struct outbox *o, const struct start_order *o
 
 static enum rc recover_file(void *ud, const char *name, bool is_dir, struct err *e)
 {
-    struct box *b = ud;
+    struct postbox *b = ud;
     str number = str_of(name);
     char path[BOX_PATH_MAX + 300];
     int64_t seq;
@@ -330,7 +330,7 @@ static enum rc recover_file(void *ud, const char *name, bool is_dir, struct err 
     return RC_OK;
 }
 
-static enum rc recover_order(struct box *b, struct arena *a, struct start_order *ret, struct err *e)
+static enum rc recover_order(struct postbox *b, struct arena *a, struct start_order *ret, struct err *e)
 {
     char path[BOX_PATH_MAX];
     str text;
@@ -338,6 +338,10 @@ static enum rc recover_order(struct box *b, struct arena *a, struct start_order 
 
     snprintf(path, sizeof path, "%s/order.json", b->dir);
     rc = os_read_file(a, path, REPORT_BYTES_MAX, &text, e);
+    if (rc == RC_NOT_FOUND) {
+        remove_folder(b);
+        return rc;
+    }
     if (!rc)
         rc = field_read_text(start_order_fields, text, ret, a, e);
     if (!rc)
@@ -346,7 +350,7 @@ static enum rc recover_order(struct box *b, struct arena *a, struct start_order 
 }
 
 /* Whether the newest report closes the attempt. */
-static enum rc recover_last(struct box *b, struct arena *a, bool *ret_ended, struct err *e)
+static enum rc recover_last(struct postbox *b, struct arena *a, bool *ret_ended, struct err *e)
 {
     char path[BOX_PATH_MAX];
     struct report last = {0};
@@ -367,10 +371,10 @@ static enum rc recover_last(struct box *b, struct arena *a, bool *ret_ended, str
     return RC_OK;
 }
 
-enum rc box_recover(struct box **ret, struct outbox *o, const char *name, box_event_fn fn, void *ud,
+enum rc box_recover(struct postbox **ret, struct outbox *o, const char *name, box_event_fn fn, void *ud,
                     struct arena *a, struct start_order *ret_order, bool *ret_ended, struct err *e)
 {
-    struct box *b = NULL;
+    struct postbox *b = NULL;
     bool ended = false;
     enum rc rc = box_new(&b, o, name, fn, ud, e);
 
@@ -391,7 +395,7 @@ enum rc box_recover(struct box **ret, struct outbox *o, const char *name, box_ev
     return RC_OK;
 }
 
-enum rc box_write(struct box *b, const struct report *r, struct err *e)
+enum rc box_write(struct postbox *b, const struct report *r, struct err *e)
 {
     char path[BOX_PATH_MAX];
     struct buf text;
@@ -409,7 +413,7 @@ enum rc box_write(struct box *b, const struct report *r, struct err *e)
     return rc;
 }
 
-enum rc box_put(struct box *b, struct report *r, struct err *e)
+enum rc box_put(struct postbox *b, struct report *r, struct err *e)
 {
     struct outbox *o = b->o;
     bool closed;
@@ -436,7 +440,7 @@ enum rc box_put(struct box *b, struct report *r, struct err *e)
     return rc;
 }
 
-int64_t box_undelivered(struct box *b)
+int64_t box_undelivered(struct postbox *b)
 {
     int64_t n;
 
@@ -446,7 +450,7 @@ int64_t box_undelivered(struct box *b)
     return n;
 }
 
-void box_kick(struct box *b)
+void box_kick(struct postbox *b)
 {
     pthread_mutex_lock(&b->o->mu);
     if (b->fails) {
@@ -456,7 +460,7 @@ void box_kick(struct box *b)
     pthread_mutex_unlock(&b->o->mu);
 }
 
-void box_abandon(struct box *b)
+void box_abandon(struct postbox *b)
 {
     bool already;
 
@@ -469,10 +473,10 @@ void box_abandon(struct box *b)
         remove_folder(b);
 }
 
-void box_free(struct box *b)
+void box_free(struct postbox *b)
 {
     struct outbox *o;
-    struct box **at;
+    struct postbox **at;
 
     if (!b)
         return;

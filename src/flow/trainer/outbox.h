@@ -25,7 +25,7 @@
 enum { OUTBOX_KEEP = 32, OUTBOX_THREADS = 4, REPORT_BYTES_MAX = 4 << 20 };
 
 struct outbox;
-struct box; /* the outbox of one attempt */
+struct postbox; /* the outbox of one attempt */
 
 struct outbox_config {
     const char *dir;
@@ -48,20 +48,21 @@ enum box_event {
 typedef void (*box_event_fn)(void *ud, enum box_event ev, const char *why);
 
 /* Makes the attempt durable.  The order is copied. */
-enum rc box_open(struct box **ret, struct outbox *o, const struct start_order *order, box_event_fn fn,
+enum rc box_open(struct postbox **ret, struct outbox *o, const struct start_order *order, box_event_fn fn,
                  void *ud, struct err *e) must_check;
 /* Takes up a folder of an earlier life.  The order lives in `a`; *ret_ended: its last report is
- * already there.  RC_CORRUPT: the folder holds no readable order. */
-enum rc box_recover(struct box **ret, struct outbox *o, const char *name, box_event_fn fn, void *ud,
+ * already there.  RC_NOT_FOUND: the order had not been written, so nobody was told that it was
+ * accepted; the folder is removed.  RC_CORRUPT: it cannot be read. */
+enum rc box_recover(struct postbox **ret, struct outbox *o, const char *name, box_event_fn fn, void *ud,
                     struct arena *a, struct start_order *ret_order, bool *ret_ended, struct err *e)
     must_check;
 /* Numbers the report (r->attempt, r->seq), makes it durable, queues it.  After a completed, failed or
  * cancelled report, and after BOX_OVER, RC_GONE. */
-enum rc box_put(struct box *b, struct report *r, struct err *e) must_check;
-int64_t box_undelivered(struct box *b);
-void box_kick(struct box *b);    /* the backend has been seen alive: try again at once */
-void box_abandon(struct box *b); /* as if the backend had said that it is over; no event */
-void box_free(struct box *b);    /* waits for a try under way; the files stay; NULL is fine */
+enum rc box_put(struct postbox *b, struct report *r, struct err *e) must_check;
+int64_t box_undelivered(struct postbox *b);
+void box_kick(struct postbox *b);    /* the backend has been seen alive: try again at once */
+void box_abandon(struct postbox *b); /* as if the backend had said that it is over; no event */
+void box_free(struct postbox *b);    /* waits for a try under way; the files stay; NULL is fine */
 bool report_kind_ends(int kind); /* completed, failed, cancelled */
 
 #endif

@@ -20,16 +20,16 @@ struct outbox {
     char dir[BOX_PATH_MAX - 2 * BOX_NAME_MAX];
     pthread_mutex_t mu;
     pthread_cond_t changed;
-    struct box *boxes;
+    struct postbox *boxes;
     bool closing;
     atomic_bool cancel;
     pthread_t threads[OUTBOX_THREADS];
     unsigned threads_n;
 };
 
-struct box {
+struct postbox {
     struct outbox *o;
-    struct box *next;
+    struct postbox *next;
     box_event_fn fn;
     void *ud;
     int64_t attempt;
@@ -57,10 +57,10 @@ struct verdict {
     char why[WHY_MAX];
 };
 
-void box_file(const struct box *b, int64_t seq, char ret[BOX_PATH_MAX]);
+void box_file(const struct postbox *b, int64_t seq, char ret[BOX_PATH_MAX]);
 /* Writes r under r->seq, durable. */
-enum rc box_write(struct box *b, const struct report *r, struct err *e) must_check;
+enum rc box_write(struct postbox *b, const struct report *r, struct err *e) must_check;
 /* One try of one report. */
-void deliver(struct outbox *o, struct box *b, int64_t seq, struct verdict *ret);
+void deliver(struct outbox *o, struct postbox *b, int64_t seq, struct verdict *ret);
 
 #endif

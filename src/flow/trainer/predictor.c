@@ -13,7 +13,8 @@
 
 #include <errno.h>
 
-enum { PREDICT_LINE_BYTES_MAX = 16 << 20, COPY_BYTES = 256 << 10, REAP_MS = 2000 };
+enum { PREDICT_LINE_BYTES_MAX = 16 << 20, COPY_BYTES = 256 << 10, EXIT_MS = 100,
+       REAP_MS = 2000 };
 
 struct predictor {
     struct predictor_config c;
@@ -24,9 +25,8 @@ struct predictor {
     int64_t until_ms; /* when the request's time is up; INT64_MAX: no request */
     bool late;        /* the watch killed the child */
     pid_t pid;        /* 0: no child */
-    /* the request's that has the turn */
-    struct os_child child;
-    struct lines *out;
+    struct lines *out; /* changed by the request that has the turn */
+    struct os_child child; /* that request's alone */
     pthread_t watch;
 };
 
@@ -40,6 +40,8 @@ static void *watch_main(void *ud)
             os_kill(p->pid, SIGKILL);
             p->late = true;
             p->until_ms = INT64_MAX;
+            if (p->out) /* a process that the child left behind may keep the pipe open */
+                lines_wake(p->out);
         }
         cond_wait(&p->changed, &p->mu, p->pid ? p->until_ms : INT64_MAX);
     }
@@ -71,37 +73,41 @@ enum rc predictor_new(struct predictor **ret, const struct predictor_config *c, 
 
 static int child_end(struct predictor *p)
 {
+    struct lines *out;
     pid_t pid;
     int status = 0;
 
     pthread_mutex_lock(&p->mu);
     pid = p->pid;
+    out = p->out;
     p->pid = 0;
+    p->out = NULL;
     pthread_mutex_unlock(&p->mu);
     if (!pid)
         return 0;
     os_close(p->child.stdin_fd); /* a healthy child ends by itself now */
-    if (os_wait(pid, p->out ? 100 : 0, &status, NULL) == RC_TIMEOUT) {
+    if (os_wait(pid, EXIT_MS, &status, NULL) == RC_TIMEOUT) {
         os_kill(pid, SIGKILL);
         (void)!os_wait(pid, REAP_MS, &status, NULL);
     }
-    lines_close(p->out);
-    p->out = NULL;
+    lines_close(out);
     return status;
 }
 
 static enum rc child_start(struct predictor *p, struct err *e)
 {
+    struct lines *out = NULL;
     enum rc rc = spawner_run(p->c.spawner, &p->child, p->c.argv, OS_SPAWN_STDIN | OS_SPAWN_STDOUT, e);
 
     if (rc)
         return err_wrap(e, rc, "starting the predictor '%s'", p->c.argv[0]);
+    rc = lines_open(&out, p->child.stdout_fd, PREDICT_LINE_BYTES_MAX, COPY_BYTES, 0, e);
     pthread_mutex_lock(&p->mu);
     p->pid = p->child.pid;
+    p->out = out;
     p->late = false;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->mu);
-    rc = lines_open(&p->out, p->child.stdout_fd, PREDICT_LINE_BYTES_MAX, COPY_BYTES, 0, e);
     if (rc)
         (void)child_end(p);
     return rc;
@@ -123,8 +129,8 @@ static bool child_lives(struct predictor *p)
 
 static enum rc died(struct predictor *p, struct err *e)
 {
+    int status = child_end(p); /* from now on the watch leaves `late` alone */
     bool late = p->late;
-    int status = child_end(p);
 
     if (late)
         return err_set(e, RC_TIMEOUT, "no prediction within %lld ms; the predictor was stopped",
@@ -197,7 +203,7 @@ static enum rc answer(struct predictor *p, size_t n, struct buf *out, struct err
 
     buf_init(&line, PREDICT_LINE_BYTES_MAX + 1);
     kind = lines_next(p->out, -1, &line, NULL); /* the watch bounds it */
-    if (kind == LINE_END || kind == LINE_CUT) {
+    if (kind == LINE_END || kind == LINE_CUT || kind == LINE_WOKEN) {
         buf_done(&line);
         return died(p, e);
     }

@@ -65,8 +65,11 @@ static void expel(struct job *j)
 
 static enum rc say_last(struct job *j, struct report *r, struct err *e)
 {
-    enum rc rc = job_say(j, r, e);
+    enum rc rc;
 
+    job_flush_logs(j);
+    job_leave(j);
+    rc = job_say(j, r, e);
     j->said_last = true;
     j->failed = r->kind == REPORT_FAILED;
     return rc;
@@ -167,8 +170,10 @@ static void read_worker(struct job *j)
 
     arena_init(&a, 16 * (size_t)WORKER_LINE_BYTES_MAX);
     buf_init(&line, WORKER_LINE_BYTES_MAX + 1);
-    while (kind != LINE_END && !(exited && kind == LINE_TIMEOUT)) {
+    while (kind != LINE_END) {
         kind = lines_next(j->out, LOOK_MS, &line, NULL);
+        if (exited && kind == LINE_TIMEOUT) /* nothing more came after it had ended */
+            break;
         if (kind == LINE_TIMEOUT || kind == LINE_WOKEN)
             exited = has_exited(j);
         if (kind == LINE_TEXT || kind == LINE_TOO_LONG)

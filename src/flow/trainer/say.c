@@ -245,6 +245,30 @@ void job_speak(struct job *j, int64_t now)
 
 /* ---- the end */
 
+void job_flush_logs(struct job *j)
+{
+    bool more = true;
+
+    job_read_errors(j);
+    pthread_mutex_lock(&j->say);
+    for (int i = 0; more && i < LOGS_HELD_MAX / LOGS_REPORT_MAX + 2; i++) {
+        j->logs_ms = 0;
+        speak_logs(j, os_mono_ms(), true);
+        pthread_mutex_lock(&j->mu);
+        more = j->phase != PHASE_CONCLUDED && (j->logs_n || j->logs_dropped);
+        pthread_mutex_unlock(&j->mu);
+    }
+    pthread_mutex_unlock(&j->say);
+}
+
+/* Before the last report is put: the backend may send the next order as soon as it has it. */
+void job_leave(struct job *j)
+{
+    pthread_mutex_lock(&j->mu);
+    j->leaving = true;
+    pthread_mutex_unlock(&j->mu);
+}
+
 void job_say_failed(struct job *j, const char *code, const char *text, bool retryable)
 {
     struct report r;
@@ -252,14 +276,15 @@ void job_say_failed(struct job *j, const char *code, const char *text, bool retr
     struct arena a;
     enum rc rc;
 
+    job_flush_logs(j);
     arena_init(&a, 4 << 20);
     pthread_mutex_lock(&j->mu);
     r = known_report(j, code ? REPORT_FAILED : REPORT_CANCELLED, &a);
-    take_logs(j, &r, &a);
     pthread_mutex_unlock(&j->mu);
     r.error_code = str_of(code);
     r.error = str_sub(str_of(text), 0, 2000);
     r.retryable = retryable;
+    job_leave(j);
     rc = job_say(j, &r, &e);
     if (rc && rc != RC_GONE)
         log_error("job %s: its end cannot be kept: %s", j->id, e.text);

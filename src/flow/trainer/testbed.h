@@ -49,6 +49,7 @@ struct bed {
     atomic_int gets, puts, grants;
     atomic_int store_down;   /* so many object requests answer 503 */
     atomic_int slow_ms;      /* before an object is sent */
+    char version[SHA256_HEX + 1], uri[200];
 };
 
 /* mu is held */
@@ -249,7 +250,52 @@ BED struct bed *bed_new(void)
     arena_init(&b->a, 256 << 20);
     map_init(&b->objects);
     bed_listen(b, 0);
+    snprintf(b->version, sizeof b->version, "%064d", 0);
+    snprintf(b->uri, sizeof b->uri, "s3://bucket/datasets/none/manifest.jsonl");
     return b;
+}
+
+/* The bytes of image i of a dataset. */
+BED str bed_image(struct bed *b, int i)
+{
+    char *text;
+
+    pthread_mutex_lock(&b->mu);
+    text = arena_printf(&b->a, "picture %d of the test bed", i);
+    pthread_mutex_unlock(&b->mu);
+    return str_of(text);
+}
+
+/* n images for training, then n/2 for validation, n/2 for test; orders name it from now on. */
+BED void bed_dataset(struct bed *b, int n)
+{
+    static const enum split splits[] = {SPLIT_TEST, SPLIT_TRAIN, SPLIT_TRAIN, SPLIT_VAL};
+    str classes[] = {STR("cat"), STR("dog")};
+    struct dataset_header h = {.classes = classes, .classes_n = 2, .images = 2 * (uint64_t)n};
+    char key[BLOB_KEY_MAX + 16];
+    struct buf text;
+
+    h.splits[SPLIT_TRAIN] = (uint64_t)n;
+    h.splits[SPLIT_VAL] = h.splits[SPLIT_TEST] = (uint64_t)n / 2;
+    buf_init(&text, 64 << 20);
+    dataset_header_write(&h, &text);
+    for (int i = 0; i < 2 * n; i++) {
+        str image = bed_image(b, i);
+        char name[40];
+        struct sample s = {.bytes = image.n, .width = 8, .height = 8, .split = splits[i * 2 / n]};
+
+        snprintf(name, sizeof name, "%s/cat/%06d.jpg", split_names[s.split], i);
+        s.name = str_of(name);
+        sha256_hex(image, s.sha256);
+        sample_write(&s, &text);
+        blob_key(s.sha256, key);
+        bed_put(b, key, image);
+    }
+    sha256_hex(buf_view(&text), b->version);
+    manifest_key(b->version, key);
+    bed_put(b, key, buf_view(&text));
+    snprintf(b->uri, sizeof b->uri, "s3://bucket/%s", key);
+    buf_done(&text);
 }
 
 BED void bed_free(struct bed *b)
@@ -297,6 +343,8 @@ BED struct start_order bed_order(struct bed *b, const char *id, int64_t attempt)
                                 .token = STR(BED_TOKEN),
                                 .config = STR("{\"epochs\": 2,\n\"seed\": 7}"),
                                 .framework = STR("anneal"),
+                                .dataset_s3_uri = str_of(b->uri),
+                                .dataset_version = str_of(b->version),
                                 .callback_url = str_of(cb),
                                 .uploads_url = str_of(up),
                                 .downloads_url = str_of(down)};
