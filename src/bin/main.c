@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct command *const commands[] = {&serve_command, &config_command, &trainer_command, &ingest_command, &store_command, NULL};
+const struct command *const commands[] = {&serve_command, &config_command, &trainer_command,
+                                         &store_command, &worker_command, &ingest_command, NULL};
 
 const struct command *command_find(const char *name)
 {
