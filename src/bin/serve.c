@@ -234,6 +234,7 @@ static enum rc start_http(struct serve *s, struct err *e)
 static enum rc make_scheduler(struct serve *s, struct err *e)
 {
     struct scheduler_config setup = {.jobs = s->app.jobs,
+                                     .s3 = s->app.s3,
                                      .bucket = config_str(s->config, "bucket_name"),
                                      .jobs_per_user = config_int(s->config, "jobs_per_user"),
                                      .jobs_per_trainer = config_int(s->config, "jobs_per_trainer")};

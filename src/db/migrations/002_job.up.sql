@@ -126,8 +126,10 @@ CREATE TABLE checkpoint (
     state_bytes    INTEGER NOT NULL,
     manifest_key   TEXT NOT NULL,
     at             INTEGER NOT NULL,
+    superseded_at  INTEGER,                     -- neither best nor last nor periodic any more
     PRIMARY KEY (job_id, epoch)
 );
+CREATE INDEX checkpoint_superseded ON checkpoint (superseded_at) WHERE superseded_at IS NOT NULL;
 
 CREATE TABLE validation (
     job_id TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,

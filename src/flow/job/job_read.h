@@ -63,6 +63,16 @@ enum rc job_checkpoints(struct jobs *js, struct arena *a, str job_id, struct job
  * there is. */
 enum rc job_checkpoint_find(struct jobs *js, struct arena *a, str job_id, str which,
                             struct job_checkpoint *ret, struct err *e) must_check;
+/* Checkpoints that have been neither best, last nor periodic since before `until`, that no waiting
+ * or running job starts from; at most max.  job_checkpoint_forget once their objects are gone. */
+struct job_garbage {
+    str job_id, keys[3]; /* "" where another checkpoint of the job has the same object */
+    int64_t epoch;
+};
+enum rc jobs_garbage(struct jobs *js, struct arena *a, int64_t until, size_t max,
+                     struct job_garbage **ret, size_t *ret_n, struct err *e) must_check;
+enum rc job_checkpoint_forget(struct jobs *js, const struct job_garbage *g,
+                              struct err *e) must_check;
 /* Is this key that of a checkpoint of the job? */
 enum rc job_owns_key(struct jobs *js, str job_id, str key, bool *ret, struct err *e) must_check;
 

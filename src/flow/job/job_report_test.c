@@ -340,6 +340,41 @@ TEST(one_best_and_one_last_checkpoint)
     tear_down();
 }
 
+TEST(superseded_checkpoints_are_garbage_unless_a_job_starts_from_them)
+{
+    struct job j, k;
+    struct job_garbage *g;
+    size_t n;
+    struct checkpoint same;
+
+    set_up();
+    j = running();
+    report(j.id, 1, R(REPORT_CHECKPOINT, 1, .checkpoint = saved(j.id, 1, true)), 1000);
+    report(j.id, 1, R(REPORT_CHECKPOINT, 2, .checkpoint = saved(j.id, 2, false)), 2000);
+    CHECK_OK(jobs_garbage(test_jobs, &test_arena, 9999, 10, &g, &n, &err), &err);
+    CHECK_EQ(n, 0); /* 1 is best, 2 is last */
+    same = saved(j.id, 3, false);
+    same.state_key = saved(j.id, 2, false).weights_key; /* shares an object with 2 */
+    report(j.id, 1, R(REPORT_CHECKPOINT, 3, .checkpoint = same), 3000);
+    CHECK_OK(jobs_garbage(test_jobs, &test_arena, 3000, 10, &g, &n, &err), &err);
+    CHECK_EQ(n, 0); /* not yet */
+    CHECK_OK(jobs_garbage(test_jobs, &test_arena, 3001, 10, &g, &n, &err), &err);
+    CHECK_EQ(n, 1);
+    CHECK_EQ(g[0].epoch, 2);
+    CHECK_EQ(g[0].keys[0].n, 0); /* the shared object stays */
+    k = make_job(false);
+    sql_do("UPDATE job SET base_job_id = (SELECT id FROM job WHERE status = 'running')"
+           " WHERE status = 'pending'");
+    CHECK_OK(jobs_garbage(test_jobs, &test_arena, 3001, 10, &g, &n, &err), &err);
+    CHECK_EQ(n, 0);
+    CHECK_OK(job_cancel(test_jobs, &test_arena, k.id, 4000, &k, &err), &err);
+    CHECK_OK(jobs_garbage(test_jobs, &test_arena, 3001, 10, &g, &n, &err), &err);
+    CHECK_EQ(n, 1);
+    CHECK_OK(job_checkpoint_forget(test_jobs, &g[0], &err), &err);
+    CHECK_EQ(sql_int("SELECT count(*) FROM checkpoint"), 2);
+    tear_down();
+}
+
 TEST(keys_outside_the_job_and_broken_metrics_are_refused_whole)
 {
     static const char *const keys[] = {"jobs/other/x",      "blobs/aa/x", "",

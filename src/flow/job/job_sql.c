@@ -378,6 +378,11 @@ enum rc checkpoint_put(struct tx *tx, str job_id, int64_t attempt, const struct 
     if (!rc && c->is_last)
         rc = tx_exec(tx, e, "UPDATE checkpoint SET is_last = 0 WHERE job_id = ? AND epoch <> ?",
                      db_s(job_id), db_i(c->epoch));
+    if (!rc)
+        rc = tx_exec(tx, e,
+                     "UPDATE checkpoint SET superseded_at = ? WHERE job_id = ? AND epoch <> ?"
+                     " AND is_best + is_last + is_periodic = 0 AND superseded_at IS NULL",
+                     db_i(now), db_s(job_id), db_i(c->epoch));
     if (rc)
         return rc;
     return tx_exec(
@@ -391,7 +396,7 @@ enum rc checkpoint_put(struct tx *tx, str job_id, int64_t attempt, const struct 
         " weights_key = excluded.weights_key, weights_sha256 = excluded.weights_sha256,"
         " weights_bytes = excluded.weights_bytes, state_key = excluded.state_key,"
         " state_sha256 = excluded.state_sha256, state_bytes = excluded.state_bytes,"
-        " manifest_key = excluded.manifest_key, at = excluded.at",
+        " manifest_key = excluded.manifest_key, at = excluded.at, superseded_at = NULL",
         db_s(job_id), db_i(c->epoch), db_i(attempt), db_i(c->is_best), db_i(c->is_last),
         db_i(c->is_periodic), db_s(c->metric), isfinite(c->value) ? db_f(c->value) : db_null(),
         db_s(c->weights_key), db_s(c->weights_sha256), db_i(c->weights_bytes), db_s(c->state_key),

@@ -12,6 +12,7 @@
 #include "flow/job/job_read.h"
 #include "net/client.h"
 #include "os/os.h"
+#include "s3/s3.h"
 #include "spec/dataset.h"
 #include <pthread.h>
 
@@ -30,6 +31,9 @@ enum {
     TRAINER_REPLY_MAX = 64 << 10,
     ROUND_ARENA = 32 << 20,
     STOP_WAIT_MS = 5000,
+    CLEAN_MS = 30000,        /* between two looks for superseded checkpoints */
+    CLEAN_GRACE_MS = 600000, /* a prediction may still be reading one */
+    CLEAN_MAX = 20,
 };
 
 struct trainer {
@@ -53,6 +57,7 @@ struct scheduler {
     size_t trainers_n;
     struct watch *watches;
     size_t watches_n, watches_cap;
+    int64_t clean_at;
 };
 
 enum rc scheduler_new(struct scheduler **ret, const struct scheduler_config *c, struct err *e)
@@ -591,6 +596,35 @@ static void dispatch(struct scheduler *s, int64_t now, struct arena *a)
         log_error("handing out jobs: %s", e.text);
 }
 
+/* ---- superseded checkpoints */
+
+static void clean(struct scheduler *s, int64_t now, struct arena *a)
+{
+    struct job_garbage *g;
+    size_t n;
+    struct err e = {0};
+    enum rc rc;
+
+    if (!s->c.s3 || now < s->clean_at)
+        return;
+    s->clean_at = now + CLEAN_MS;
+    rc = jobs_garbage(s->c.jobs, a, now - CLEAN_GRACE_MS, CLEAN_MAX, &g, &n, &e);
+    for (size_t i = 0; !rc && i < n; i++) {
+        for (int k = 0; !rc && k < 3; k++) {
+            const char *key = arena_cstr(a, g[i].keys[k]);
+
+            if (key && *key)
+                rc = s3_delete(s->c.s3, key, &e);
+        }
+        if (!rc)
+            rc = job_checkpoint_forget(s->c.jobs, &g[i], &e);
+    }
+    if (rc)
+        log_warn("removing superseded checkpoints: %s", e.text);
+    else if (n == CLEAN_MAX)
+        s->clean_at = now; /* there is more */
+}
+
 /* ---- the thread */
 
 void scheduler_round(struct scheduler *s)
@@ -611,6 +645,7 @@ void scheduler_round(struct scheduler *s)
     if (jobs_sweep_leases(s->c.jobs, now, &e))
         log_error("ending leases: %s", e.text);
     dispatch(s, now, &a);
+    clean(s, now, &a);
     arena_done(&a);
 }
 

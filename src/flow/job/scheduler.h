@@ -16,6 +16,7 @@ struct scheduler_config { /* all lent for the scheduler's life */
     struct launcher *launcher;
     const char *public_url; /* under which trainers reach us, no slash at the end; or later: */
     const char *bucket;
+    struct s3 *s3; /* where superseded checkpoints are removed; NULL: they are kept */
     int64_t jobs_per_user, jobs_per_trainer;
     int64_t poll_ms;        /* between two looks at a running attempt; 0: 3 s */
     int64_t (*clock)(void); /* Unix ms; NULL: os_now_ms */

@@ -118,12 +118,12 @@ static void up(int64_t per_user, int64_t per_trainer)
     snprintf(data, sizeof data, "data=%s", test_dir());
     CHECK_OK(config_load(&config, flags, 4, NULL, (char *[]){NULL}, &err), &err);
     CHECK_OK(launcher_new(&launcher, config, &err), &err);
-    CHECK_OK(
-        scheduler_new(&sched,
-                      &(struct scheduler_config){test_jobs, launcher, "http://127.0.0.1:1",
-                                                 "bucket", per_user, per_trainer, 3000, test_clock},
-                      &err),
-        &err);
+    CHECK_OK(scheduler_new(&sched,
+                           &(struct scheduler_config){test_jobs, launcher, "http://127.0.0.1:1",
+                                                      "bucket", NULL, per_user, per_trainer, 3000,
+                                                      test_clock},
+                           &err),
+             &err);
 }
 
 static void down(void)
