@@ -166,6 +166,7 @@ static void enter(struct change *c, enum job_status to, const struct cause *why,
     if (to == JOB_QUEUED) {
         j->queued_at = c->now;
         j->waiting_reason = text;
+        j->message = STR_NONE;
     } else {
         j->waiting_reason = STR_NONE;
     }
