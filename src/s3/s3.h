@@ -13,9 +13,9 @@
 
 enum { S3_TRIES = 4, S3_PART_BYTES = 8 << 20, S3_PRESIGN_S_MAX = 604800 };
 
-struct s3_config {           /* all lent for the client's life */
-    const char *endpoint;    /* "http://127.0.0.1:9000" */
-    const char *region;      /* "us-east-1" */
+struct s3_config {        /* all lent for the client's life */
+    const char *endpoint; /* "http://127.0.0.1:9000" */
+    const char *region;   /* "us-east-1" */
     const char *bucket;
     const char *access_key;
     const char *secret_key;
@@ -34,7 +34,8 @@ struct s3_stat {
  * "uploadId=..&partNumber=1" (unencoded names and values must be RFC 3986 encoded by the caller);
  * NULL for none. */
 enum rc s3_presign(struct s3 *s, struct arena *a, enum http_method m, const char *key,
-                   const char *query, int64_t seconds, const char **ret_url, struct err *e) must_check;
+                   const char *query, int64_t seconds, const char **ret_url,
+                   struct err *e) must_check;
 enum rc s3_put(struct s3 *s, const char *key, str data, const char *type, struct err *e) must_check;
 /* Only if absent (If-None-Match: *); an object already there is RC_OK and *ret_existed true. */
 enum rc s3_put_new(struct s3 *s, const char *key, str data, const char *type, bool *ret_existed,
@@ -44,12 +45,13 @@ enum rc s3_put_file(struct s3 *s, const char *key, const char *path, const char 
 enum rc s3_get(struct s3 *s, const char *key, struct buf *out, struct err *e) must_check;
 enum rc s3_get_range(struct s3 *s, const char *key, uint64_t at, size_t n, struct buf *out,
                      struct err *e) must_check;
-enum rc s3_get_stream(struct s3 *s, const char *key, client_sink_fn sink, void *ud, struct err *e)
-    must_check;
+enum rc s3_get_stream(struct s3 *s, const char *key, client_sink_fn sink, void *ud,
+                      struct err *e) must_check;
 enum rc s3_head(struct s3 *s, const char *key, struct s3_stat *ret, struct err *e) must_check;
 enum rc s3_delete(struct s3 *s, const char *key, struct err *e) must_check; /* fine if absent */
 typedef enum rc (*s3_list_fn)(void *ud, str key, uint64_t bytes, struct err *e);
-enum rc s3_list(struct s3 *s, const char *prefix, s3_list_fn each, void *ud, struct err *e) must_check;
+enum rc s3_list(struct s3 *s, const char *prefix, s3_list_fn each, void *ud,
+                struct err *e) must_check;
 
 /* A stream of unknown length becomes a multipart upload in parts of S3_PART_BYTES, each held in
  * memory once; nothing is visible until s3_upload_commit. */

@@ -511,3 +511,36 @@ TEST(two_hundred_megabytes_go_through_in_constant_memory)
           200 << 20); /* AddressSanitizer's own is in it; bench/store has the rest */
     rig_close(&g);
 }
+
+/* The failure strikes the client, the server or the index, in whichever thread comes to it: no call
+ * may crash, hang, leak, or leave half an object. */
+TEST(any_allocation_may_fail_and_the_object_stays_whole)
+{
+    char *p = rig_bytes(5, 70000);
+    int failures = 0;
+    struct rig g;
+
+    rig_open(&g);
+    CHECK_OK(s3_put(g.c, "k", (str){p, 1000}, NULL, &g.e), &g.e);
+    for (long n = 0; n < 120; n++) {
+        size_t size = n % 2 ? 70000 : 1000;
+        enum rc rc;
+        mem_fail_at(n);
+        rc = s3_put(g.c, "k", (str){p, size}, NULL, &g.e);
+        if (!rc) {
+            buf_clear(&g.body);
+            rc = s3_get(g.c, "k", &g.body, &g.e);
+        }
+        (void)mem_fail_disarm();
+        failures += rc != RC_OK;
+        buf_clear(&g.body);
+        CHECK_OK(s3_get(g.c, "k", &g.body, &g.e), &g.e);
+        CHECK(g.body.n == 70000 || g.body.n == 1000);
+        CHECK(!memcmp(g.body.p, p, g.body.n));
+    }
+    printf("%d calls failed\n", failures);
+    CHECK_OK(s3_put(g.c, "k", (str){p, 70000}, NULL, &g.e), &g.e);
+    CHECK_EQ(rig_files(&g), 1);
+    mem_free(p);
+    rig_close(&g);
+}

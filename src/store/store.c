@@ -124,8 +124,12 @@ static enum rc open_disk(struct store *s, struct err *e)
 {
     char path[FILES_PATH_MAX + 16];
     int64_t generation;
+    bool fresh = !os_exists(s->dir);
     enum rc rc = os_mkdirs(s->dir, 0700, e);
 
+    snprintf(path, sizeof path, "%.*s/..", FILES_PATH_MAX, s->dir);
+    if (!rc && fresh)
+        rc = os_fsync_dir(path, e);
     snprintf(path, sizeof path, "%.*s/lock", FILES_PATH_MAX, s->dir);
     if (!rc)
         rc = os_lock_file(path, &s->lock_fd, e);
