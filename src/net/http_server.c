@@ -125,7 +125,8 @@ static enum MHD_Result refuse_busy(struct http_req *r, const char *detail)
     return refuse(r, 503, rc_code(RC_UNAVAILABLE), rc_title(RC_UNAVAILABLE), detail);
 }
 
-static bool refuse_parse(struct http_req *r, enum rc rc, int status, const struct err *e)
+static enum MHD_Result refuse_parse(struct http_req *r, enum rc rc, int status,
+                                    const struct err *e)
 {
     if (rc == RC_METHOD)
         http_add_header(r, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
