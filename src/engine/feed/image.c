@@ -154,6 +154,15 @@ static void upright(int orientation, int32_t w, int32_t h, int32_t x, int32_t y,
     }
 }
 
+static ptrdiff_t place(const struct image *out, int orientation, int32_t w, int32_t h, int32_t x,
+                       int32_t y)
+{
+    int32_t u, v;
+
+    upright(orientation, w, h, x, y, &u, &v);
+    return ((ptrdiff_t)v * out->width + u) * 3;
+}
+
 static enum rc turn_upright(struct image *im, int orientation, struct err *e)
 {
     struct image out;
@@ -165,14 +174,14 @@ static enum rc turn_upright(struct image *im, int orientation, struct err *e)
     rc = image_alloc(swap ? im->height : im->width, swap ? im->width : im->height, &out, e);
     if (rc)
         return rc;
-    for (int32_t y = 0; y < im->height; y++) {
-        for (int32_t x = 0; x < im->width; x++) {
-            int32_t u, v;
-            upright(orientation, im->width, im->height, x, y, &u, &v);
-            memcpy(out.rgb + ((size_t)v * (size_t)out.width + (size_t)u) * 3,
-                   im->rgb + ((size_t)y * (size_t)im->width + (size_t)x) * 3, 3);
-        }
-    }
+    /* places are linear in x and y: three of them give the steps */
+    ptrdiff_t at = place(&out, orientation, im->width, im->height, 0, 0);
+    ptrdiff_t dx = place(&out, orientation, im->width, im->height, 1, 0) - at;
+    ptrdiff_t dy = place(&out, orientation, im->width, im->height, 0, 1) - at;
+    const uint8_t *p = im->rgb;
+    for (int32_t y = 0; y < im->height; y++)
+        for (int32_t x = 0; x < im->width; x++, p += 3)
+            memcpy(out.rgb + at + x * dx + y * dy, p, 3);
     image_done(im);
     *im = out;
     return RC_OK;

@@ -283,16 +283,15 @@ static void count_hits(struct train *t, const struct batch *b)
     }
 }
 
-static enum rc not_finite(struct train *t, int64_t step, struct err *e)
+static enum rc not_finite(struct train *t, const char *which, int64_t step, struct err *e)
 {
     t->r->fail_code = "diverged";
-    return err_set(
-        e, RC_INVALID,
-        "the loss is no longer a number at epoch %lld, step %lld (learning rate %.3g): "
-        "training diverged.  Lower learning_rate (%g), lengthen warmup_epochs (%g) or set "
-        "clip_norm",
-        (long long)t->epoch + 1, (long long)step + 1, t->lr, t->r->spec.learning_rate,
-        t->r->spec.warmup_epochs);
+    return err_set(e, RC_INVALID,
+                   "the %s loss is no longer a number at epoch %lld, step %lld (learning rate "
+                   "%.3g): training diverged.  Lower learning_rate (%g), lengthen warmup_epochs "
+                   "(%g) or set clip_norm",
+                   which, (long long)t->epoch + 1, (long long)step, t->lr, t->r->spec.learning_rate,
+                   t->r->spec.warmup_epochs);
 }
 
 static enum rc one_step(struct train *t, const struct batch *b, int64_t step, struct err *e)
@@ -315,7 +314,7 @@ static enum rc one_step(struct train *t, const struct batch *b, int64_t step, st
     if (rc)
         return rc;
     if (!isfinite(loss))
-        return not_finite(t, step, e);
+        return not_finite(t, "training", step + 1, e);
     t->at.steps++;
     t->images += b->n;
     t->loss_sum += loss * b->n;
@@ -431,6 +430,8 @@ static enum rc finish_epoch(struct train *t, struct err *e)
     bool best;
     enum rc rc = run_score(r, t->val, r->samples.of[SPLIT_VAL], r->samples.n[SPLIT_VAL], &score, e);
 
+    if (!rc && !isfinite(score.loss))
+        rc = not_finite(t, "validation", t->steps, e);
     if (!rc) {
         value = goal_of(&r->spec, &score);
         best = advance(t, value);

@@ -395,7 +395,13 @@ TEST(a_loss_that_explodes_is_a_failure_with_advice)
                    "{\"model\":\"tiny\",\"image_size\":16,\"batch_size\":8,\"epochs\":40,"
                    "\"learning_rate\":10,\"weight_decay\":1,\"warmup_epochs\":0,"
                    "\"backend\":\"portable\"}",
-                   "a", "diverged", "Lower learning_rate");
+                   "a", "diverged", "training loss is no longer");
+    /* one step an epoch: the validation is the first to see what it did */
+    expect_failure("train",
+                   "{\"model\":\"tiny\",\"image_size\":16,\"batch_size\":100,\"epochs\":100,"
+                   "\"learning_rate\":10,\"weight_decay\":1,\"warmup_epochs\":0,"
+                   "\"backend\":\"portable\"}",
+                   "b", "diverged", "validation loss is no longer");
 }
 
 TEST(testing_repeats_the_validation_of_the_checkpoint)
