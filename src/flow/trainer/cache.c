@@ -1,8 +1,9 @@
 /* cache.c - the trainer's disk cache (cache.h).
  *
- * The map keeps insertion order, so it is the order of use: a pin takes an entry out and puts it back
- * at the end, and eviction walks from the start.  One lock guards the index; hashing and writing run
- * outside of it.  An entry that is being verified is pinned, so it cannot vanish meanwhile.
+ * The map keeps insertion order, so it is the order of use: a pin takes an entry out and puts it
+ * back at the end, and eviction walks from the start.  One lock guards the index; hashing and
+ * writing run outside of it.  An entry that is being verified is pinned, so it cannot vanish
+ * meanwhile.
  */
 #include "flow/trainer/cache.h"
 
@@ -328,8 +329,8 @@ void cache_unpin(struct cache *c, struct cache_pins *pins, bool suspect)
 
 /* ---- fetch */
 
-enum rc cache_fetch_open(struct cache_fetch **ret, struct cache *c, const char *sha256, int64_t bytes,
-                         struct err *e)
+enum rc cache_fetch_open(struct cache_fetch **ret, struct cache *c, const char *sha256,
+                         int64_t bytes, struct err *e)
 {
     struct cache_fetch *f = mem_zalloc(sizeof *f);
     uint64_t number;
@@ -391,8 +392,8 @@ static enum rc fetch_check(struct cache_fetch *f, struct err *e)
     char hex[SHA256_HEX + 1];
 
     if (f->announced >= 0 && f->bytes != (uint64_t)f->announced)
-        return err_set(e, RC_CORRUPT, "the object %s has %llu bytes where %lld are stated", f->sha256,
-                       (unsigned long long)f->bytes, (long long)f->announced);
+        return err_set(e, RC_CORRUPT, "the object %s has %llu bytes where %lld are stated",
+                       f->sha256, (unsigned long long)f->bytes, (long long)f->announced);
     hasher_final(&f->hash, digest);
     hex_of(digest, SHA256_BYTES, hex);
     if (!same_bytes(hex, f->sha256, SHA256_HEX))

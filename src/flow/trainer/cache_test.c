@@ -1,3 +1,4 @@
+/* cache_test.c - eviction, pins, damage, faults of the disk cache. */
 #include "flow/trainer/cache.c"
 
 #include "base/test.h"
@@ -122,7 +123,8 @@ TEST(what_a_running_job_holds_is_never_evicted)
     content('c', 100, &text, sha);
     CHECK_EQ(fetch_as(c, sha, buf_view(&text), 100, &other, &e), RC_FULL);
     CHECK(strstr(e.text, "cache_bytes_max"));
-    CHECK_EQ(fetch_as(c, sha, buf_view(&text), -1, &other, &e), RC_FULL); /* size unknown at first */
+    CHECK_EQ(fetch_as(c, sha, buf_view(&text), -1, &other, &e),
+             RC_FULL); /* size unknown at first */
     CHECK_EQ(c->reserved_bytes, 0);
     cache_unpin(c, &held, false);
     CHECK_EQ(fetch_as(c, sha, buf_view(&text), 100, &other, &e), RC_OK);

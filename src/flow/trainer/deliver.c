@@ -3,8 +3,8 @@
  *   2xx                   taken, whatever `applied` says; stale_attempt and terminal: over
  *   409 with expected_seq go on from there
  *   401 403 404 410       over: the token has ended, the job is gone
- *   400 413 415 422       refused for what it says.  A gap would stop all that follows, so the report
- *                         is replaced, under its number, by a failed one that says why
+ *   400 413 415 422       refused for what it says.  A gap would stop all that follows, so it is
+ *                         replaced, under its number, by a failed report that says why
  *   anything else, none   try again later
  */
 #include "base/log.h"
@@ -32,7 +32,8 @@ static void taken(str body, struct arena *a, struct verdict *v)
         return;
     }
     v->cancel = reply.cancel;
-    if (!reply.applied && (str_is(reply.reason, "stale_attempt") || str_is(reply.reason, "terminal"))) {
+    if (!reply.applied &&
+        (str_is(reply.reason, "stale_attempt") || str_is(reply.reason, "terminal"))) {
         v->outcome = OUTCOME_OVER;
         snprintf(v->why, sizeof v->why, "%.*s", STR_F(reply.reason));
     }
@@ -76,8 +77,8 @@ static void refused(struct postbox *b, int64_t seq, const struct report *r, int 
     pthread_mutex_unlock(&b->put);
 }
 
-static void judge(struct postbox *b, int64_t seq, str report, const struct client_reply *r, str body,
-                  struct arena *a, struct verdict *v)
+static void judge(struct postbox *b, int64_t seq, str report, const struct client_reply *r,
+                  str body, struct arena *a, struct verdict *v)
 {
     const struct json *doc = NULL;
     struct report said = {0};

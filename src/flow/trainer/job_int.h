@@ -3,9 +3,9 @@
 #define ANNEAL_FLOW_TRAINER_JOB_INT_H
 
 #include "base/map.h"
-#include "flow/trainer/thread.h"
 #include "flow/trainer/job.h"
 #include "flow/trainer/lines.h"
+#include "flow/trainer/thread.h"
 #include "flow/trainer/transfer.h"
 
 enum {
@@ -18,11 +18,11 @@ enum {
     CONFIG_BYTES_MAX = 32 << 10,
     LOGS_HELD_MAX = 500,
     LOGS_REPORT_MAX = 200,
-    STOP_GRACE_MS = 2000,   /* SIGTERM to SIGKILL */
-    EXIT_GRACE_MS = 10000,  /* last line, or end of output, to exit */
-    SPEAK_EVERY_MS = 1000,  /* progress and log reports, each at most this often */
+    STOP_GRACE_MS = 2000,         /* SIGTERM to SIGKILL */
+    EXIT_GRACE_MS = 10000,        /* last line, or end of output, to exit */
+    SPEAK_EVERY_MS = 1000,        /* progress and log reports, each at most this often */
     STORAGE_PATIENCE_MS = 600000, /* how long an outage of the storage is sat out */
-    JOBS_KEPT = 256,        /* ended attempts that GET /jobs still knows */
+    JOBS_KEPT = 256,              /* ended attempts that GET /jobs still knows */
 };
 
 /* Ordered: a later cause overrides an earlier one. */
@@ -52,7 +52,7 @@ struct job {
     pthread_t thread;
     bool has_thread; /* until joined; the pulse's */
 
-    pthread_mutex_t say; /* whoever makes a report */
+    pthread_mutex_t say;          /* whoever makes a report */
     int64_t progress_ms, logs_ms; /* under say: when one was last put */
 
     pthread_mutex_t mu; /* all below */
@@ -70,8 +70,8 @@ struct job {
     int64_t reported_ms;        /* when anything was last put */
     struct report known;        /* what heartbeats repeat; text fields unused */
     char message[256];
-    bool has_progress;          /* a progress report that has no number yet */
-    char *progress_metrics;     /* of it; may be NULL */
+    bool has_progress;      /* a progress report that has no number yet */
+    char *progress_metrics; /* of it; may be NULL */
     struct held_log logs[LOGS_HELD_MAX];
     size_t logs_n;
     uint64_t logs_dropped;
@@ -81,8 +81,8 @@ struct job {
     struct cache_pins pins;
     struct map uploaded; /* sha256 -> key, mem_strndup'd */
     int64_t lines_read;
-    int exit_status;     /* valid once pid is 0 again */
-    bool said_last;      /* the terminal report is in the outbox */
+    int exit_status; /* valid once pid is 0 again */
+    bool said_last;  /* the terminal report is in the outbox */
     bool failed;
 };
 
@@ -117,16 +117,16 @@ bool job_sit_out(struct job *j, enum rc rc, const struct err *e, int64_t *until,
 enum rc job_say(struct job *j, struct report *r, struct err *e) must_check; /* now, in order */
 void job_note_progress(struct job *j, const struct report *r); /* now or when there is room */
 void job_note_logs(struct job *j, const struct objs *logs);
-void job_read_errors(struct job *j);                 /* what the worker wrote to its standard error */
-void job_speak(struct job *j, int64_t now);          /* what is held and due; heartbeats */
-void job_flush_logs(struct job *j);                  /* all that is held, now: before the last report */
+void job_read_errors(struct job *j);        /* what the worker wrote to its standard error */
+void job_speak(struct job *j, int64_t now); /* what is held and due; heartbeats */
+void job_flush_logs(struct job *j);         /* all that is held, now: before the last report */
 void job_leave(struct job *j);
 void job_say_failed(struct job *j, const char *code, const char *text, bool retryable);
 
 /* keep.c: uploads what the report names and puts keys in place of paths.  Text lives in `a`. */
-enum rc job_keep_checkpoint(struct job *j, struct checkpoint *c, struct arena *a, struct err *e)
-    must_check;
-enum rc job_keep_validation(struct job *j, struct validation *v, struct arena *a, struct err *e)
-    must_check;
+enum rc job_keep_checkpoint(struct job *j, struct checkpoint *c, struct arena *a,
+                            struct err *e) must_check;
+enum rc job_keep_validation(struct job *j, struct validation *v, struct arena *a,
+                            struct err *e) must_check;
 
 #endif

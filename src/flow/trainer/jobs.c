@@ -109,8 +109,8 @@ static bool id_ok(str id)
     for (size_t i = 0; i < id.n; i++) {
         char c = id.p[i];
 
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-              c == '_'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_'))
             return false;
     }
     return id.n > 0 && id.n <= JOB_ID_MAX;
@@ -130,8 +130,9 @@ static enum rc config_check(str config, struct err *e)
     enum rc rc;
 
     if (config.n > CONFIG_BYTES_MAX)
-        return err_field(e, RC_INVALID, "config", "the settings have %zu bytes; at most %d are allowed",
-                         config.n, CONFIG_BYTES_MAX);
+        return err_field(e, RC_INVALID, "config",
+                         "the settings have %zu bytes; at most %d are allowed", config.n,
+                         CONFIG_BYTES_MAX);
     arena_init(&a, 1 << 20);
     rc = field_read_text(train_spec_fields, config, &spec, &a, e);
     if (!rc)
@@ -146,8 +147,8 @@ static enum rc order_check(const struct jobs *js, const struct start_order *o, s
     enum rc rc;
 
     if (!id_ok(o->job_id))
-        return err_field(e, RC_INVALID, "job_id", "a job_id has 1 to %d letters, digits, '-' or '_'",
-                         JOB_ID_MAX);
+        return err_field(e, RC_INVALID, "job_id",
+                         "a job_id has 1 to %d letters, digits, '-' or '_'", JOB_ID_MAX);
     if (!str_is(o->framework, js->c.framework))
         return err_field(e, RC_INVALID, "framework", "this trainer runs '%s', not '%.*s'",
                          js->c.framework, STR_F(o->framework));
@@ -301,7 +302,8 @@ static enum rc unknown(str id, struct err *e)
     return err_set(e, RC_NOT_FOUND, "this trainer knows no job '%.*s'", STR_F(str_sub(id, 0, 64)));
 }
 
-enum rc jobs_get(struct jobs *js, str job_id, struct arena *a, struct trainer_job *ret, struct err *e)
+enum rc jobs_get(struct jobs *js, str job_id, struct arena *a, struct trainer_job *ret,
+                 struct err *e)
 {
     struct job *j;
 
@@ -377,8 +379,8 @@ static enum rc recover_one(struct jobs *js, const char *name, struct err *e)
     }
     job_name(j);
     if (!ended) {
-        log_warn("job %s, attempt %lld: was running when the trainer ended; reported as failed", j->id,
-                 (long long)j->order.attempt);
+        log_warn("job %s, attempt %lld: was running when the trainer ended; reported as failed",
+                 j->id, (long long)j->order.attempt);
         job_say_failed(j, "trainer_restarted", "the trainer was restarted while the job ran", true);
     }
     j->phase = PHASE_CONCLUDED;

@@ -1,8 +1,8 @@
 /* keep.c - what a worker made, into storage: weights, state, results.
  *
- * A checkpoint exists only when its manifest is durable, so the manifest goes last and the report after
- * it.  Objects are named by content: what this attempt has uploaded is not uploaded again, and the local
- * file goes as soon as the object is there, so the worker's folder stays small.
+ * A checkpoint exists only when its manifest is durable, so the manifest goes last and the report
+ * after it.  Objects are named by content: what this attempt has uploaded is not uploaded again,
+ * and the local file goes as soon as the object is there, so the worker's folder stays small.
  */
 #include "base/log.h"
 #include "flow/trainer/job_int.h"
@@ -57,7 +57,8 @@ static enum rc plan(struct job *j, const char *name, const char *type, str path,
     if (map_has(&j->uploaded, sha256))
         return RC_OK;
     if (!own_path(j, path))
-        return err_set(e, RC_INVALID, "the report names '%.*s', which is not in the worker's folder",
+        return err_set(e, RC_INVALID,
+                       "the report names '%.*s', which is not in the worker's folder",
                        STR_F(str_sub(path, 0, 300)));
     *u = (struct upload_item){.name = name, .type = type, .path = arena_cstr(a, path)};
     memcpy(u->sha256, sha256.p, SHA256_HEX);

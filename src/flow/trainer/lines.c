@@ -1,11 +1,11 @@
 /* lines.c - lines from a pipe with a deadline, a length limit and a wake-up.
  *
- * One buffer, two threads: the pump appends raw bytes, the taker cuts lines off the front.  Cutting is
- * left to the taker, so the pump never parses and a line is copied once.  `head` marks what was taken;
- * the front is given back when it is more than half of the buffer, so taking is O(1) a byte.
+ * One buffer, two threads: the pump appends raw bytes, the taker cuts lines off the front.  Cutting
+ * is left to the taker, so the pump never parses and a line is copied once.  `head` marks what was
+ * taken; the front is given back when it is more than half of the buffer, so taking is O(1) a byte.
  *
- * Both threads hold a reference.  read(2) on a pipe cannot be interrupted from outside, so the taker
- * may leave first; the pump then drops what still comes until the pipe ends.
+ * Both threads hold a reference.  read(2) on a pipe cannot be interrupted from outside, so the
+ * taker may leave first; the pump then drops what still comes until the pipe ends.
  */
 #include "flow/trainer/lines.h"
 

@@ -1,3 +1,4 @@
+/* lines_test.c - whole lines, limits, wake-ups and back-pressure over real pipes. */
 #include "flow/trainer/lines.c"
 
 #include "base/test.h"
@@ -64,7 +65,9 @@ TEST(a_line_of_the_limit_passes_and_one_byte_more_does_not)
     lines_close(l);
 }
 
-struct waker { struct lines *l; };
+struct waker {
+    struct lines *l;
+};
 
 static void *wake_soon(void *ud)
 {

@@ -37,7 +37,8 @@ static struct postbox *next_due(struct outbox *o, int64_t now, int64_t *ret_wait
     return best;
 }
 
-/* Doubling from retry_min to retry_max; jitter takes up to a quarter off, never below the minimum. */
+/* Doubling from retry_min to retry_max; jitter takes up to a quarter off, never below the minimum.
+ */
 static int64_t back_off_ms(const struct outbox *o, unsigned fails)
 {
     int64_t ms = o->c.retry_min_ms;
@@ -94,7 +95,8 @@ static bool settle(struct outbox *o, struct postbox *b, int64_t seq, const struc
                      (long long)seq, b->fails, v->why);
         return false;
     case OUTCOME_RESYNC:
-        /* A backend that keeps asking for what it was just given is broken: wait longer each time. */
+        /* A backend that keeps asking for what it was just given is broken: wait longer each time.
+         */
         b->due_ms = b->resyncs++ ? now + back_off_ms(o, b->resyncs) : now;
         b->send = v->expected_seq;
         log_info("outbox: %s: the backend expects report %lld", b->name, (long long)b->send);
@@ -116,7 +118,8 @@ static void serve_box(struct outbox *o, struct postbox *b, int64_t seq)
 
     deliver(o, b, seq, &v);
     pthread_mutex_lock(&o->mu);
-    if (v.outcome == OUTCOME_RESYNC && (v.expected_seq < b->first || v.expected_seq > b->next_seq)) {
+    if (v.outcome == OUTCOME_RESYNC &&
+        (v.expected_seq < b->first || v.expected_seq > b->next_seq)) {
         v.outcome = OUTCOME_OVER;
         snprintf(v.why, sizeof v.why, "the backend expects report %lld, which is gone",
                  (long long)v.expected_seq);
@@ -235,8 +238,8 @@ enum rc outbox_each(struct outbox *o, os_dir_fn each, void *ud, struct err *e)
 
 /* ---- boxes */
 
-static enum rc box_new(struct postbox **ret, struct outbox *o, const char *name, box_event_fn fn, void *ud,
-                       struct err *e)
+static enum rc box_new(struct postbox **ret, struct outbox *o, const char *name, box_event_fn fn,
+                       void *ud, struct err *e)
 {
     struct postbox *b = mem_zalloc(sizeof *b);
 
@@ -272,8 +275,8 @@ static void box_link(struct postbox *b)
     pthread_mutex_unlock(&b->o->mu);
 }
 
-enum rc box_open(struct postbox **ret, struct outbox *o, const struct start_order *order, box_event_fn fn,
-                 void *ud, struct err *e)
+enum rc box_open(struct postbox **ret, struct outbox *o, const struct start_order *order,
+                 box_event_fn fn, void *ud, struct err *e)
 {
     char name[BOX_NAME_MAX], path[BOX_PATH_MAX];
     struct postbox *b = NULL;
@@ -320,8 +323,8 @@ static enum rc recover_file(void *ud, const char *name, bool is_dir, struct err 
         (void)os_sys.unlink(path);
         return RC_OK;
     }
-    if (!str_ends(number, STR(".json")) ||
-        !str_i64(str_sub(number, 0, number.n - 5), &seq) || seq < 1)
+    if (!str_ends(number, STR(".json")) || !str_i64(str_sub(number, 0, number.n - 5), &seq) ||
+        seq < 1)
         return RC_OK;
     if (seq < b->first || b->next_seq == 1)
         b->first = seq;
@@ -330,7 +333,8 @@ static enum rc recover_file(void *ud, const char *name, bool is_dir, struct err 
     return RC_OK;
 }
 
-static enum rc recover_order(struct postbox *b, struct arena *a, struct start_order *ret, struct err *e)
+static enum rc recover_order(struct postbox *b, struct arena *a, struct start_order *ret,
+                             struct err *e)
 {
     char path[BOX_PATH_MAX];
     str text;
@@ -371,8 +375,9 @@ static enum rc recover_last(struct postbox *b, struct arena *a, bool *ret_ended,
     return RC_OK;
 }
 
-enum rc box_recover(struct postbox **ret, struct outbox *o, const char *name, box_event_fn fn, void *ud,
-                    struct arena *a, struct start_order *ret_order, bool *ret_ended, struct err *e)
+enum rc box_recover(struct postbox **ret, struct outbox *o, const char *name, box_event_fn fn,
+                    void *ud, struct arena *a, struct start_order *ret_order, bool *ret_ended,
+                    struct err *e)
 {
     struct postbox *b = NULL;
     bool ended = false;

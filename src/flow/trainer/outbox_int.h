@@ -9,9 +9,9 @@
 #include <stdatomic.h>
 
 enum {
-    BOX_NAME_MAX = 96,   /* <job>-<attempt> */
+    BOX_NAME_MAX = 96, /* <job>-<attempt> */
     BOX_PATH_MAX = 1024,
-    OUTBOX_TRIES = 3,    /* after so many a report is said to stay; it is tried on regardless */
+    OUTBOX_TRIES = 3, /* after so many a report is said to stay; it is tried on regardless */
     WHY_MAX = 300,
 };
 
@@ -44,8 +44,8 @@ struct postbox {
     unsigned fails;       /* tries of `send` that failed in a row */
     unsigned resyncs;     /* 409s in a row */
     int64_t due_ms;
-    bool busy;            /* a delivery thread has it */
-    bool over;            /* nothing is sent any more; the folder is gone or going */
+    bool busy; /* a delivery thread has it */
+    bool over; /* nothing is sent any more; the folder is gone or going */
 };
 
 enum outcome { OUTCOME_TAKEN, OUTCOME_RETRY, OUTCOME_RESYNC, OUTCOME_OVER };

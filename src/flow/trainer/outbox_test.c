@@ -1,3 +1,4 @@
+/* outbox_test.c - delivery in order, once, and across restarts, to a backend that misbehaves. */
 #include "flow/trainer/outbox.c"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ static struct outbox *opened(int64_t timeout_ms)
 }
 
 static struct postbox *box_for(struct outbox *o, struct bed *b, const char *id, int64_t attempt,
-                           struct seen *s)
+                               struct seen *s)
 {
     struct start_order order = bed_order(b, id, attempt);
     struct postbox *box = NULL;

@@ -1,7 +1,8 @@
-/* predict.c - POST /predict: pictures from a multipart body into a spool file, then to the predictor.
+/* predict.c - POST /predict: pictures from a multipart body into a spool file, then to the
+ * predictor.
  *
- * The child must be told each picture's size before its bytes, and a multipart part does not state it;
- * so the bytes go to disk first and memory stays small, whatever is uploaded.
+ * The child must be told each picture's size before its bytes, and a multipart part does not state
+ * it; so the bytes go to disk first and memory stays small, whatever is uploaded.
  */
 #include "flow/trainer/service.h"
 
@@ -9,7 +10,7 @@
 
 #include <fcntl.h>
 
-enum { PIECE_BYTES = 64 << 10, REQUEST_BYTES_MAX = 16 << 10, ANSWER_BYTES_MAX = 16 << 20 };
+enum { PIECE_BYTES = 64 << 10, REQUEST_BYTES_MAX = 16 << 10, ANSWER_BYTES_MAX = 64 << 20 };
 
 struct intake {
     struct trainer *t;
@@ -56,8 +57,8 @@ static enum rc take_image(struct intake *in, struct multipart *m, str filename, 
         im->bytes += n;
         in->total += n;
         if (im->bytes > PREDICT_IMAGE_BYTES_MAX)
-            return err_set(e, RC_TOO_LARGE, "picture '%.*s' has more than %d bytes", STR_F(im->name),
-                           PREDICT_IMAGE_BYTES_MAX);
+            return err_set(e, RC_TOO_LARGE, "picture '%.*s' has more than %d bytes",
+                           STR_F(im->name), PREDICT_IMAGE_BYTES_MAX);
         if (in->total > PREDICT_TOTAL_BYTES_MAX)
             return err_set(e, RC_TOO_LARGE, "the pictures have more than %d bytes together",
                            PREDICT_TOTAL_BYTES_MAX);
@@ -85,8 +86,10 @@ static enum rc take_parts(struct intake *in, struct http_req *r, struct err *e)
         else if (str_is(name, "image"))
             rc = take_image(in, m, filename, e);
         else
-            rc = err_field(e, RC_INVALID, "part", "there is no part '%.*s'; one 'request' and any "
-                           "number of 'image' are expected", STR_F(str_sub(name, 0, 60)));
+            rc = err_field(e, RC_INVALID, "part",
+                           "there is no part '%.*s'; one 'request' and any "
+                           "number of 'image' are expected",
+                           STR_F(str_sub(name, 0, 60)));
     }
     if (!rc && !in->has_request)
         rc = err_field(e, RC_INVALID, "request", "the part 'request' is missing");

@@ -1,8 +1,8 @@
 /* predictor.c - one warm child that predicts (predictor.h).
  *
- * A watch thread holds the deadline: it kills a child that neither reads nor answers, which unblocks
- * whoever is writing to it or reading from it.  `mu` guards the child's number; the number is hidden
- * from the watch before the child is reaped.
+ * A watch thread holds the deadline: it kills a child that neither reads nor answers, which
+ * unblocks whoever is writing to it or reading from it.  `mu` guards the child's number; the number
+ * is hidden from the watch before the child is reaped.
  */
 #include "flow/trainer/predictor.h"
 
@@ -13,8 +13,7 @@
 
 #include <errno.h>
 
-enum { PREDICT_LINE_BYTES_MAX = 16 << 20, COPY_BYTES = 256 << 10, EXIT_MS = 100,
-       REAP_MS = 2000 };
+enum { PREDICT_LINE_BYTES_MAX = 64 << 20, COPY_BYTES = 256 << 10, EXIT_MS = 100, REAP_MS = 2000 };
 
 struct predictor {
     struct predictor_config c;
@@ -22,10 +21,10 @@ struct predictor {
     pthread_cond_t changed;
     bool busy; /* a request has the child */
     bool closing;
-    int64_t until_ms; /* when the request's time is up; INT64_MAX: no request */
-    bool late;        /* the watch killed the child */
-    pid_t pid;        /* 0: no child */
-    struct lines *out; /* changed by the request that has the turn */
+    int64_t until_ms;      /* when the request's time is up; INT64_MAX: no request */
+    bool late;             /* the watch killed the child */
+    pid_t pid;             /* 0: no child */
+    struct lines *out;     /* changed by the request that has the turn */
     struct os_child child; /* that request's alone */
     pthread_t watch;
 };
@@ -97,7 +96,8 @@ static int child_end(struct predictor *p)
 static enum rc child_start(struct predictor *p, struct err *e)
 {
     struct lines *out = NULL;
-    enum rc rc = spawner_run(p->c.spawner, &p->child, p->c.argv, OS_SPAWN_STDIN | OS_SPAWN_STDOUT, e);
+    enum rc rc =
+        spawner_run(p->c.spawner, &p->child, p->c.argv, OS_SPAWN_STDIN | OS_SPAWN_STDOUT, e);
 
     if (rc)
         return err_wrap(e, rc, "starting the predictor '%s'", p->c.argv[0]);
@@ -135,7 +135,8 @@ static enum rc died(struct predictor *p, struct err *e)
     if (late)
         return err_set(e, RC_TIMEOUT, "no prediction within %lld ms; the predictor was stopped",
                        (long long)p->c.deadline_ms);
-    return err_set(e, RC_UPSTREAM, "the predictor died (exit status %d); see the trainer's log", status);
+    return err_set(e, RC_UPSTREAM, "the predictor died (exit status %d); see the trainer's log",
+                   status);
 }
 
 static enum rc copy_images(int from, int to, uint64_t bytes, struct err *e)
@@ -305,7 +306,8 @@ enum rc predictor_run(struct predictor *p, const struct predict_request *q,
         if (!rc) {
             struct err wrote = {0};
 
-            /* A child that died while it was written to is told apart from one that answered early. */
+            /* A child that died while it was written to is told apart from one that answered early.
+             */
             if (ask(p, q, path, images, n, images_fd, &wrote))
                 log_warn("predict: %s", wrote.text);
             rc = wrote.rc ? died(p, e) : answer(p, n, out, e);

@@ -1,7 +1,7 @@
 /* prepare.c - everything a worker needs, into the cache: manifest, images, checkpoint.
  *
- * The manifest is read line by line and images are fetched in batches of one grant, so memory does not
- * grow with the dataset.  Only the splits that the work uses are fetched.
+ * The manifest is read line by line and images are fetched in batches of one grant, so memory does
+ * not grow with the dataset.  Only the splits that the work uses are fetched.
  */
 #include "base/log.h"
 #include "flow/trainer/job_int.h"
@@ -61,12 +61,12 @@ static enum rc fetch_patiently(struct job *j, struct fetch_item *items, size_t n
     return rc;
 }
 
-static enum rc item_set(struct fetch_item *item, str sha256, str key, int64_t bytes, const char *what,
-                        struct err *e)
+static enum rc item_set(struct fetch_item *item, str sha256, str key, int64_t bytes,
+                        const char *what, struct err *e)
 {
     if (!is_sha256_hex(sha256) || !key.n || key.n >= sizeof item->key)
-        return err_field(e, RC_INVALID, what, "the order names no usable key and SHA-256 for the %s",
-                         what);
+        return err_field(e, RC_INVALID, what,
+                         "the order names no usable key and SHA-256 for the %s", what);
     *item = (struct fetch_item){.bytes = bytes > 0 ? bytes : -1};
     memcpy(item->sha256, sha256.p, SHA256_HEX);
     snprintf(item->key, sizeof item->key, "%.*s", STR_F(key));
@@ -136,7 +136,8 @@ static enum rc read_manifest(struct images *im, struct lines *in, struct err *e)
         n++;
         arena_reset(&each);
         if (kind != LINE_TEXT)
-            rc = err_set(e, RC_CORRUPT, "it is cut off, or longer than %d bytes", DATASET_LINE_BYTES_MAX);
+            rc = err_set(e, RC_CORRUPT, "it is cut off, or longer than %d bytes",
+                         DATASET_LINE_BYTES_MAX);
         else if (n == 1)
             rc = dataset_header_read(buf_view(&line), &fixed, &header, e);
         else
@@ -185,7 +186,8 @@ static enum rc fetch_checkpoint(struct job *j, struct arena *a, struct checkpoin
     struct fetch_item items[2];
     char path[CACHE_PATH_MAX];
     size_t n = 1;
-    enum rc rc = item_set(&items[0], c->weights_sha256, c->weights_key, c->weights_bytes, "weights", e);
+    enum rc rc =
+        item_set(&items[0], c->weights_sha256, c->weights_key, c->weights_bytes, "weights", e);
 
     if (!rc && c->state_key.n)
         rc = item_set(&items[n++], c->state_sha256, c->state_key, c->state_bytes, "state", e);

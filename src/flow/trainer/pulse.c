@@ -1,8 +1,8 @@
 /* pulse.c - one thread for all attempts: escalates signals, lets held reports out, buries the dead.
  *
- * An attempt's own thread may be busy for minutes (an upload to a slow store); what must not wait for
- * it happens here, every PULSE_MS while there is anything to watch.  Only this thread frees attempts,
- * so it may look at them without the table's lock.
+ * An attempt's own thread may be busy for minutes (an upload to a slow store); what must not wait
+ * for it happens here, every PULSE_MS while there is anything to watch.  Only this thread frees
+ * attempts, so it may look at them without the table's lock.
  */
 #include "flow/trainer/job_int.h"
 
@@ -51,8 +51,8 @@ bool job_ended(struct job *j)
     return ended;
 }
 
-/* Takes out of the list what has ended and is superseded, or older than JOBS_KEPT others; jobs.mu is
- * held.  Returns them as a list. */
+/* Takes out of the list what has ended and is superseded, or older than JOBS_KEPT others; jobs.mu
+ * is held.  Returns them as a list. */
 static struct job *take_dead(struct jobs *js)
 {
     struct job *dead = NULL, **at = &js->list, *j;

@@ -1,7 +1,7 @@
 /* routes.c - the trainer's HTTP interface: a table of routes, one credential, problem documents.
  *
- * Everything but GET /health needs the service token, so that a trainer on a network takes orders from
- * its backend alone.  The token's SHA-256 is compared, in constant time.
+ * Everything but GET /health needs the service token, so that a trainer on a network takes orders
+ * from its backend alone.  The token's SHA-256 is compared, in constant time.
  */
 #include "flow/trainer/service.h"
 
@@ -267,8 +267,9 @@ static enum rc authenticate(const struct trainer *t, const struct http_req *r, s
         if (same_bytes(hex, t->token_sha256, SHA256_HEX))
             return RC_OK;
     }
-    return err_set(e, RC_UNAUTHENTICATED, "this trainer takes orders with its service token alone "
-                                          "(Authorization: Bearer TOKEN)");
+    return err_set(e, RC_UNAUTHENTICATED,
+                   "this trainer takes orders with its service token alone "
+                   "(Authorization: Bearer TOKEN)");
 }
 
 static bool path_matches(const char *pattern, str path, str *ret_id)

@@ -4,8 +4,8 @@
  *   RUNNING    one worker process; its lines become reports
  *   CONCLUDED  the terminal report is in the outbox (or nothing may be said any more)
  *
- * A worker's word counts only while nobody has told it to stop.  What it does after its completed or
- * failed line does not matter, except that it has to exit within EXIT_GRACE_MS.
+ * A worker's word counts only while nobody has told it to stop.  What it does after its completed
+ * or failed line does not matter, except that it has to exit within EXIT_GRACE_MS.
  */
 #include "base/log.h"
 #include "flow/trainer/job_int.h"
@@ -21,14 +21,10 @@ static const struct {
     const char *code;
     bool retryable;
 } failures[] = {
-    {RC_CORRUPT, "data_corrupt", false},
-    {RC_NOT_FOUND, "data_missing", false},
-    {RC_INVALID, "invalid_order", false},
-    {RC_FULL, "storage_full", true},
-    {RC_NOMEM, "out_of_memory", true},
-    {RC_UNAVAILABLE, "storage_unavailable", true},
-    {RC_TIMEOUT, "storage_unavailable", true},
-    {RC_UPSTREAM, "storage_unavailable", true},
+    {RC_CORRUPT, "data_corrupt", false},       {RC_NOT_FOUND, "data_missing", false},
+    {RC_INVALID, "invalid_order", false},      {RC_FULL, "storage_full", true},
+    {RC_NOMEM, "out_of_memory", true},         {RC_UNAVAILABLE, "storage_unavailable", true},
+    {RC_TIMEOUT, "storage_unavailable", true}, {RC_UPSTREAM, "storage_unavailable", true},
     {RC_FORBIDDEN, "storage_refused", true},
 };
 
@@ -49,7 +45,8 @@ static void say_broken(struct job *j, str line, const char *why)
     char text[1024];
 
     snprintf(text, sizeof text, "the worker's line %lld is not a report: %.500s.  The line: %.*s%s",
-             (long long)j->lines_read, why, STR_F(str_sub(line, 0, 160)), line.n > 160 ? "..." : "");
+             (long long)j->lines_read, why, STR_F(str_sub(line, 0, 160)),
+             line.n > 160 ? "..." : "");
     job_say_failed(j, "bad_report", text, false);
 }
 
@@ -146,7 +143,8 @@ static void check_silence(struct job *j, int64_t heard_ms)
     expel(j);
 }
 
-/* True once the process has ended; its number is given back under the lock, so nobody signals it then. */
+/* True once the process has ended; its number is given back under the lock, so nobody signals it
+ * then. */
 static bool has_exited(struct job *j)
 {
     bool gone;
@@ -159,7 +157,8 @@ static bool has_exited(struct job *j)
     return gone;
 }
 
-/* Until the worker has closed its output, or has ended while something it started keeps that open. */
+/* Until the worker has closed its output, or has ended while something it started keeps that open.
+ */
 static void read_worker(struct job *j)
 {
     int64_t heard_ms = os_mono_ms(), ended_ms = 0;
@@ -236,7 +235,8 @@ static enum rc start_worker(struct job *j, const struct work *w, struct err *e)
         return err_wrap(e, rc, "starting the worker '%s'", c->worker_argv[0]);
     rc = lines_open(&out, child.stdout_fd, WORKER_LINE_BYTES_MAX, WORKER_WINDOW_BYTES, 0, e);
     if (!rc)
-        rc = lines_open(&errors, child.stderr_fd, STDERR_LINE_BYTES_MAX, STDERR_WINDOW_BYTES, LINES_DROP, e);
+        rc = lines_open(&errors, child.stderr_fd, STDERR_LINE_BYTES_MAX, STDERR_WINDOW_BYTES,
+                        LINES_DROP, e);
     else
         os_close(child.stderr_fd);
     pthread_mutex_lock(&j->mu);
@@ -250,7 +250,8 @@ static enum rc start_worker(struct job *j, const struct work *w, struct err *e)
     if (rc)
         os_close(child.stdin_fd);
     else if (send_work(j, w, child.stdin_fd, NULL))
-        log_debug("job %s: the worker ended before it read its order", j->id); /* reap() tells why */
+        log_debug("job %s: the worker ended before it read its order",
+                  j->id); /* reap() tells why */
     return rc;
 }
 
@@ -292,7 +293,8 @@ static void close_pipes(struct job *j)
 
 static void say_lost(struct job *j, int status)
 {
-    const char *hint = status == 128 + SIGKILL ? " (the kernel does that when memory runs out)" : "";
+    const char *hint =
+        status == 128 + SIGKILL ? " (the kernel does that when memory runs out)" : "";
     char text[1800];
     int n;
 

@@ -1,9 +1,9 @@
 /* say.c - what an attempt tells the backend.
  *
- * Reports that matter (started, epoch, checkpoint, the end) get their number at once.  Progress and log
- * lines are held while earlier reports wait for a slow or absent backend: the newest progress replaces
- * the older, log lines gather up to LOGS_HELD_MAX and then lose their oldest, and the loss is told.  So
- * an outage of a day adds no more than the epochs of a day to the outbox.
+ * Reports that matter (started, epoch, checkpoint, the end) get their number at once.  Progress and
+ * log lines are held while earlier reports wait for a slow or absent backend: the newest progress
+ * replaces the older, log lines gather up to LOGS_HELD_MAX and then lose their oldest, and the loss
+ * is told.  So an outage of a day adds no more than the epochs of a day to the outbox.
  */
 #include "base/log.h"
 #include "flow/trainer/job_int.h"
@@ -121,7 +121,8 @@ void job_read_errors(struct job *j)
     while ((kind = lines_next(j->errors, 0, &line, NULL)) == LINE_TEXT || kind == LINE_TOO_LONG ||
            kind == LINE_CUT) {
         str text = str_trim(buf_view(&line));
-        ptrdiff_t cr = str_rchr(text, '\r'); /* a progress bar redraws its line: keep the last state */
+        ptrdiff_t cr =
+            str_rchr(text, '\r'); /* a progress bar redraws its line: keep the last state */
 
         if (cr >= 0)
             text = str_sub(text, (size_t)cr + 1, text.n);

@@ -1,13 +1,12 @@
 /* spawner.c - one long-lived thread that starts all child processes (why: spawner.h).
  *
- * Callers queue on `turn`; the request in the slot is answered by the thread, one at a time.  A start
- * takes about a millisecond, so one slot is enough.
+ * Callers queue on `turn`; the request in the slot is answered by the thread, one at a time.  A
+ * start takes about a millisecond, so one slot is enough.
  */
 #include "flow/trainer/spawner.h"
 
 #include "base/mem.h"
 #include "flow/trainer/thread.h"
-
 
 struct spawner {
     pthread_mutex_t turn; /* held by the caller whose request is in the slot */
@@ -29,7 +28,8 @@ static void *spawner_main(void *ud)
     pthread_mutex_lock(&s->mu);
     while (!s->closing) {
         if (s->asked && !s->answered) {
-            s->rc = os_spawn(&s->child, s->argv, NULL, NULL, s->flags | OS_SPAWN_DIE_WITH_US, s->err);
+            s->rc =
+                os_spawn(&s->child, s->argv, NULL, NULL, s->flags | OS_SPAWN_DIE_WITH_US, s->err);
             s->answered = true;
             pthread_cond_broadcast(&s->changed);
         }
@@ -73,8 +73,8 @@ void spawner_free(struct spawner *s)
     mem_free(s);
 }
 
-enum rc spawner_run(struct spawner *s, struct os_child *ret, const char *const *argv, unsigned flags,
-                    struct err *e)
+enum rc spawner_run(struct spawner *s, struct os_child *ret, const char *const *argv,
+                    unsigned flags, struct err *e)
 {
     enum rc rc;
 

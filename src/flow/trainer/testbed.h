@@ -1,5 +1,6 @@
-/* testbed.h - for the tests of this folder: a backend and a store behind one real HTTP server, which
- * keep the contract (spec/contract.h) and can be told to misbehave; and a worker program in shell.
+/* testbed.h - for the tests of this folder: a backend and a store behind one real HTTP server,
+ * which keep the contract (spec/contract.h) and can be told to misbehave; and a worker program in
+ * shell.
  *
  *   POST /cb/JOB       callbacks      POST /up/JOB, /down/JOB   grants
  *   GET, PUT /s3/KEY   objects, behind a "signature" so that an ungranted access fails
@@ -20,7 +21,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define BED __attribute__((unused)) static
+#define BED       __attribute__((unused)) static
 #define BED_TOKEN "job-token"
 
 struct bed_job {
@@ -47,8 +48,8 @@ struct bed {
     atomic_int refuse;       /* the status with which callbacks are refused; 0: none */
     atomic_int resync_once;  /* answer the next callback 409 with this expected_seq */
     atomic_int gets, puts, grants;
-    atomic_int store_down;   /* so many object requests answer 503 */
-    atomic_int slow_ms;      /* before an object is sent */
+    atomic_int store_down; /* so many object requests answer 503 */
+    atomic_int slow_ms;    /* before an object is sent */
     char version[SHA256_HEX + 1], uri[200];
 };
 
@@ -85,8 +86,8 @@ BED void bed_apply(struct bed_job *j, const struct report *r, str text, struct r
         snprintf(j->kinds + n, sizeof j->kinds - n, "%s ", report_kind_names[r->kind]);
         snprintf(j->last, sizeof j->last, "%.*s", STR_F(text));
         snprintf(j->all + m, sizeof j->all - m, "%.*s\n", STR_F(text));
-        j->ended = r->kind == REPORT_COMPLETED || r->kind == REPORT_FAILED ||
-                   r->kind == REPORT_CANCELLED;
+        j->ended =
+            r->kind == REPORT_COMPLETED || r->kind == REPORT_FAILED || r->kind == REPORT_CANCELLED;
     }
     y->cancel = j->cancel;
     y->expected_seq = j->last_seq + 1;
@@ -153,8 +154,8 @@ BED void bed_grant(struct bed *b, struct http_req *r, str id, bool up)
         const struct grant_object *o = q.objects.p;
         urls[i].key = up ? str_of(arena_printf(a, "jobs/%.*s/%.*s", STR_F(id), STR_F(o[i].sha256)))
                          : q.keys.p[i];
-        urls[i].url = str_of(arena_printf(a, "http://127.0.0.1:%d/s3/%.*s?sig=ok", b->port,
-                                          STR_F(urls[i].key)));
+        urls[i].url = str_of(
+            arena_printf(a, "http://127.0.0.1:%d/s3/%.*s?sig=ok", b->port, STR_F(urls[i].key)));
     }
     y.expires_at = os_now_ms() + 3600000;
     bed_reply(r, 200, grant_reply_fields, &y);

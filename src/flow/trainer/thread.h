@@ -31,9 +31,10 @@ static inline bool cond_wait(pthread_cond_t *c, pthread_mutex_t *mu, int64_t unt
     return pthread_cond_timedwait(c, mu, &at) == 0;
 }
 
-/* The thread blocks all signals: they are the main thread's, and a broken pipe is an error to return. */
-static inline enum rc thread_start(pthread_t *ret, void *(*main_fn)(void *), void *ud, const char *what,
-                                   struct err *e)
+/* The thread blocks all signals: they are the main thread's, and a broken pipe is an error to
+ * return. */
+static inline enum rc thread_start(pthread_t *ret, void *(*main_fn)(void *), void *ud,
+                                   const char *what, struct err *e)
 {
     sigset_t all, before;
     int failed;

@@ -1,7 +1,7 @@
 /* trainer.c - the trainer service: settings, order of start and of end.
  *
- * Start: lock, cache, outbox (its threads begin to deliver what is recovered), jobs, and only then the
- * listener.  End: the listener first, the lock last.
+ * Start: lock, cache, outbox (its threads begin to deliver what is recovered), jobs, and only then
+ * the listener.  End: the listener first, the lock last.
  */
 #include "flow/trainer/service.h"
 
@@ -52,7 +52,8 @@ static enum rc settings(struct trainer *t, const struct trainer_config *c, struc
     struct trainer_config *s = &t->c;
 
     if (!c->dir || !*c->dir)
-        return err_field(e, RC_INVALID, "dir", "the trainer needs a folder for its cache and outbox");
+        return err_field(e, RC_INVALID, "dir",
+                         "the trainer needs a folder for its cache and outbox");
     if (strlen(c->dir) >= sizeof t->dir)
         return err_field(e, RC_INVALID, "dir", "the folder's path is too long");
     snprintf(t->dir, sizeof t->dir, "%s", c->dir);
@@ -81,10 +82,11 @@ static enum rc settings(struct trainer *t, const struct trainer_config *c, struc
     if (c->token && *c->token)
         sha256_hex(str_of(c->token), t->token_sha256);
     else if (!is_loopback(str_of(s->listen)))
-        return err_field(e, RC_INVALID, "listen",
-                         "without a service token the trainer listens on loopback alone, not on '%s'; "
-                         "set a token or use 127.0.0.1",
-                         s->listen);
+        return err_field(
+            e, RC_INVALID, "listen",
+            "without a service token the trainer listens on loopback alone, not on '%s'; "
+            "set a token or use 127.0.0.1",
+            s->listen);
     s->token = NULL; /* only its hash is kept */
     return RC_OK;
 }
@@ -115,7 +117,8 @@ static enum rc open_parts(struct trainer *t, struct err *e)
     const struct trainer_config *c = &t->c;
     const char *outbox_dir = below(t, "outbox"), *work_dir = below(t, "work");
     const char *cache_path_ = below(t, "cache");
-    struct outbox_config ob = {outbox_dir, c->callback_timeout_ms, c->retry_min_ms, c->retry_max_ms};
+    struct outbox_config ob = {outbox_dir, c->callback_timeout_ms, c->retry_min_ms,
+                               c->retry_max_ms};
     struct jobs_config jc = {.work_dir = work_dir,
                              .framework = c->framework,
                              .worker_argv = c->worker_argv,

@@ -1,5 +1,6 @@
-/* The whole trainer over real HTTP, real processes and real files: the backend and the store are the
- * test bed, the workers are a shell program whose behaviour goes by the job's id. */
+/* trainer_test.c - the whole trainer over real HTTP, real processes and real files: the backend and
+ * the store are the test bed, the workers are a shell program whose behaviour goes by the job's id.
+ */
 #include "flow/trainer/trainer.c"
 
 #include "flow/trainer/testbed.h"
@@ -8,64 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char worker_text[] =
-    "#!/bin/bash\n"
-    "read -r work\n"
-    "get() { sed -n \"s/.*\\\"$1\\\":\\\"\\([^\\\"]*\\)\\\".*/\\1/p\" <<<\"$work\"; }\n"
-    "job=$(get job_id); dir=$(get work_dir)\n"
-    "say() { printf '%s\\n' \"$1\"; }\n"
-    "sha() { sha256sum \"$1\" | cut -c1-64; }\n"
-    "echo $$ > $dir/../$job.pid\n"
-    "started() { say '{\"kind\":\"started\",\"epochs\":2,\"message\":\"on a shell\"}'; }\n"
-    "checkpoint() { [ $2 ] || { printf \"weights $1\" > $dir/w$1; printf \"state $1\" > $dir/s$1; }\n"
-    "  [ $2 ] || line=\"{\\\"kind\\\":\\\"checkpoint\\\",\\\"checkpoint\\\":{\\\"epoch\\\":$1,\\\"is_best\\\":true,\\\"is_last\\\":true,"
-    "\\\"metric\\\":\\\"accuracy\\\",\\\"value\\\":0.5,\\\"weights_path\\\":\\\"$dir/w$1\\\",\\\"weights_sha256\\\":\\\"$(sha $dir/w$1)\\\","
-    "\\\"state_path\\\":\\\"$dir/s$1\\\",\\\"state_sha256\\\":\\\"$(sha $dir/s$1)\\\"}}\"; say \"$line\"; }\n"
-    "epoch() { printf '{\"epoch\":%d}\\n' $1 > $dir/v$1\n"
-    "  say \"{\\\"kind\\\":\\\"epoch\\\",\\\"epoch\\\":$1,\\\"epochs\\\":2,\\\"progress\\\":0.5,\\\"metrics\\\":{\\\"train/loss\\\":0.$1},"
-    "\\\"validation\\\":{\\\"epoch\\\":$1,\\\"split\\\":\\\"val\\\",\\\"path\\\":\\\"$dir/v$1\\\",\\\"sha256\\\":\\\"$(sha $dir/v$1)\\\"}}\"; }\n"
-    "progress() { say \"{\\\"kind\\\":\\\"progress\\\",\\\"epoch\\\":1,\\\"epochs\\\":2,\\\"step\\\":$1,\\\"steps\\\":1000,\\\"metrics\\\":{\\\"train/loss\\\":1}}\"; }\n"
-    "completed() { say '{\"kind\":\"completed\",\"epoch\":2,\"progress\":1,\"best\":{\"epoch\":2,\"metric\":\"accuracy\",\"value\":0.5}}'; }\n"
-    "case $job in\n"
-    "good*) started; progress 1; epoch 1; checkpoint 1; epoch 2; checkpoint 2; checkpoint 2 again; completed;;\n"
-    "look*) cp -r $(get blobs_dir) $dir/../seen; cp $(get manifest_path) $dir/../seen.manifest\n"
-    "  printf '%s' \"$work\" > $dir/../seen.work; started; completed;;\n"
-    "wait*) started; exec sleep 60;;\n"
-    "child*) started; sleep 60 & sleep 60;;\n"
-    "stubborn*) trap '' TERM; started; while :; do read -t 1 <> <(:); done;;\n"
-    "garbage*) started; say 'epoch 1 loss 0.3'; exec sleep 60;;\n"
-    "unknown*) started; say '{\"kind\":\"epoch\",\"colour\":1}'; exec sleep 60;;\n"
-    "long*) started; head -c 3000000 /dev/zero | tr '\\0' a; exec sleep 60;;\n"
-    "killed*) started; echo 'about to go' >&2; kill -9 $$;;\n"
-    "exit*) started; echo 'cannot open libthing' >&2; exit 3;;\n"
-    "quiet*) exec sleep 60;;\n"
-    "chatty*) started; for i in $(seq 1 20000); do echo \"line $i of standard error\" >&2; done; completed;;\n"
-    "fast*) started; for i in $(seq 1 2000); do progress $i; done; exec sleep 60;;\n"
-    "liar*) started; echo x > $dir/w; say \"{\\\"kind\\\":\\\"checkpoint\\\",\\\"checkpoint\\\":{\\\"epoch\\\":1,\\\"weights_path\\\":\\\"$dir/w\\\","
-    "\\\"weights_sha256\\\":\\\"$(printf '%064d' 1)\\\"}}\"; exec sleep 60;;\n"
-    "outside*) started; say \"{\\\"kind\\\":\\\"checkpoint\\\",\\\"checkpoint\\\":{\\\"epoch\\\":1,\\\"weights_path\\\":\\\"/etc/passwd\\\","
-    "\\\"weights_sha256\\\":\\\"$(sha /etc/passwd)\\\"}}\"; exec sleep 60;;\n"
-    "failed*) started; say '{\"kind\":\"failed\",\"error_code\":\"diverged\",\"error\":\"the loss is not finite\"}'; exit 1;;\n"
-    "esac\n";
-
-static const char predict_text[] =
-    "#!/bin/bash\n"
-    "while IFS= read -r head; do\n"
-    "  sum=0; names=(); for b in $(grep -o '\"bytes\":[0-9]*' <<<\"$head\" | cut -d: -f2); do sum=$((sum + b)); done\n"
-    "  out=''; while read -r n; do out=\"$out{\\\"file\\\":\\\"$n\\\",\\\"predictions\\\":[{\\\"class\\\":\\\"pid $$\\\",\\\"class_id\\\":$sum,\\\"confidence\\\":1}]},\"\n"
-    "  done < <(grep -o '\"name\":\"[^\"]*\"' <<<\"$head\" | cut -d'\"' -f4)\n"
-    "  data=$(head -c $sum | tr -d '\\0')\n"
-    "  case $data in *die*) kill -9 $$;; *hang*) sleep 60;; *nonsense*) echo nonsense; continue;; esac\n"
-    "  echo \"{\\\"model\\\":\\\"shell\\\",\\\"results\\\":[${out%,}]}\"\n"
-    "done\n";
-
 struct rig {
     struct bed *bed;
     struct trainer *t;
-    char dir[300], worker[320], predict[320], url[60];
+    char dir[300], url[60];
     struct trainer_config c;
 };
-static const char *worker_argv[3], *predict_argv[3];
+static const char *const worker_argv[] = {"/bin/bash", "src/flow/trainer/test_worker.sh", NULL};
+static const char *const predict_argv[] = {"/bin/bash", "src/flow/trainer/test_predict.sh", NULL};
 
 static void rig_up(struct rig *r)
 {
@@ -78,21 +29,15 @@ static void rig_up(struct rig *r)
 static struct rig *rig_new(unsigned max_jobs)
 {
     static struct rig rig;
-    static const struct trainer_model models[] = {{"tiny", "Tiny", "classification", "small", 1234, 32}};
+    static const struct trainer_model models[] = {
+        {"tiny", "Tiny", "classification", "small", 1234, 32}};
     struct rig *r = &rig;
-    struct err e = {0};
 
     signal(SIGPIPE, SIG_IGN);
     r->bed = bed_new();
     bed_dataset(r->bed, 20);
     snprintf(r->dir, sizeof r->dir, "%.200s/trainer", test_dir());
-    snprintf(r->worker, sizeof r->worker, "%.200s/worker.sh", test_dir());
-    snprintf(r->predict, sizeof r->predict, "%.200s/predict.sh", test_dir());
-    CHECK_OK(os_write_file_durable(r->worker, str_of(worker_text), 0700, &e), &e);
-    CHECK_OK(os_write_file_durable(r->predict, str_of(predict_text), 0700, &e), &e);
-    worker_argv[0] = predict_argv[0] = "/bin/bash";
-    worker_argv[1] = r->worker;
-    predict_argv[1] = r->predict;
+    CHECK(os_exists(worker_argv[1])); /* tests run in the root of the tree */
     r->c = (struct trainer_config){.listen = "127.0.0.1:0",
                                    .dir = r->dir,
                                    .token = "service-token",
@@ -116,8 +61,8 @@ static void rig_free(struct rig *r)
 
 static char answer_text[1 << 20];
 
-static int call(struct rig *r, enum http_method m, const char *path, const char *token, const char *type,
-                str body)
+static int call(struct rig *r, enum http_method m, const char *path, const char *token,
+                const char *type, str body)
 {
     char url[200], auth[100], type_header[200];
     const char *headers[] = {auth, type_header, NULL};
@@ -146,7 +91,8 @@ static int start_order_send(struct rig *r, const struct start_order *o)
     buf_init(&b, 1 << 20);
     jw_init(&w, &b);
     field_write(start_order_fields, o, &w);
-    status = call(r, HTTP_POST, "/training/start", "service-token", "application/json", buf_view(&b));
+    status =
+        call(r, HTTP_POST, "/training/start", "service-token", "application/json", buf_view(&b));
     buf_done(&b);
     return status;
 }
@@ -641,9 +587,9 @@ TEST(nothing_but_health_answers_without_the_token)
     static const struct {
         enum http_method m;
         const char *path;
-    } all[] = {{HTTP_POST, "/training/start"}, {HTTP_POST, "/train"}, {HTTP_GET, "/jobs"},
-               {HTTP_GET, "/jobs/a"}, {HTTP_DELETE, "/jobs/a"}, {HTTP_GET, "/models"},
-               {HTTP_GET, "/models/list"}, {HTTP_POST, "/predict"}};
+    } all[] = {{HTTP_POST, "/training/start"}, {HTTP_POST, "/train"},    {HTTP_GET, "/jobs"},
+               {HTTP_GET, "/jobs/a"},          {HTTP_DELETE, "/jobs/a"}, {HTTP_GET, "/models"},
+               {HTTP_GET, "/models/list"},     {HTTP_POST, "/predict"}};
     struct rig *r = rig_new(1);
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -685,11 +631,17 @@ static int predict(struct rig *r, const char *const *pictures, size_t n)
     sha256_hex(STR("the weights"), sha);
     bed_put(r->bed, "weights", STR("the weights"));
     buf_init(&b, 1 << 20);
-    buf_printf(&b, "--xx\r\nContent-Disposition: form-data; name=\"request\"\r\n\r\n{\"weights_sha256\":"
-                   "\"%s\",\"weights_url\":\"http://127.0.0.1:%d/s3/weights?sig=ok\"}\r\n", sha, r->bed->port);
+    buf_printf(
+        &b,
+        "--xx\r\nContent-Disposition: form-data; name=\"request\"\r\n\r\n{\"weights_sha256\":"
+        "\"%s\",\"weights_url\":\"http://127.0.0.1:%d/s3/weights?sig=ok\"}\r\n",
+        sha, r->bed->port);
     for (size_t i = 0; i < n; i++)
-        buf_printf(&b, "--xx\r\nContent-Disposition: form-data; name=\"image\"; filename=\"p%zu.jpg\"\r\n\r\n"
-                       "%s\r\n", i, pictures[i]);
+        buf_printf(
+            &b,
+            "--xx\r\nContent-Disposition: form-data; name=\"image\"; filename=\"p%zu.jpg\"\r\n\r\n"
+            "%s\r\n",
+            i, pictures[i]);
     buf_puts(&b, "--xx--\r\n");
     status = call(r, HTTP_POST, "/predict", "service-token", "multipart/form-data; boundary=xx",
                   buf_view(&b));

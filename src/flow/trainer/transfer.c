@@ -1,9 +1,9 @@
 /* transfer.c - objects between storage and this machine (transfer.h).
  *
- * A batch is worked off by up to `connections` runners, which take the next item from a shared counter;
- * the caller's own thread is one of them, so a busy pool only makes a batch slower.  The first failure
- * that no repetition can mend ends the batch; what failed otherwise is granted and tried again, because
- * a URL may have run out while a slow line worked through the batch.
+ * A batch is worked off by up to `connections` runners, which take the next item from a shared
+ * counter; the caller's own thread is one of them, so a busy pool only makes a batch slower.  The
+ * first failure that no repetition can mend ends the batch; what failed otherwise is granted and
+ * tried again, because a URL may have run out while a slow line worked through the batch.
  */
 #include "flow/trainer/transfer.h"
 
@@ -24,8 +24,8 @@ enum rc s3_uri_key(str uri, char *ret, size_t size, struct err *e)
     ptrdiff_t slash = str_chr(rest, '/');
 
     if (slash < 1 || rest.n - (size_t)slash - 1 == 0 || rest.n - (size_t)slash - 1 >= size)
-        return err_field(e, RC_INVALID, "dataset_s3_uri", "'%.*s' is not of the form s3://BUCKET/KEY",
-                         STR_F(str_sub(uri, 0, 200)));
+        return err_field(e, RC_INVALID, "dataset_s3_uri",
+                         "'%.*s' is not of the form s3://BUCKET/KEY", STR_F(str_sub(uri, 0, 200)));
     rest = str_sub(rest, (size_t)slash + 1, rest.n);
     memcpy(ret, rest.p, rest.n);
     ret[rest.n] = '\0';
@@ -101,7 +101,8 @@ static enum rc grant(const struct transfer *t, str where, const struct grant_req
     if (!rc) {
         rc = field_read_text(grant_reply_fields, buf_view(&reply), &got, a, e);
         if (!rc && got.urls.n != n)
-            rc = err_set(e, RC_UPSTREAM, "%zu URLs were granted where %zu were asked for", got.urls.n, n);
+            rc = err_set(e, RC_UPSTREAM, "%zu URLs were granted where %zu were asked for",
+                         got.urls.n, n);
         else if (rc)
             rc = err_wrap(e, RC_UPSTREAM, "the URLs from %s", url);
     }
@@ -124,8 +125,8 @@ struct batch {
     pthread_mutex_t mu;
     pthread_cond_t ended;
     unsigned running;
-    enum rc rc;      /* the first failure */
-    bool hopeless;   /* of a kind that repeating does not mend */
+    enum rc rc;    /* the first failure */
+    bool hopeless; /* of a kind that repeating does not mend */
     struct err err;
 };
 
@@ -176,11 +177,11 @@ static void fetch_one(struct batch *b, size_t i)
     }
     pthread_mutex_lock(&b->mu);
     if (!b->rc || (!b->hopeless && rc != RC_FORBIDDEN)) {
-        b->rc = err_wrap(&e, rc, "fetching %s%s%s%s", item->key, item->name[0] ? " (" : "", item->name,
-                         item->name[0] ? ")" : "");
+        b->rc = err_wrap(&e, rc, "fetching %s%s%s%s", item->key, item->name[0] ? " (" : "",
+                         item->name, item->name[0] ? ")" : "");
         b->err = e;
-        b->hopeless = rc != RC_FORBIDDEN && rc != RC_UNAVAILABLE && rc != RC_TIMEOUT &&
-                      rc != RC_UPSTREAM;
+        b->hopeless =
+            rc != RC_FORBIDDEN && rc != RC_UNAVAILABLE && rc != RC_TIMEOUT && rc != RC_UPSTREAM;
     }
     pthread_mutex_unlock(&b->mu);
 }
@@ -331,8 +332,8 @@ static enum rc upload_check(struct upload_item *u, struct err *e)
         return RC_OK;
     rc = file_sha256(u->path, hex, &bytes, e);
     if (!rc && memcmp(hex, u->sha256, SHA256_HEX))
-        rc = err_set(e, RC_CORRUPT, "'%s' has the SHA-256 %s, not %s as the worker said", u->path, hex,
-                     u->sha256);
+        rc = err_set(e, RC_CORRUPT, "'%s' has the SHA-256 %s, not %s as the worker said", u->path,
+                     hex, u->sha256);
     if (!rc)
         u->bytes = (int64_t)bytes;
     return rc;
@@ -349,7 +350,8 @@ static enum rc upload_one(struct upload_item *u, const struct grant_url *g, stru
     return u->path ? url_put_file(url, u->path, u->type, e) : url_put(url, u->data, u->type, e);
 }
 
-enum rc transfer_upload(const struct transfer *t, struct upload_item *items, size_t n, struct err *e)
+enum rc transfer_upload(const struct transfer *t, struct upload_item *items, size_t n,
+                        struct err *e)
 {
     struct grant_object objects[8];
     struct grant_request req = {.objects = {objects, n}};
@@ -361,8 +363,8 @@ enum rc transfer_upload(const struct transfer *t, struct upload_item *items, siz
     ASSERT(n <= sizeof objects / sizeof *objects);
     for (size_t i = 0; i < n && !rc; i++) {
         rc = upload_check(&items[i], e);
-        objects[i] = (struct grant_object){str_of(items[i].name), str_of(items[i].sha256),
-                                           items[i].bytes};
+        objects[i] =
+            (struct grant_object){str_of(items[i].name), str_of(items[i].sha256), items[i].bytes};
     }
     if (rc || !n)
         return rc;
