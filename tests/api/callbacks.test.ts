@@ -1,0 +1,164 @@
+// Callbacks doubled, reordered, from an older attempt, with a foreign token, after the end: nothing
+// changes but a counter.  The test itself is the trainer here: a service that takes the job and reports.
+import assert from "node:assert/strict";
+import { createServer, type Server } from "node:http";
+import { after, before, test } from "node:test";
+
+import { Anneal, until } from "../lib/anneal";
+import { create, upload } from "../lib/jobs";
+import { patterns } from "../lib/pictures";
+
+interface Order {
+  job_id: string;
+  attempt: number;
+  token: string;
+  callback_url: string;
+}
+
+let anneal: Anneal;
+let service: Server;
+const orders: Order[] = [];
+const deleted: string[] = [];
+let lost = false;
+
+before(async () => {
+  service = createServer((request, reply) => {
+    let body = "";
+    request.on("data", (d: Buffer) => (body += d.toString()));
+    request.on("end", () => {
+      const send = (status: number, json: unknown) => {
+        reply.writeHead(status, { "content-type": "application/json" });
+        reply.end(JSON.stringify(json));
+      };
+      const url = request.url ?? "";
+      if (request.method === "POST" && (url === "/training/start" || url === "/train")) {
+        const order = JSON.parse(body) as Order;
+        orders.push(order);
+        return send(200, { job_id: order.job_id, attempt: order.attempt, status: "accepted" });
+      }
+      if (request.method === "DELETE") {
+        deleted.push(url.split("/").at(-1) ?? "");
+        return send(200, {});
+      }
+      const order = orders.filter((o) => url.endsWith(o.job_id)).at(-1);
+      if (url.startsWith("/jobs/") && order && !lost)
+        return send(200, { job_id: order.job_id, attempt: order.attempt, status: "running", progress: 0, undelivered: 0 });
+      if (url.startsWith("/health")) return send(200, { status: "up" });
+      if (url.startsWith("/models")) return send(200, { models: [] });
+      return send(404, { title: "no", status: 404, code: "not_found", detail: "no such job" });
+    });
+  });
+  await new Promise<void>((done) => service.listen(0, "127.0.0.1", done));
+  const address = service.address();
+  const port = address && typeof address === "object" ? address.port : 0;
+  anneal = await Anneal.start(["--training-mode", "service", "--trainer-service-url", `http://127.0.0.1:${port}`,
+    "--trainer-token", "shared-secret-of-the-test", "--jobs-per-trainer", "20", "--jobs-per-user", "20"]);
+  const done = await upload(anneal, "patterns", patterns(6, 2));
+  assert.equal(done.state, "done");
+});
+after(async () => {
+  await anneal.remove();
+  service.close();
+});
+
+async function begin(): Promise<{ job: string; order: Order }> {
+  const job = await create(anneal, "patterns", { model: "tiny", epochs: 3 });
+  const order = await until("the trainer has the order", async () => orders.find((o) => o.job_id === job));
+  return { job, order };
+}
+
+async function send(order: Order, report: Record<string, unknown>, token = order.token): Promise<{ status: number; body: any }> {
+  const reply = await fetch(order.callback_url, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ attempt: order.attempt, epochs: 3, time: Date.now(), ...report }),
+  });
+  return { status: reply.status, body: await reply.json() };
+}
+
+const epoch = (seq: number, n: number, loss: number) =>
+  ({ seq, kind: "epoch", epoch: n, progress: n / 3, metrics: { "train/loss": loss } });
+
+async function state(job: string): Promise<string> {
+  const all = await anneal.get(`/training/jobs/${job}`);
+  const metrics = await anneal.get(`/training/jobs/${job}/metrics`);
+  const { updated_at: _, ...rest } = all;
+  return JSON.stringify([rest, metrics.metrics]);
+}
+
+test("doubled, skipped and late reports change nothing", async () => {
+  const { job, order } = await begin();
+  assert.equal((await send(order, { seq: 1, kind: "started" })).body.applied, true);
+  assert.equal((await send(order, epoch(2, 1, 0.9))).body.applied, true);
+  const before = await state(job);
+  const doubled = await send(order, epoch(2, 1, 0.1));
+  assert.deepEqual([doubled.status, doubled.body.applied, doubled.body.reason], [200, false, "duplicate"]);
+  const gap = await send(order, epoch(5, 3, 0.1));
+  assert.deepEqual([gap.status, gap.body.expected_seq], [409, 3]);
+  assert.equal(await state(job), before);
+  assert.equal((await send(order, epoch(3, 2, 0.5))).body.applied, true);
+  assert.equal((await send(order, { seq: 4, kind: "completed", epoch: 3, progress: 1 })).body.applied, true);
+  const end = await state(job);
+  for (const kind of ["progress", "epoch", "failed", "cancelled", "started"]) {
+    const late = await send(order, { seq: 5, kind, epoch: 3, metrics: { "train/loss": 7 }, error: "x" });
+    assert.ok(late.status === 200 && !late.body.applied && late.body.reason === "terminal", JSON.stringify(late));
+  }
+  assert.equal(await state(job), end);
+});
+
+test("a foreign token, a wrong attempt and no token are refused", async () => {
+  const one = await begin();
+  const two = await begin();
+  await send(one.order, { seq: 1, kind: "started" });
+  const before = await state(one.job);
+  assert.equal((await send(one.order, epoch(2, 1, 1), two.order.token)).status, 403);
+  assert.equal((await send(one.order, epoch(2, 1, 1), "job_wrong")).status, 401);
+  assert.equal((await send(one.order, epoch(2, 1, 1), anneal.token)).status, 403);
+  assert.equal((await send(one.order, { ...epoch(2, 1, 1), attempt: 2 })).status, 403);
+  assert.equal(await state(one.job), before);
+});
+
+test("an older attempt is fenced off", async () => {
+  const { job, order } = await begin();
+  await send(order, { seq: 1, kind: "started" });
+  await send(order, { seq: 2, kind: "failed", error: "lost", error_code: "worker_lost", retryable: true });
+  const next = await until("the second attempt", async () => orders.find((o) => o.job_id === job && o.attempt === 2));
+  await send(next, { seq: 1, kind: "started" });
+  const before = await state(job);
+  const stale = await send(order, epoch(3, 1, 0.2));
+  assert.deepEqual([stale.status, stale.body.applied, stale.body.reason], [200, false, "stale_attempt"]);
+  assert.equal(await state(job), before);
+});
+
+test("cancel reaches the trainer and the job never comes back", async () => {
+  const { job, order } = await begin();
+  await send(order, { seq: 1, kind: "started" });
+  const reply = await anneal.api("DELETE", `/training/jobs/${job}`);
+  assert.ok(reply.ok, await reply.text());
+  const late = await send(order, epoch(2, 1, 0.3));
+  assert.equal(late.body.cancel, true);
+  assert.equal((await anneal.get(`/training/jobs/${job}`)).status, "cancelled");
+  await until("the trainer is told", async () => deleted.includes(job));
+  await send(order, { seq: 3, kind: "completed", epoch: 3, progress: 1 });
+  assert.equal((await anneal.get(`/training/jobs/${job}`)).status, "cancelled");
+});
+
+test("refusals are counted by reason", async () => {
+  const text = await (await anneal.api("GET", "/metrics")).text();
+  for (const reason of ["duplicate", "terminal", "stale_attempt"])
+    assert.match(text, new RegExp(`callbacks_refused_total\\{reason="${reason}"\\} [1-9]`));
+});
+
+test("malformed reports name the field", async () => {
+  const { order } = await begin();
+  const wrong = await send(order, { seq: 1, kind: "finished" });
+  assert.equal(wrong.status, 400);
+  assert.equal(wrong.body.errors[0].field, "kind");
+  const deep = await fetch(order.callback_url, {
+    method: "POST",
+    headers: { authorization: `Bearer ${order.token}`, "content-type": "application/json" },
+    body: "[".repeat(100) + "]".repeat(100),
+  });
+  assert.equal(deep.status, 400);
+  assert.match(((await deep.json()) as any).detail, /deep|nest|level/i);
+});
