@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WRITERS_MAX = 32, FSYNCS = 300 };
+enum { WRITERS_MAX = 32, FSYNCS = 300, KEYS_MIN = 20 };
 
 static struct {
     char dir[800], endpoint[64];
@@ -34,7 +34,9 @@ static void must(enum rc rc, const struct err *e)
     fprintf(stderr, "store bench: %s\n", e->text);
     if (b.server)
         kill(b.server, SIGKILL);
-    exit(1);
+    if (b.dir[0] && os_remove_tree(b.dir, NULL))
+        fprintf(stderr, "store bench: '%s' is left behind\n", b.dir);
+    _exit(1); /* other threads are at work: no destructors */
 }
 
 /* ---- the disk alone */
@@ -205,9 +207,9 @@ static void *work(void *ud)
     struct buf out;
 
     buf_init(&out, w->bytes + 1024);
-    while (data && os_mono_ns() < w->until) {
+    while (data && (os_mono_ns() < w->until || w->done < KEYS_MIN)) {
         snprintf(key, sizeof key, "o/%zu/%d/%llu", w->bytes, w->id,
-                 (unsigned long long)(w->get ? w->done % 100 : w->done));
+                 (unsigned long long)(w->get ? w->done % KEYS_MIN : w->done));
         buf_clear(&out);
         must(w->get ? s3_get(b.s3, key, &out, &e)
                     : s3_put(b.s3, key, (str){data, w->bytes}, NULL, &e),
