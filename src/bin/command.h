@@ -9,12 +9,14 @@
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE };
 
+struct verb;
 struct command {
     const char *name;
     const char *usage;                 /* behind the name: "[--seed N] DIR" */
     const char *summary;               /* one line */
     const char *help;                  /* paragraphs and examples */
-    int (*run)(int argc, char **argv); /* argv[0] is the subcommand */
+    int (*run)(int argc, char **argv); /* argv[0] is the subcommand; NULL: by its verbs */
+    const struct verb *verbs;          /* cli.h; NULL: its flags are settings */
 };
 extern const struct command *const commands[]; /* NULL-ended, in the order of `anneal help` */
 const struct command *command_find(const char *name);
@@ -30,5 +32,8 @@ enum rc settings_load(struct config **ret, int argc, char **argv, struct err *e)
 
 extern const struct command serve_command, trainer_command, worker_command, ingest_command,
     store_command, config_command;
+extern const struct command dataset_command, train_command, jobs_command, test_command,
+    predict_command, models_command, user_command, token_command, sample_command, doctor_command,
+    version_command, completion_command, man_command;
 
 #endif

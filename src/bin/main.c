@@ -1,6 +1,6 @@
 /* main.c - `anneal SUBCOMMAND`: finds the subcommand, runs it, exits.  The only exit. */
 #include "base/mem.h"
-#include "bin/command.h"
+#include "bin/cli.h"
 #include "net/client.h"
 
 #include <stdarg.h>
@@ -9,8 +9,20 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct command *const commands[] = {&serve_command, &config_command, &trainer_command,
-                                         &store_command, &worker_command, &ingest_command, NULL};
+/* clang-format off */
+const struct command *const commands[] = {
+    &serve_command,
+    &sample_command,
+    &config_command,
+    &version_command,
+    &completion_command,
+    &man_command,
+    &trainer_command,
+    &store_command,
+    &worker_command, /* the last two are run by the others */
+    &ingest_command,
+    NULL};
+/* clang-format on */
 
 const struct command *command_find(const char *name)
 {
@@ -22,7 +34,10 @@ const struct command *command_find(const char *name)
 
 void command_help(const struct command *c)
 {
-    printf("anneal %s %s\n\n%s\n\n%s", c->name, c->usage, c->summary, c->help);
+    if (c->verbs)
+        cli_help(c);
+    else
+        printf("anneal %s %s\n\n%s\n\n%s", c->name, c->usage, c->summary, c->help);
 }
 
 static void complain(const char *text)
@@ -64,6 +79,28 @@ static int help(FILE *to)
     return to == stdout ? EXIT_OK : EXIT_USAGE;
 }
 
+static void help_of(const struct command *c, const char *verb)
+{
+    const struct verb *v = *verb ? cli_verb_find(c, verb) : NULL;
+
+    if (v)
+        cli_help_verb(c, v);
+    else
+        command_help(c);
+}
+
+static int wrong_subcommand(const char *word)
+{
+    const char *names[64] = {0}, *near;
+
+    for (size_t i = 0; commands[i] && i < 63; i++)
+        names[i] = commands[i]->name;
+    near = nearest_name(names, str_of(word));
+    fprintf(stderr, "anneal: there is no subcommand '%s'%s%s%s\n\n", word,
+            near ? "; did you mean `anneal " : "", near ? near : "", near ? "`?" : "");
+    return help(stderr);
+}
+
 static int run(int argc, char **argv)
 {
     const struct command *c;
@@ -76,24 +113,18 @@ static int run(int argc, char **argv)
         c = argc > 2 ? command_find(argv[2]) : NULL;
         if (!c)
             return help(stdout);
-        command_help(c);
+        help_of(c, argc > 3 ? argv[3] : "");
         return EXIT_OK;
     }
-    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
-        puts("anneal " ANNEAL_VERSION);
-        return EXIT_OK;
-    }
-    c = command_find(argv[1]);
-    if (!c) {
-        fprintf(stderr, "anneal: there is no subcommand '%s'\n\n", argv[1]);
-        return help(stderr);
-    }
-    for (int i = 2; i < argc; i++)
+    c = command_find(strcmp(argv[1], "--version") ? argv[1] : "version");
+    if (!c)
+        return wrong_subcommand(argv[1]);
+    for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            command_help(c);
+            help_of(c, i > 2 ? argv[2] : "");
             return EXIT_OK;
         }
-    return c->run(argc - 1, argv + 1);
+    return c->verbs ? cli_run(c, argc - 1, argv + 1) : c->run(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

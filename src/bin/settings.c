@@ -4,85 +4,69 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "bin/cli_flags.h"
 #include "bin/command.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME_MAX_BYTES = 64 };
+/* Flags are the rows of the configuration, and behind them --config. */
+struct taken {
+    struct arena a;
+    VEC(const char *) flags; /* "name=value" */
+    const char *file;
+};
 
-/* "--store-listen" -> "store_listen"; false if it is not the name of a row. */
-static bool row_name(str flag, char ret[NAME_MAX_BYTES])
+static size_t rows(void)
 {
-    if (!str_starts(flag, STR("--")) || flag.n - 2 >= NAME_MAX_BYTES)
-        return false;
-    for (size_t i = 2; i < flag.n; i++)
-        ret[i - 2] = flag.p[i] == '-' ? '_' : flag.p[i];
-    ret[flag.n - 2] = 0;
-    for (const struct config_row *r = config_rows; r->name; r++)
-        if (!strcmp(r->name, ret))
-            return true;
-    return false;
+    size_t n = 0;
+
+    while (config_rows[n].name)
+        n++;
+    return n;
 }
 
-static bool is_bool_row(const char *name)
+static const char *row_name(void *ud, size_t i)
 {
-    for (const struct config_row *r = config_rows; r->name; r++)
-        if (!strcmp(r->name, name))
-            return r->type == CONFIG_BOOL;
-    return false;
+    return i < rows() ? config_rows[i].name : i == rows() ? "config" : NULL;
 }
 
-/* One flag of argv at *i into "name=value". */
-static enum rc one_flag(struct arena *a, int argc, char **argv, int *i, const char **ret_file,
-                        const char **ret_text, struct err *e)
+static bool row_is_switch(void *ud, size_t i)
 {
-    str word = str_of(argv[*i]), flag = word, value = STR_NONE;
-    ptrdiff_t eq = str_chr(word, '=');
-    char name[NAME_MAX_BYTES];
-    bool is_file;
+    return i < rows() && config_rows[i].type == CONFIG_BOOL;
+}
 
-    if (eq > 0) {
-        flag = str_sub(word, 0, (size_t)eq);
-        value = str_sub(word, (size_t)eq + 1, word.n);
+static enum rc take_row(void *ud, size_t i, str value, struct err *e)
+{
+    struct taken *t = ud;
+    const char *text;
+
+    if (i == rows()) {
+        t->file = arena_cstr(&t->a, value);
+        return t->file ? RC_OK : err_set(e, RC_NOMEM, "out of memory");
     }
-    is_file = str_is(flag, "--config");
-    if (!is_file && !row_name(flag, name))
-        return err_set(e, RC_INVALID,
-                       "there is no flag '%s'; `anneal config --help` lists the settings",
-                       argv[*i]);
-    if (eq <= 0 && !is_file && is_bool_row(name))
-        value = STR("true");
-    else if (eq <= 0 && *i + 1 < argc)
-        value = str_of(argv[++*i]);
-    else if (eq <= 0)
-        return err_set(e, RC_INVALID, "'%s' needs a value", argv[*i]);
-    if (is_file)
-        *ret_file = arena_cstr(a, value);
-    else
-        *ret_text = arena_printf(a, "%s=%.*s", name, STR_F(value));
-    return *ret_file || *ret_text ? RC_OK : err_set(e, RC_NOMEM, "out of memory");
+    text = arena_printf(&t->a, "%s=%.*s", config_rows[i].name, STR_F(value));
+    return text && VEC_PUSH(&t->flags, text) ? RC_OK : err_set(e, RC_NOMEM, "out of memory");
 }
 
 enum rc settings_load(struct config **ret, int argc, char **argv, struct err *e)
 {
-    VEC(const char *) flags = {0};
-    const char *file = NULL;
-    struct arena a;
-    enum rc rc = RC_OK;
+    static const struct flag_set set = {row_name, row_is_switch, take_row, NULL};
+    struct taken t = {0};
+    enum rc rc;
 
-    arena_init(&a, 1 << 20);
-    for (int i = 1; !rc && i < argc; i++) {
-        const char *text = NULL;
-        rc = one_flag(&a, argc, argv, &i, &file, &text, e);
-        if (!rc && text && !VEC_PUSH(&flags, text))
-            rc = err_set(e, RC_NOMEM, "out of memory");
+    arena_init(&t.a, 1 << 20);
+    rc = flags_walk(&set, &t, argc, argv, e);
+    if (rc == RC_INVALID) {
+        struct err cause = *e;
+
+        err_set(e, rc, "%s (`anneal config --list` shows the settings)", cause.text);
     }
     if (!rc)
-        rc = config_load(ret, flags.p, flags.n, file, environ, e);
-    VEC_DONE(&flags);
-    arena_done(&a);
+        rc = config_load(ret, t.flags.p, t.flags.n, t.file, environ, e);
+    VEC_DONE(&t.flags);
+    arena_done(&t.a);
     return rc;
 }
 
