@@ -38,7 +38,7 @@ struct forward {
     struct buf frame; /* to be sent first */
     size_t images;
     uint64_t bytes; /* of the picture under way */
-    str raw_name;
+    struct err err; /* of the caller's own body, rather than of the trainer */
 };
 
 static void frame_image(struct forward *f, str name)
@@ -99,7 +99,7 @@ static enum rc read_picture(struct forward *f, void *p, size_t cap, size_t *ret_
     return RC_OK;
 }
 
-static enum rc pull(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e)
+static enum rc pull_piece(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e)
 {
     struct forward *f = ud;
     enum rc rc = RC_OK;
@@ -133,6 +133,17 @@ static enum rc pull(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e)
         if (rc)
             return rc;
     }
+}
+
+static enum rc pull(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e)
+{
+    struct forward *f = ud;
+    enum rc rc = pull_piece(f, p, cap, ret_n, &f->err);
+
+    if (rc && e)
+        *e = f->err;
+    f->err.rc = rc;
+    return rc;
 }
 
 static enum rc open_forward(struct ctx *c, struct forward *f, const struct predict_request *pr,
@@ -225,6 +236,10 @@ static enum rc post_predict(struct ctx *c, struct err *e)
         rc = trainer_ask(&site, "/predict", type, &call, &body, e);
     }
     buf_done(&f.frame);
+    if (rc && f.err.rc) {
+        rc = f.err.rc;
+        *e = f.err;
+    }
     if (rc)
         return rc;
     rc = answer(c, &j, &k.c, &body, e);

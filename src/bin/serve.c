@@ -289,6 +289,8 @@ static void stop(struct serve *s)
     int64_t drain_ms = config_int(s->config, "drain_seconds") * 1000;
 
     s->app.draining = true;
+    if (s->launcher)
+        launcher_drain(s->launcher);
     if (s->http)
         http_server_drain(s->http, drain_ms);
     scheduler_free(s->app.scheduler);

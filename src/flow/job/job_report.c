@@ -139,7 +139,7 @@ static void judge_best(struct job *j, const struct report *r, const struct json 
         return;
     j->best_epoch = r->epoch;
     j->best_value = value;
-    j->best_metric = r->best.metric.n ? arena_str(a, r->best.metric) : str_of(goal);
+    j->best_metric = r->best.metric.n ? arena_str(a, r->best.metric) : arena_str(a, str_of(key));
 }
 
 static void write_best(const struct job *j, struct jw *w)
@@ -194,12 +194,17 @@ static enum rc add_event(struct change *c, const struct report *r, const char *k
 static enum rc add_checkpoint(struct change *c, const struct report *r, struct err *e)
 {
     const struct checkpoint *k = &r->checkpoint;
+    int64_t last = 0;
     enum rc rc = check_key(&c->j, "checkpoint.weights_key", k->weights_key, true, e);
 
     if (!rc)
         rc = check_key(&c->j, "checkpoint.state_key", k->state_key, false, e);
     if (!rc)
         rc = check_key(&c->j, "checkpoint.manifest_key", k->manifest_key, false, e);
+    if (!rc)
+        rc = checkpoint_last_epoch(c->tx, c->j.id, &last, e);
+    if (!rc && k->epoch > last)
+        c->j.failures = 0;
     if (!rc)
         rc = checkpoint_put(c->tx, c->j.id, c->j.attempt, k, c->now, e);
     return rc ? rc : add_event(c, r, "checkpoint", e);

@@ -42,7 +42,7 @@ TEST(a_run_from_start_to_completion)
     CHECK_EQ(j.status, JOB_COMPLETED);
     CHECK_EQ(j.best_epoch, 2);
     CHECK(j.best_value == 0.75);
-    CHECK_STR(j.best_metric, "accuracy");
+    CHECK_STR(j.best_metric, "val/accuracy");
     CHECK_STR(j.weights_sha256, "abc");
     CHECK(j.progress == 1);
     CHECK_EQ(j.ended_at, 15000);
@@ -337,6 +337,29 @@ TEST(one_best_and_one_last_checkpoint)
     CHECK(job_checkpoint_find(test_jobs, &test_arena, j.id, STR("x"), &k, &err) == RC_INVALID);
     CHECK_OK(job_owns_key(test_jobs, j.id, k.c.weights_key, &ours, &err), &err);
     CHECK(ours);
+    tear_down();
+}
+
+TEST(a_new_checkpoint_starts_the_count_of_failures_again_and_an_old_one_does_not)
+{
+    struct job j;
+
+    set_up();
+    j = running();
+    for (int i = 1; i <= 6; i++) { /* attempts_max is 3 */
+        report(j.id, i, R(REPORT_CHECKPOINT, 1, .checkpoint = saved(j.id, i, false)), 1);
+        CHECK_EQ(get(j.id).failures, 0);
+        CHECK_OK(job_attempt_lost(test_jobs, j.id, i, "killed", 2, &err), &err);
+        run_job(j.id, 100000 * i);
+    }
+    for (int i = 7; i <= 8; i++) {
+        report(j.id, i, R(REPORT_CHECKPOINT, 1, .checkpoint = saved(j.id, 6, false)), 1);
+        CHECK_EQ(get(j.id).failures, i - 6);
+        CHECK_OK(job_attempt_lost(test_jobs, j.id, i, "killed", 2, &err), &err);
+        if (i < 8)
+            run_job(j.id, 10000000 * i);
+    }
+    CHECK_EQ(get(j.id).status, JOB_FAILED);
     tear_down();
 }
 

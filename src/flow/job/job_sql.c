@@ -403,6 +403,19 @@ enum rc checkpoint_put(struct tx *tx, str job_id, int64_t attempt, const struct 
         db_s(c->state_sha256), db_i(c->state_bytes), db_s(c->manifest_key), db_i(now));
 }
 
+enum rc checkpoint_last_epoch(struct tx *tx, str job_id, int64_t *ret, struct err *e)
+{
+    struct rows *r;
+    bool any;
+    enum rc rc =
+        tx_query(tx, &r, e, "SELECT max(epoch) FROM checkpoint WHERE job_id = ?", db_s(job_id));
+
+    if (rc)
+        return rc;
+    *ret = 0;
+    return one_int(r, &any, ret, e);
+}
+
 enum rc validation_put(struct tx *tx, str job_id, const struct validation *v, int64_t now,
                        struct err *e)
 {

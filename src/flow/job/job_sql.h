@@ -73,6 +73,8 @@ enum rc metric_put(struct tx *tx, str job_id, str name, int64_t epoch, int64_t s
                    int64_t now, struct err *e) must_check;
 enum rc checkpoint_put(struct tx *tx, str job_id, int64_t attempt, const struct checkpoint *c,
                        int64_t now, struct err *e) must_check;
+/* The newest epoch of the job's checkpoints; 0: none. */
+enum rc checkpoint_last_epoch(struct tx *tx, str job_id, int64_t *ret, struct err *e) must_check;
 enum rc validation_put(struct tx *tx, str job_id, const struct validation *v, int64_t now,
                        struct err *e) must_check;
 

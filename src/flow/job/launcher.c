@@ -37,6 +37,7 @@ struct launcher {
     struct child child;
     struct pool *reader;
     int reader_fd;
+    atomic_bool draining;
     atomic_bool reading; /* the reader still has reader_fd */
 };
 
@@ -216,6 +217,10 @@ static void look_after(struct launcher *l, int64_t now)
     c->pause_ms = now - c->started_ms > STEADY_MS ? PAUSE_MS_MIN : c->pause_ms;
     c->next_ms = now + c->pause_ms;
     c->pause_ms = c->pause_ms * 2 < PAUSE_MS_MAX ? c->pause_ms * 2 : PAUSE_MS_MAX;
+    if (atomic_load(&l->draining)) {
+        set_why(l, "we are stopping");
+        return;
+    }
     snprintf(why, sizeof why, "the trainer ended with status %d and is being started again",
              status);
     set_why(l, why);
@@ -233,7 +238,7 @@ void launcher_tick(struct launcher *l, int64_t now)
     if (c->running)
         look_after(l, now);
     /* The reader of the last child must have come to its end before the next has the descriptor. */
-    if (c->running || now < c->next_ms || atomic_load(&l->reading))
+    if (c->running || now < c->next_ms || atomic_load(&l->reading) || atomic_load(&l->draining))
         return;
     c->started_ms = now;
     if (spawn(l, &e)) {
@@ -241,6 +246,11 @@ void launcher_tick(struct launcher *l, int64_t now)
         set_why(l, "the trainer could not be started; see the log");
         c->next_ms = now + c->pause_ms;
     }
+}
+
+void launcher_drain(struct launcher *l)
+{
+    atomic_store(&l->draining, true);
 }
 
 void launcher_stop(struct launcher *l, int64_t wait_ms)

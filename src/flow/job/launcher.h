@@ -26,6 +26,8 @@ enum rc launcher_new(struct launcher **ret, const struct config *c, struct err *
 /* Starts what should run and looks after it.  Always by the same thread, which must live as long as
  * the children: they die with it. */
 void launcher_tick(struct launcher *l, int64_t now_mono_ms);
+/* Any thread: from now on no child is started again.  A terminal's Ctrl-C reaches them too. */
+void launcher_drain(struct launcher *l);
 /* The thread of launcher_tick: stops the children (SIGTERM, up to wait_ms, SIGKILL). */
 void launcher_stop(struct launcher *l, int64_t wait_ms);
 void launcher_free(struct launcher *l);
