@@ -354,11 +354,9 @@ static double goal_of(const struct train_spec *s, const struct score *score)
     return of[s->goal];
 }
 
-/* "val/accuracy" */
 static str goal_name(struct run *r)
 {
-    char *name = arena_printf(&r->arena, "val/%s", train_goal_names[r->spec.goal]);
-    return str_of(name);
+    return str_of(train_goal_names[r->spec.goal]);
 }
 
 /* Moves the cursor behind the epoch; true if its score is the best. */
