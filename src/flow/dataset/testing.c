@@ -29,8 +29,14 @@ struct testing_zip *testing_zip_new(const char *type)
     CHECK(z);
     buf_init(&z->bytes, (size_t)1 << 30);
     z->ar = archive_write_new();
-    if (!strcmp(type, "zip")) {
+    if (!strncmp(type, "zip", 3)) {
         archive_write_set_format_zip(z->ar);
+        if (strstr(type, "+stored"))
+            archive_write_zip_set_compression_store(z->ar);
+        if (strstr(type, "+password")) {
+            CHECK(archive_write_set_options(z->ar, "zip:encryption=traditional") == ARCHIVE_OK);
+            CHECK(archive_write_set_passphrase(z->ar, "secret") == ARCHIVE_OK);
+        }
     } else {
         archive_write_set_format_pax_restricted(z->ar);
         if (strstr(type, ".gz"))

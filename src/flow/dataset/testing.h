@@ -8,7 +8,8 @@
 #include "flow/dataset/pack.h"
 #include "flow/dataset/survey.h"
 
-/* An archive being written; type "zip", "tar", "tar.gz", "tar.xz", "tar.zst". */
+/* An archive being written; type "zip", "zip+stored", "zip+password", "tar", "tar.gz", "tar.xz",
+ * "tar.zst". */
 struct testing_zip;
 struct testing_zip *testing_zip_new(const char *type);
 void testing_zip_add(struct testing_zip *z, const char *path, str content);
