@@ -420,7 +420,8 @@ enum rc pack_next(struct pack *p, bool *ret_more, struct pack_entry *ret, struct
         return RC_OK;
     }
     if (k != ARCHIVE_OK && k != ARCHIVE_WARN) {
-        if (!p->entries && !p->is_zip && !p->io.rc && archive_errno(p->ar) == ARCHIVE_ERRNO_FILE_FORMAT)
+        /* EILSEQ is how libarchive says "no format bids" on Linux */
+        if (!p->entries && !p->is_zip && !p->io.rc && archive_errno(p->ar) == EILSEQ)
             return refuse(
                 FAULT_CODE_UNSUPPORTED_FORMAT, RC_UNSUPPORTED, e,
                 "this is neither a zip nor a tar file (.tar, .tar.gz, .tar.xz, .tar.zst)");
