@@ -227,6 +227,10 @@ static enum rc libarchive_failed(struct pack *p, struct err *e)
     }
     if (archive_errno(p->ar) == ENOMEM)
         return err_set(e, RC_NOMEM, "not enough memory to unpack the archive");
+    /* EILSEQ is how libarchive says on Linux that no format fits */
+    if (!p->entries && !p->is_zip && archive_errno(p->ar) == EILSEQ)
+        return refuse(FAULT_CODE_UNSUPPORTED_FORMAT, RC_UNSUPPORTED, e,
+                      "this is neither a zip nor a tar file (.tar, .tar.gz, .tar.xz, .tar.zst)");
     return refuse(
         FAULT_CODE_TRUNCATED, RC_CORRUPT, e,
         "the archive is damaged or ends early (%s, after %llu of %llu bytes); make it again, or "
@@ -419,14 +423,8 @@ enum rc pack_next(struct pack *p, bool *ret_more, struct pack_entry *ret, struct
         *ret_more = false;
         return RC_OK;
     }
-    if (k != ARCHIVE_OK && k != ARCHIVE_WARN) {
-        /* EILSEQ is how libarchive says "no format bids" on Linux */
-        if (!p->entries && !p->is_zip && !p->io.rc && archive_errno(p->ar) == EILSEQ)
-            return refuse(
-                FAULT_CODE_UNSUPPORTED_FORMAT, RC_UNSUPPORTED, e,
-                "this is neither a zip nor a tar file (.tar, .tar.gz, .tar.xz, .tar.zst)");
+    if (k != ARCHIVE_OK && k != ARCHIVE_WARN)
         return libarchive_failed(p, e);
-    }
     if (p->entries >= p->lim.entries_max)
         return refuse(FAULT_CODE_TOO_MANY_ENTRIES, RC_TOO_LARGE, e,
                       "the archive has more than %llu entries, the configured limit",
