@@ -236,6 +236,27 @@ TEST(a_png_with_a_false_height_is_corrupt)
     buf_done(&p);
 }
 
+TEST(a_chunk_that_says_it_is_huge_costs_nothing)
+{
+    struct image im = ramp(8, 8);
+    struct buf p = png_of(&im), big;
+
+    /* behind the header (33 bytes), a chunk of 1.6 GB of which nothing is there */
+    buf_init(&big, 1 << 20);
+    buf_add(&big, p.p, 33);
+    buf_add(&big,
+            "\x60\x00\x00\x00"
+            "eXIf",
+            8);
+    buf_add(&big, p.p + 33, p.n - 33);
+    size_t before = mem_total_count();
+    expect(buf_view(&big), RC_CORRUPT, "ends early");
+    CHECK_EQ(mem_total_count(), before);
+    image_done(&im);
+    buf_done(&p);
+    buf_done(&big);
+}
+
 TEST(other_formats_and_nothing_are_told_apart)
 {
     expect(STR(""), RC_CORRUPT, "empty");

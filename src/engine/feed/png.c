@@ -108,6 +108,24 @@ static void on_flush(png_structp png)
     (void)png;
 }
 
+/* libpng allocates what a chunk says it holds before it reads that; so every length is compared
+ * with the file first. */
+static enum rc check_chunks(str b, struct err *e)
+{
+    size_t at = 8;
+
+    while (b.n - at >= 12) {
+        size_t len = be32(b.p + at);
+        bool end = memcmp(b.p + at + 4, "IEND", 4) == 0;
+        if (len > b.n - at - 12)
+            break;
+        at += 12 + len;
+        if (end)
+            return RC_OK;
+    }
+    return err_set(e, RC_CORRUPT, "corrupt PNG: it ends early");
+}
+
 /* Sets the conversions and reads the rows; j->im is allocated. */
 static enum rc decode_rows(struct job *j, struct err *e)
 {
@@ -164,8 +182,10 @@ static enum rc decode_job(struct job *j, const struct image_info *info, struct e
 enum rc png_decode(str bytes, const struct image_info *info, struct image *ret, struct err *e)
 {
     struct job j = {.in = bytes};
-    enum rc rc = decode_job(&j, info, e);
+    enum rc rc = check_chunks(bytes, e);
 
+    if (!rc)
+        rc = decode_job(&j, info, e);
     png_destroy_read_struct(&j.png, &j.info, NULL);
     mem_free(j.rgba);
     if (rc)
