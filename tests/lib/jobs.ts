@@ -5,7 +5,7 @@ export async function upload(anneal: Anneal, name: string, archive: Buffer): Pro
   const reply = await fetch(`${anneal.url}/datasets/upload?name=${encodeURIComponent(name)}`, {
     method: "POST",
     headers: { authorization: `Bearer ${anneal.token}`, "content-type": "application/octet-stream" },
-    body: archive,
+    body: new Blob([new Uint8Array(archive)]),
   });
   if (!reply.ok) throw new Error(`upload: ${reply.status} ${await reply.text()}`);
   const started = (await reply.json()) as any;
