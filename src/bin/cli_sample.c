@@ -131,8 +131,7 @@ static const struct verb verbs[] = {
      ROW,
      FLAGS(receipt_fields),
      .summary = "Till receipts with the quadrangle and text of each line, to read.",
-     .help =
-         "train/receipt_00001.jpg with train/gt_receipt_00001.txt\n"
+     .help = "train/receipt_00001.jpg with train/gt_receipt_00001.txt\n"
              "(ICDAR 2015).  The sums are right.\n",
      .examples = "  anneal sample receipts receipts --count 50\n",
      .run = run_receipts},

@@ -12,6 +12,7 @@
 /* clang-format off */
 const struct command *const commands[] = {
     &serve_command,
+    &dataset_command,
     &sample_command,
     &config_command,
     &version_command,
