@@ -59,9 +59,9 @@ static enum rc get_socket(struct ctx *c, struct err *e)
 }
 
 #define QUERY live_query_fields, sizeof(struct live_query)
-#define EVENTS                                                                                         \
-    "Events: state, started, progress (the newest of each epoch), epoch, checkpoint, log; each has a " \
-    "rising number.  The stream ends after the last event of a job that has ended."
+#define EVENTS                                                                                     \
+    "Events: state, started, progress (the newest of each epoch), epoch, checkpoint, log; each "   \
+    "has a rising number.  The stream ends after the last event of a job that has ended."
 extern const struct route job_live_routes[];
 const struct route job_live_routes[] = {
     {HTTP_GET, "/training/jobs/{id}/events", ACCESS_VIEWER, "jobs:read", QUERY, .tag = "Live",

@@ -111,16 +111,13 @@ bool trainers_health(struct app *app, struct jw *w)
     return down;
 }
 
-#define MODELS(path_)                                                                               \
-    {                                                                                               \
-        HTTP_GET, path_, ACCESS_VIEWER, "jobs:read",                                                \
-            .tag = "Models",                                                                        \
-            .summary =                                                                              \
-                "Models of all trainers, each with its settings; and the trainers' states.",        \
-            .help =                                                                                 \
-                "{models: [{framework, name, title, task, parameters, config_schema, ...}], "       \
-                "trainers: [{framework, state, error}]}; a dead trainer does not hide the others.", \
-            .fn = get_models                                                                        \
+#define MODELS(path_)                                                                              \
+    {                                                                                              \
+        HTTP_GET, path_, ACCESS_VIEWER, "jobs:read", .tag = "Models",                              \
+        .summary = "Models of all trainers, each with its settings; the trainers' states.",        \
+        .help = "{models: [{framework, name, title, task, parameters, config_schema, ...}], "      \
+                "trainers: [{framework, state, error}]}; a dead trainer hides no other.",          \
+        .fn = get_models                                                                           \
     }
 extern const struct route model_routes[];
 const struct route model_routes[] = {MODELS("/models"), MODELS("/models/list"), ROUTE_END};

@@ -107,6 +107,9 @@ static enum rc may_read_checkpoint(struct ctx *c, const struct job *j, str key, 
     struct checkpoint base = {0};
     enum rc rc = RC_OK;
 
+    *ret = false;
+    if (!key.n) /* a checkpoint without a state has an empty key */
+        return RC_OK;
     if (j->base_checkpoint.n)
         rc = field_read_text(checkpoint_fields, j->base_checkpoint, &base, c->a, e);
     if (!rc && is_of(&base, key)) {

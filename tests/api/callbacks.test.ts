@@ -1,6 +1,7 @@
 // Callbacks doubled, reordered, from an older attempt, with a foreign token, after the end: nothing
 // changes but a counter.  The test itself is the trainer here: a service that takes the job and reports.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { after, before, test } from "node:test";
 
@@ -161,4 +162,51 @@ test("malformed reports name the field", async () => {
   });
   assert.equal(deep.status, 400);
   assert.match(((await deep.json()) as any).detail, /deep|nest|level/i);
+});
+
+test("grants cover the objects of the job's own dataset version and checkpoints, nothing else", async () => {
+  const { job, order } = await begin();
+  await send(order, { seq: 1, kind: "started" });
+  const base = `${anneal.url}/training/jobs/${job}`;
+  const grant = async (path: string, body: unknown, token = order.token) => {
+    const reply = await fetch(`${base}/${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return { status: reply.status, body: (await reply.json()) as any };
+  };
+  const { dataset_version: version } = await anneal.get(`/training/jobs/${job}`);
+  const manifest = `datasets/${version}/manifest.jsonl`;
+  const got = await grant("downloads", { keys: [manifest] });
+  assert.equal(got.status, 200);
+  const lines = (await (await fetch(got.body.urls[0].url)).text()).trim().split("\n").map((l) => JSON.parse(l));
+  const sha = lines[1].sha256 as string;
+  const image = await grant("downloads", { keys: [`blobs/${sha.slice(0, 2)}/${sha}`] });
+  assert.equal((await fetch(image.body.urls[0].url)).status, 200);
+
+  const foreign = "0".repeat(64);
+  for (const key of [`blobs/00/${foreign}`, `blobs/ff/${sha}`, `datasets/${foreign}/manifest.jsonl`, "admin.token",
+    `jobs/${job}/${foreign}`, `jobs/other/${foreign}`, `${manifest}/../x`, ""])
+    assert.equal((await grant("downloads", { keys: [manifest, key] })).status, 403, key);
+  assert.equal((await grant("downloads", { keys: Array(513).fill(manifest) })).status, 400);
+
+  const bytes = Buffer.from("weights");
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  const put = await grant("uploads", { objects: [{ name: "weights", sha256: digest, bytes: 7 }] });
+  assert.equal(put.body.urls[0].key, `jobs/${job}/${digest}`);
+  assert.equal((await fetch(put.body.urls[0].url, { method: "PUT", body: bytes })).status, 200);
+  assert.equal((await fetch(put.body.urls[0].url)).status, 403, "a URL to put is none to get");
+  assert.equal((await grant("uploads", { objects: [{ name: "x", sha256: "../../x".padEnd(64, "0"), bytes: 1 }] })).status, 400);
+  const key = `jobs/${job}/${digest}`;
+  const checkpoint = { epoch: 1, is_best: true, is_last: true, weights_key: key, weights_sha256: digest, weights_bytes: 7 };
+  assert.equal((await send(order, { seq: 2, kind: "checkpoint", checkpoint: { ...checkpoint, weights_key: manifest } })).status, 400);
+  assert.equal((await send(order, { seq: 2, kind: "checkpoint", checkpoint })).body.applied, true);
+  assert.equal((await grant("downloads", { keys: [key] })).status, 200);
+
+  const other = await begin();
+  assert.equal((await grant("downloads", { keys: [manifest] }, other.order.token)).status, 403);
+  await anneal.api("DELETE", `/training/jobs/${job}`);
+  assert.equal((await grant("downloads", { keys: [manifest] })).status, 403, "the attempt is over");
+  assert.equal((await grant("uploads", { objects: [] })).status, 403);
 });

@@ -182,10 +182,10 @@ enum rc job_metrics(struct jobs *js, str job_id, str name, int64_t since,
 enum rc job_logs(struct jobs *js, const struct log_query *q,
                  enum rc (*each)(const struct job_log *l, void *ud), void *ud, struct err *e)
 {
-#define LOGS(cmp, dir)                                                                              \
-    "SELECT seq, at, epoch, attempt, level, message FROM job_log WHERE job_id = ?1 AND level >= ?2" \
-    " AND (?3 = 0 OR seq " cmp " ?3) AND (?4 = '' OR message LIKE ?4 ESCAPE '\\')"                  \
-    " ORDER BY seq " dir " LIMIT ?5"
+#define LOGS(cmp, dir)                                                                             \
+    "SELECT seq, at, epoch, attempt, level, message FROM job_log"                                  \
+    " WHERE job_id = ?1 AND level >= ?2 AND (?3 = 0 OR seq " cmp " ?3)"                            \
+    " AND (?4 = '' OR message LIKE ?4 ESCAPE '\\') ORDER BY seq " dir " LIMIT ?5"
     static const char *const texts[] = {LOGS(">", "ASC"), LOGS("<", "DESC")};
     struct arena a;
     struct tx *tx;

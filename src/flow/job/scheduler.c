@@ -58,6 +58,7 @@ struct scheduler {
     struct watch *watches;
     size_t watches_n, watches_cap;
     int64_t clean_at;
+    int orders; /* start orders sent, modulo what an int holds */
 };
 
 enum rc scheduler_new(struct scheduler **ret, const struct scheduler_config *c, struct err *e)
@@ -504,6 +505,7 @@ static enum rc hand_out(struct scheduler *s, const struct job_due *d, struct tra
     enum rc rc = job_attempt_begin(js, a, d->job_id, str_of(site->framework), str_of(site->url),
                                    now, &j, token, e);
 
+    s->orders = (s->orders + 1) & 0xffff;
     if (rc == RC_CONFLICT || rc == RC_NOT_FOUND)
         return RC_OK; /* cancelled since */
     if (rc)
@@ -582,13 +584,16 @@ static enum rc dispatch_one(struct scheduler *s, const struct job_due *d, const 
 
 static void dispatch(struct scheduler *s, int64_t now, struct arena *a)
 {
-    struct job_due *queue, *active;
-    size_t queue_n, n;
+    struct job_due *queue, *active = NULL;
+    size_t queue_n, n = 0;
     struct err e = {0};
     enum rc rc = jobs_queued(s->c.jobs, a, now, QUEUE_LOOK, &queue, &queue_n, &e);
+    int before = -1;
 
     for (size_t i = 0; !rc && i < queue_n && !event_is_set(s->stop); i++) {
-        rc = jobs_active(s->c.jobs, a, &active, &n, &e); /* the truth, after each order */
+        if (s->orders != before) /* the truth, after each order */
+            rc = jobs_active(s->c.jobs, a, &active, &n, &e);
+        before = s->orders;
         if (!rc)
             rc = dispatch_one(s, &queue[i], &(struct load){active, n}, now, a, &e);
     }
