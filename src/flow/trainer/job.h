@@ -36,8 +36,10 @@ enum rc jobs_open(struct jobs **ret, const struct jobs_config *c, struct err *e)
 void jobs_drain(struct jobs *js, int64_t ms);
 void jobs_close(struct jobs *js); /* the outbox has been stopped; NULL is fine */
 
-/* On RC_OK the attempt is durable.  *ret_already: it was known.  RC_LIMIT: max_jobs run;
- * RC_CONFLICT: a newer attempt of the job is known; RC_INVALID names the field. */
+/* uploads_url and downloads_url may be left out where callback_url ends in "/callback" (they lie
+ * beside it), dataset_version where the URI names it.  On RC_OK the attempt is durable.
+ * *ret_already: it was known.  RC_LIMIT: max_jobs run; RC_CONFLICT: a newer attempt of the job is
+ * known; RC_INVALID names the field. */
 enum rc jobs_start(struct jobs *js, const struct start_order *o, bool *ret_already,
                    struct err *e) must_check;
 /* Text lives in `a`.  RC_NOT_FOUND: never heard of it, or ended long ago. */

@@ -141,6 +141,31 @@ static enum rc config_check(str config, struct err *e)
     return rc ? err_wrap(e, rc, "config") : RC_OK;
 }
 
+/* "x/callback" gives "x/uploads": the short form of an order leaves the addresses beside its
+ * callback's, and the version that its manifest's key names, to be understood. */
+static str beside_callback(struct arena *a, str callback, const char *what)
+{
+    str tail = STR("/callback");
+
+    if (!str_ends(callback, tail))
+        return STR("");
+    return str_of(
+        arena_printf(a, "%.*s/%s", STR_F(str_sub(callback, 0, callback.n - tail.n)), what));
+}
+
+static void order_complete(struct start_order *o, struct arena *a)
+{
+    str rest = o->dataset_s3_uri, piece;
+
+    while (!o->dataset_version.n && str_next(&rest, '/', &piece))
+        if (is_sha256_hex(piece))
+            o->dataset_version = piece;
+    if (!o->uploads_url.n)
+        o->uploads_url = beside_callback(a, o->callback_url, "uploads");
+    if (!o->downloads_url.n)
+        o->downloads_url = beside_callback(a, o->callback_url, "downloads");
+}
+
 static enum rc order_check(const struct jobs *js, const struct start_order *o, struct err *e)
 {
     char key[192];
@@ -270,13 +295,19 @@ static enum rc start_locked(struct jobs *js, const struct start_order *o, bool *
 
 enum rc jobs_start(struct jobs *js, const struct start_order *o, bool *ret_already, struct err *e)
 {
-    enum rc rc = order_check(js, o, e);
+    struct start_order whole = *o;
+    struct arena a;
+    enum rc rc;
 
-    if (rc)
-        return rc;
-    pthread_mutex_lock(&js->mu);
-    rc = start_locked(js, o, ret_already, e);
-    pthread_mutex_unlock(&js->mu);
+    arena_init(&a, 64 << 10);
+    order_complete(&whole, &a);
+    rc = order_check(js, &whole, e);
+    if (!rc) {
+        pthread_mutex_lock(&js->mu);
+        rc = start_locked(js, &whole, ret_already, e);
+        pthread_mutex_unlock(&js->mu);
+    }
+    arena_done(&a);
     return rc;
 }
 

@@ -396,3 +396,38 @@ TEST(a_report_that_cannot_be_made_durable_has_no_number_and_is_not_sent)
     outbox_close(o);
     bed_free(b);
 }
+
+TEST(without_memory_a_report_is_refused_or_whole_and_no_number_is_lost)
+{
+    struct bed *b = bed_new();
+    struct outbox *o = opened(2000);
+    struct seen s = {0};
+    struct postbox *box = box_for(o, b, "a", 1, &s);
+    struct start_order order = bed_order(b, "b", 1);
+    int put = 0, port = b->port;
+
+    http_server_free(b->http);      /* or its allocations would fail as well */
+    for (long i = 0; i < 20; i++) { /* each allocation in turn, the delivery's own among them */
+        struct postbox *other = NULL;
+        enum rc rc;
+
+        mem_fail_at(i);
+        rc = put_kind(box, REPORT_EPOCH, i);
+        (void)mem_fail_disarm();
+        CHECK(rc == RC_OK || rc == RC_NOMEM);
+        put += !rc;
+        mem_fail_at(i);
+        rc = box_open(&other, o, &order, on_event, &s, NULL);
+        (void)mem_fail_disarm();
+        CHECK(rc == RC_OK || rc == RC_NOMEM);
+        box_free(other);
+    }
+    bed_listen(b, port);
+    CHECK_EQ(put_kind(box, REPORT_COMPLETED, 0), RC_OK);
+    BED_UNTIL(atomic_load(&s.dones) == 1, 10000);
+    CHECK_EQ(bed_job(b, "a")->applied, put + 1);
+    CHECK_EQ(bed_job(b, "a")->gaps, 0);
+    box_free(box);
+    outbox_close(o);
+    bed_free(b);
+}

@@ -220,6 +220,10 @@ BED void bed_handle(struct http_req *r, void *ud)
         bed_object(b, r, str_sub(path, 4, path.n));
     else if (!authorised)
         http_reply(r, 401, "application/json", STR("{\"detail\":\"no such token\"}"));
+    else if (str_is(path, "/job/good/callback"))
+        bed_callback(b, r, STR("good"));
+    else if (str_starts(path, STR("/job/good/")))
+        bed_grant(b, r, STR("good"), str_ends(path, STR("/uploads")));
     else if (str_starts(path, STR("/cb/")))
         bed_callback(b, r, str_sub(path, 4, path.n));
     else if (str_starts(path, STR("/up/")))

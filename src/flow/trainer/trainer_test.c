@@ -235,6 +235,63 @@ TEST(the_worker_finds_its_dataset_and_only_the_splits_it_needs)
     rig_free(r);
 }
 
+TEST(a_test_gets_its_split_and_weights_and_a_resume_gets_its_state)
+{
+    struct rig *r = rig_new(1);
+    struct start_order o = bed_order(r->bed, "look", 1);
+    char weights[SHA256_HEX + 1], state[SHA256_HEX + 1], path[500], want[600];
+    struct arena a;
+    struct err e = {0};
+    str work;
+
+    sha256_hex(STR("some weights"), weights);
+    sha256_hex(STR("some state"), state);
+    bed_put(r->bed, "jobs/other/w", STR("some weights"));
+    bed_put(r->bed, "jobs/other/s", STR("some state"));
+    o.kind = WORK_TEST;
+    o.split = STR("test");
+    CHECK_EQ(start_order_send(r, &o), 400);
+    CHECK(strstr(answer_text, "weights"));
+    o.resume.epoch = 3;
+    o.resume.weights_key = STR("jobs/other/w");
+    o.resume.weights_sha256 = str_of(weights);
+    CHECK_EQ(start_order_send(r, &o), 202);
+    BED_UNTIL(says(r, "look", "completed"), 20000);
+    CHECK_EQ(atomic_load(&r->bed->gets), 1 + 10 + 1); /* manifest, the split's pictures, weights */
+
+    o = bed_order(r->bed, "look2", 1);
+    o.resume = (struct checkpoint){.epoch = 3,
+                                   .weights_key = STR("jobs/other/w"),
+                                   .weights_sha256 = str_of(weights),
+                                   .state_key = STR("jobs/other/s"),
+                                   .state_sha256 = str_of(state)};
+    CHECK_EQ(start_order_send(r, &o), 202);
+    BED_UNTIL(says(r, "look2", "completed"), 20000);
+    arena_init(&a, 1 << 20);
+    snprintf(path, sizeof path, "%s/work/seen.work", r->dir);
+    CHECK_OK(os_read_file(&a, path, 100000, &work, &e), &e);
+    snprintf(want, sizeof want, "\"state_path\":\"%s/cache/%.2s/%s\"", r->dir, state, state);
+    CHECK(str_find(work, str_of(want)) > 0);
+    CHECK(str_find(work, STR("\"epoch\":3")) > 0);
+    CHECK(str_find(work, STR(BED_TOKEN)) < 0); /* the worker needs no credential and gets none */
+    arena_done(&a);
+    rig_free(r);
+}
+
+TEST(a_short_order_is_enough)
+{
+    struct rig *r = rig_new(1);
+    struct start_order o = bed_order(r->bed, "good", 1);
+    char cb[200];
+
+    snprintf(cb, sizeof cb, "http://127.0.0.1:%d/job/good/callback", r->bed->port);
+    o.callback_url = str_of(cb);
+    o.uploads_url = o.downloads_url = o.dataset_version = STR("");
+    CHECK_EQ(start_order_send(r, &o), 202);
+    BED_UNTIL(says(r, "good", "completed"), 20000);
+    rig_free(r);
+}
+
 TEST(the_same_order_twice_starts_one_worker)
 {
     struct rig *r = rig_new(1);
