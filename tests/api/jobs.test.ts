@@ -157,9 +157,9 @@ async function predict(body: BodyInit, query = "", headers: Record<string, strin
 
 test("predict: many pictures, one plain, a broken one beside good ones", async () => {
   const form = new FormData();
-  form.append("image", new Blob([picture()]), "one.png");
+  form.append("image", new Blob([new Uint8Array(picture())]), "one.png");
   form.append("image", new Blob(["no picture"]), "odd name;.png");
-  form.append("image", new Blob([picture()]), "two.png");
+  form.append("image", new Blob([new Uint8Array(picture())]), "two.png");
   const many = (await (await predict(form, "?top_k=2")).json()) as any;
   assert.deepEqual(many.results.map((r: any) => r.file), ["one.png", "odd name;.png", "two.png"]);
   assert.deepEqual(many.results.map((r: any) => r.predictions.length), [2, 0, 2]);
