@@ -133,3 +133,32 @@ TEST(files_without_our_metadata_or_with_false_ones_are_refused)
     CHECK_EQ(model_check_file(path_of("w"), STR("00"), &e), RC_CORRUPT);
     CHECK_EQ(model_load(&m, path_of("absent"), &how, &e), RC_NOT_FOUND);
 }
+
+TEST(each_failing_allocation_is_reported_and_nothing_leaks)
+{
+    struct model_plan how = {.batch_max = 1, .threads = 1, .backend = NET_PORTABLE};
+    struct safetensors_written w;
+    struct err e;
+
+    save(7, 1, path_of("w"), &w);
+    for (long n = 0;; n++) {
+        struct model *m = NULL;
+        size_t before = mem_live_bytes();
+        mem_fail_at(n);
+        enum rc rc = model_load(&m, path_of("w"), &how, &e);
+        if (!rc)
+            rc = model_fill(m, path_of("w"), &e);
+        if (!rc)
+            rc = model_save(m, 1, path_of("v"), &w, &e);
+        if (!rc)
+            rc = model_check_file(path_of("v"), str_of(w.sha256), &e);
+        model_free(m);
+        bool fired = mem_fail_disarm();
+        CHECK_EQ(mem_live_bytes(), before);
+        if (!fired) {
+            CHECK_OK(rc, &e);
+            break;
+        }
+        CHECK(rc != RC_OK);
+    }
+}

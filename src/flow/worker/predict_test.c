@@ -258,3 +258,45 @@ TEST(a_frame_that_breaks_the_rules_ends_the_service)
     buf_done(&in);
     arena_done(&a);
 }
+
+TEST(each_failing_allocation_is_an_error_and_nothing_leaks)
+{
+    char hex[SHA256_HEX + 1];
+    const char *path = make_weights(5, hex);
+    struct buf in, pic = picture(1);
+    struct err e;
+    str image = buf_view(&pic);
+
+    buf_init(&in, 1 << 20);
+    frame(&in, path, hex, 2, &image, 1);
+    for (long n = 0;; n++) {
+        struct arena a;
+        size_t before = mem_live_bytes();
+        str out;
+        arena_init(&a, 1 << 20);
+        int fd[2];
+        char name[2][700];
+        snprintf(name[0], sizeof name[0], "%s/in", test_dir());
+        snprintf(name[1], sizeof name[1], "%s/out", test_dir());
+        CHECK_OK(os_write_file_durable(name[0], buf_view(&in), 0600, &e), &e);
+        CHECK_OK(os_open(name[0], O_RDONLY, 0, &fd[0], &e), &e);
+        CHECK_OK(os_open(name[1], O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd[1], &e), &e);
+        mem_fail_at(n);
+        enum rc rc = predict_serve(fd[0], fd[1], &e);
+        bool fired = mem_fail_disarm();
+        os_close(fd[0]);
+        os_close(fd[1]);
+        CHECK_EQ(mem_live_bytes(), before);
+        if (!rc) { /* an answer, or the reason why there is none */
+            CHECK_OK(os_read_file(&a, name[1], 1 << 20, &out, &e), &e);
+            struct predict_reply r = next_reply(&out, &a);
+            struct predict_result *p = r.results.p;
+            CHECK((p->error.n > 0) == fired && (p->predictions.n == 2) == !fired);
+        }
+        arena_done(&a);
+        if (!fired)
+            break;
+    }
+    buf_done(&in);
+    buf_done(&pic);
+}
