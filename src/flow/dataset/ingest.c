@@ -135,6 +135,25 @@ static enum rc tell_done(struct ingest *in, const struct assembly *as, struct er
 
 /* ---- the archive in the object store */
 
+/* A piece of one part, appended to out (s3_get_range replaces what its buffer holds). */
+static enum rc read_piece(struct ingest *in, str name, uint64_t at, size_t n, struct buf *out,
+                          struct err *e)
+{
+    char key[128];
+    struct buf piece;
+
+    if (name.n >= sizeof key)
+        return err_set(e, RC_INVALID, "the key of an uploaded part is too long");
+    memcpy(key, name.p, name.n);
+    key[name.n] = 0;
+    buf_init(&piece, n);
+    enum rc rc = s3_get_range(in->s3, key, at, n, &piece, e);
+    if (!rc)
+        buf_str(out, buf_view(&piece));
+    buf_done(&piece);
+    return rc;
+}
+
 /* One read may reach over the end of a part. */
 static enum rc source_read(void *ud, uint64_t at, size_t n, struct buf *out, struct err *e)
 {
@@ -149,10 +168,7 @@ static enum rc source_read(void *ud, uint64_t at, size_t n, struct buf *out, str
             continue;
         }
         size_t k = size - at < n ? (size_t)(size - at) : n;
-        char *key = arena_cstr(in->a, parts[i].key);
-        if (!key)
-            return err_set(e, RC_NOMEM, "no memory to read the upload");
-        rc = s3_get_range(in->s3, key, at, k, out, e);
+        rc = read_piece(in, parts[i].key, at, k, out, e);
         at = 0;
         n -= k;
     }
@@ -203,8 +219,8 @@ static enum rc read_archive(struct ingest *in, struct err *e)
     if (!rc)
         rc = open_pass(in, "images", e);
     if (!rc)
-        rc = images_store(&in->harvest, in->pack, &to, threads, INGEST_MEMORY_BYTES, &in->images_done,
-                          tick, in, e);
+        rc = images_store(&in->harvest, in->pack, &to, threads, INGEST_MEMORY_BYTES,
+                          &in->images_done, tick, in, e);
     if (!rc)
         rc = tell_progress(in, true, e);
     close_pass(in);
