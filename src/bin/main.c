@@ -13,6 +13,9 @@
 const struct command *const commands[] = {
     &serve_command,
     &dataset_command,
+    &train_command,
+    &jobs_command,
+    &test_command,
     &sample_command,
     &config_command,
     &version_command,
