@@ -148,7 +148,7 @@ test("results: metrics, checkpoints, attempts, validation and every picture", as
   assert.equal((await anneal.api("GET", `${at}/validation/77`)).status, 404);
 });
 
-const picture = () => png(24, 24, (x, y) => [x * 9, y * 9, 80]);
+const picture = () => new Uint8Array(png(24, 24, (x, y) => [x * 9, y * 9, 80]));
 
 async function predict(body: BodyInit, query = "", headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${anneal.url}/training/jobs/${done.job}/predict${query}`,
@@ -157,9 +157,9 @@ async function predict(body: BodyInit, query = "", headers: Record<string, strin
 
 test("predict: many pictures, one plain, a broken one beside good ones", async () => {
   const form = new FormData();
-  form.append("image", new Blob([new Uint8Array(picture())]), "one.png");
+  form.append("image", new Blob([picture()]), "one.png");
   form.append("image", new Blob(["no picture"]), "odd name;.png");
-  form.append("image", new Blob([new Uint8Array(picture())]), "two.png");
+  form.append("image", new Blob([picture()]), "two.png");
   const many = (await (await predict(form, "?top_k=2")).json()) as any;
   assert.deepEqual(many.results.map((r: any) => r.file), ["one.png", "odd name;.png", "two.png"]);
   assert.deepEqual(many.results.map((r: any) => r.predictions.length), [2, 0, 2]);
