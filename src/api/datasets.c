@@ -3,11 +3,17 @@
 #include "flow/dataset/imports.h"
 #include "flow/job/job_read.h"
 #include "flow/people/people.h"
+#include "flow/telemetry/metrics.h"
 #include "spec/config.h"
 
 enum { LIST_DEFAULT = 50, LIST_MAX = 500 };
 
 /* ---- start and stop */
+
+static void count_import(bool done, void *ud)
+{
+    metrics_add(ud, METRIC_DATASET_IMPORTS, done ? "result=\"done\"" : "result=\"failed\"", 1);
+}
 
 enum rc imports_start(struct app *app, const struct s3_config *store, struct err *e)
 {
@@ -17,6 +23,8 @@ enum rc imports_start(struct app *app, const struct s3_config *store, struct err
         .store = *store,
         .unpacked_bytes_max = config_u64(app->config, "unpacked_bytes_max"),
         .entries_max = config_u64(app->config, "archive_entries_max"),
+        .ended = count_import,
+        .ud = app->metrics,
     };
 
     return imports_new(&app->imports, &s, e);

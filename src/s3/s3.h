@@ -42,6 +42,7 @@ enum rc s3_put_new(struct s3 *s, const char *key, str data, const char *type, bo
                    struct err *e) must_check;
 enum rc s3_put_file(struct s3 *s, const char *key, const char *path, const char *type,
                     struct err *e) must_check; /* multipart when large */
+/* What `out` held before is dropped. */
 enum rc s3_get(struct s3 *s, const char *key, struct buf *out, struct err *e) must_check;
 enum rc s3_get_range(struct s3 *s, const char *key, uint64_t at, size_t n, struct buf *out,
                      struct err *e) must_check;

@@ -8,13 +8,13 @@ const crcTable = Array.from({ length: 256 }, (_, n) => {
   return c >>> 0;
 });
 
-function crc32(data: Buffer): number {
+export function crc32(data: Buffer): number {
   let c = 0xffffffff;
   for (const byte of data) c = (crcTable[(c ^ byte) & 255] ?? 0) ^ (c >>> 8);
   return (c ^ 0xffffffff) >>> 0;
 }
 
-function chunk(type: string, data: Buffer): Buffer {
+export function chunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
   const out = Buffer.alloc(body.length + 8);
   out.writeUInt32BE(data.length, 0);
@@ -46,7 +46,15 @@ export function noise(...keys: number[]): number {
   return (h >>> 0) / 4294967296;
 }
 
-export function tar(files: { name: string; data: Buffer }[]): Buffer {
+export interface TarFile {
+  name: string;
+  data: Buffer;
+  /** Where a link points; `type` is then 1 (hard) or 2 (symbolic). */
+  link?: string;
+  type?: number;
+}
+
+export function tar(files: TarFile[]): Buffer {
   const parts: Buffer[] = [];
   for (const file of files) {
     const head = Buffer.alloc(512);
@@ -54,6 +62,8 @@ export function tar(files: { name: string; data: Buffer }[]): Buffer {
     head.write("0000644\0" + "0000000\0" + "0000000\0", 100, "latin1");
     head.write(file.data.length.toString(8).padStart(11, "0") + "\0", 124, "latin1");
     head.write("00000000000\0        0", 136, "latin1");
+    if (file.type) head.write(String(file.type), 156, "latin1");
+    if (file.link) head.write(file.link, 157, 100, "utf8");
     head.write("ustar\0" + "00", 257, "latin1");
     let sum = 0;
     for (const byte of head) sum += byte;

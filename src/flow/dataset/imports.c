@@ -206,6 +206,12 @@ static enum rc run_process(struct imports *im, struct arena *a, const struct imp
 
 /* ---- what becomes of it */
 
+static void tell_ended(const struct imports *im, bool done)
+{
+    if (im->s.ended)
+        im->s.ended(done, im->s.ud);
+}
+
 /* The split as people asked for it, without its lists of names. */
 static enum rc short_split(struct arena *a, str text, str *ret, struct err *e)
 {
@@ -252,6 +258,8 @@ static enum rc finish(struct imports *im, struct arena *a, const struct import *
     if (!rc)
         rc = import_finish(im->s.db, &named, &r, e);
     if (!rc)
+        tell_ended(im, true);
+    if (!rc)
         log_info("import %.*s: '%.*s' has version %.12s, %lld pictures, %lld faults",
                  STR_F(row->import), STR_F(row->dataset_name), version, (long long)out->images,
                  (long long)out->faults);
@@ -283,9 +291,12 @@ static void fail(struct imports *im, struct arena *a, const struct import *row, 
 
     log_info("import %.*s of '%.*s' failed: %.*s", STR_F(row->import), STR_F(row->dataset_name),
              STR_F(text));
-    if (import_fail(im->s.db, row, code, fault, text, &e))
+    if (import_fail(im->s.db, row, code, fault, text, &e)) {
         log_error("import %.*s: its failure could not be stored: %s", STR_F(row->import), e.text);
-    else if (row->upload.n)
+        return;
+    }
+    tell_ended(im, false);
+    if (row->upload.n)
         remove_upload(im, a, row->upload);
 }
 

@@ -18,6 +18,9 @@ struct imports_setup { /* all lent for the life of struct imports */
     struct s3_config store; /* what the process is told; never in its argv */
     uint64_t unpacked_bytes_max, entries_max;
     const char *program; /* NULL: this binary */
+    /* After the commit that ended an import, on our thread; for counters.  May be NULL. */
+    void (*ended)(bool done, void *ud);
+    void *ud;
 };
 enum rc imports_new(struct imports **ret, const struct imports_setup *s, struct err *e) must_check;
 void imports_poke(struct imports *im); /* any thread: something was queued */

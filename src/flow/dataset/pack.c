@@ -211,6 +211,8 @@ static enum rc zip_check(struct pack *p, struct err *e)
         return refuse(FAULT_CODE_TOO_MANY_ENTRIES, RC_TOO_LARGE, e,
                       "the archive has more than %llu entries, the configured limit",
                       (unsigned long long)p->lim.entries_max);
+    if (!rc && !n)
+        return refuse(FAULT_CODE_UNKNOWN_LAYOUT, RC_CORRUPT, e, "the zip file is empty: no files");
     return rc;
 }
 

@@ -1,0 +1,36 @@
+// What lies in serve's object store: its list of keys, asked through S3 with the keys of the data directory.
+import { createHash, createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Anneal } from "./anneal";
+
+const hmac = (key: Buffer | string, text: string) => createHmac("sha256", key).update(text).digest();
+
+/** The store's access and secret key. */
+export function storeKeys(anneal: Anneal): [string, string] {
+  const words = readFileSync(join(anneal.dir, "store.keys"), "utf8").trim().split(/\s+/);
+  return [words[0] ?? "", words[1] ?? ""];
+}
+
+/** Keys of all objects, sorted.  A presigned ListObjectsV2 for each thousand (Signature Version 4). */
+export async function objects(anneal: Anneal): Promise<string[]> {
+  const [access, secret] = storeKeys(anneal), host = `127.0.0.1:${anneal.storePort}`, keys: string[] = [];
+  for (let after = ""; ; ) {
+    const now = new Date().toISOString().replace(/[-:]|\.\d+/g, ""), day = now.slice(0, 8);
+    const scope = `${day}/us-east-1/s3/aws4_request`;
+    const query = Object.entries({
+      "X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": `${access}/${scope}`, "X-Amz-Date": now,
+      "X-Amz-Expires": "60", "X-Amz-SignedHeaders": "host", "list-type": "2", "start-after": after,
+    }).map(([k, v]) => `${encodeURIComponent(k)}=${encodeURIComponent(v)}`).join("&");
+    const canonical = `GET\n/anneal\n${query}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`;
+    const text = `AWS4-HMAC-SHA256\n${now}\n${scope}\n${createHash("sha256").update(canonical).digest("hex")}`;
+    const key = ["us-east-1", "s3", "aws4_request"].reduce((k, word) => hmac(k, word), hmac(`AWS4${secret}`, day));
+    const reply = await fetch(`http://${host}/anneal?${query}&X-Amz-Signature=${hmac(key, text).toString("hex")}`);
+    const xml = await reply.text();
+    if (!reply.ok) throw new Error(`list: ${reply.status} ${xml}`);
+    keys.push(...[...xml.matchAll(/<Key>([^<]*)<\/Key>/g)].map((m) => m[1] ?? ""));
+    if (!xml.includes("<IsTruncated>true")) return keys;
+    after = keys.at(-1) ?? "";
+  }
+}
