@@ -14,6 +14,7 @@ enum {
     TILES_MIN = 32,        /* Winograd tiles of a whole batch */
     TILE_FLOATS = 3000000, /* v and z of one chunk: about 12 MB, half of a usual L3 */
     CHUNK_TILES_MIN = 64,
+    SHARD_PIXELS_MIN = 256,
 };
 
 int conv_tiles(const struct conv_shape *s)
@@ -69,6 +70,14 @@ static void size_winograd(struct graph *g, struct conv_node *c)
     }
 }
 
+/* Each shard's gradient of the weights is summed apart; with few pixels in a shard, writing and
+ * adding those sums costs more than the products: our own kernel, which sums over all images in
+ * place, is then the faster one. */
+static bool shards_pay(const struct graph *g, const struct conv_shape *s)
+{
+    return s->depthwise || g->shard * s->oh * s->ow >= SHARD_PIXELS_MIN;
+}
+
 static enum rc size_onednn(struct graph *g, struct node *n, struct err *e)
 {
     struct conv_node *c = &n->conv;
@@ -78,7 +87,10 @@ static enum rc size_onednn(struct graph *g, struct node *n, struct err *e)
     if (rc)
         return rc;
     need(&g->scratch_floats, onednn_conv_scratch(c->onednn));
-    need(&g->work_floats, g->params[c->weight].room * SHARDS); /* partial sums of the gradient */
+    if (g->config.train && shards_pay(g, &c->shape))
+        need(&g->work_floats, g->params[c->weight].room * SHARDS);
+    else
+        need(&g->scratch_floats, g->k->conv_scratch(&c->shape));
     return RC_OK;
 }
 
@@ -136,7 +148,8 @@ enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
     if (rc)
         return rc;
     if (g->config.train)
-        c->backward_weights = c->forward;
+        c->backward_weights =
+            c->forward == ALGO_ONEDNN && !shards_pay(g, &c->shape) ? ALGO_DIRECT : c->forward;
     if (g->config.train && g->nodes[n->in].kind != NODE_IMAGE)
         c->backward_data = c->forward;
     if (!g->config.train) {

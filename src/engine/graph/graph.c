@@ -127,7 +127,7 @@ void graph_param_write(struct graph *g, const struct graph_param *p, float *aren
 {
     ASSERT(from + n <= p->count);
     param_copy(p, param_arena(g, p, arena), from, n, v, NULL);
-    g->fold_stale = true;
+    __atomic_store_n(&g->fold_stale, true, __ATOMIC_RELAXED);
 }
 
 /* ---- nodes */

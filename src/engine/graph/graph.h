@@ -111,7 +111,7 @@ size_t graph_arena_floats(const struct graph *g);
  * (graph_values, graph_grads, graph_state; for statistics the graph's own).  arena NULL: values. */
 void graph_param_read(const struct graph *g, const struct graph_param *p, const float *arena,
                       float *ret);
-/* Elements [from, from + n) of the plain tensor. */
+/* Elements [from, from + n) of the plain tensor; different ones may be written at the same time. */
 void graph_param_write(struct graph *g, const struct graph_param *p, float *arena, size_t from,
                        size_t n, const float *v);
 

@@ -205,20 +205,36 @@ static double initial_value(const struct net *n, const struct graph_param *p, ui
     return 0;
 }
 
+enum { INIT_PART = 1024 };
+
+struct init_run {
+    struct net *n;
+    uint64_t seed;
+    size_t tensor;
+};
+
+static void init_part(void *ud, int item, int thread)
+{
+    const struct init_run *r = ud;
+    const struct graph_param *p = graph_param_at(r->n->graph, r->tensor);
+    const size_t from = (size_t)item * INIT_PART;
+    const size_t count = p->count - from < INIT_PART ? p->count - from : INIT_PART;
+    float part[INIT_PART];
+
+    for (size_t k = 0; k < count; k++)
+        part[k] = (float)initial_value(r->n, p, r->seed, r->tensor, from + k);
+    graph_param_write(r->n->graph, p, NULL, from, count, part);
+}
+
 void net_init_weights(struct net *n, uint64_t seed)
 {
     const size_t arena = graph_arena_floats(n->graph) * sizeof(float);
     const int states = !n->config.train ? 0 : n->config.optimizer == NET_ADAMW ? 2 : 1;
 
     for (size_t i = 0; i < n->tensor_count; i++) {
-        const struct graph_param *p = graph_param_at(n->graph, i);
-        float part[1024];
-        for (size_t from = 0, count; from < p->count; from += count) {
-            count = p->count - from < 1024 ? p->count - from : 1024;
-            for (size_t k = 0; k < count; k++)
-                part[k] = (float)initial_value(n, p, seed, i, from + k);
-            graph_param_write(n->graph, p, NULL, from, count, part);
-        }
+        struct init_run r = {n, seed, i};
+        const size_t parts = (n->tensors[i].count + INIT_PART - 1) / INIT_PART;
+        crew_run(graph_crew(n->graph), (int)parts, init_part, &r);
     }
     for (int s = 0; s < states; s++)
         memset(graph_state(n->graph, s), 0, arena);

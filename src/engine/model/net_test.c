@@ -152,9 +152,10 @@ static void check_tensor(const struct net *n, const char *name, int dims, int64_
 TEST(tensors_have_torchvision_s_names_and_shapes)
 {
     struct net_config c = config_of("resnet34", 32, 1);
+    struct net *n = NULL;
+    struct err e;
     c.stem = NET_STEM_LARGE;
-    struct net *n = net_of(c);
-
+    CHECK_OK(net_new(&n, &c, &e), &e);
     CHECK_EQ(net_tensor_count(n), 36 * 5 + 2); /* 36 convolutions with their norm, and fc */
     check_tensor(n, "conv1.weight", 4, 64, 3, 7);
     check_tensor(n, "bn1.running_var", 1, 64, 0, 0);
@@ -169,7 +170,7 @@ TEST(tensors_have_torchvision_s_names_and_shapes)
     net_free(n);
     c = config_of("mobilenetv2", 32, 1);
     c.optimizer = NET_ADAMW;
-    n = net_of(c);
+    CHECK_OK(net_new(&n, &c, &e), &e);
     CHECK_EQ(net_tensor_count(n), 52 * 5 + 2);
     check_tensor(n, "features.0.0.weight", 4, 32, 3, 3);
     check_tensor(n, "features.1.conv.0.0.weight", 4, 32, 1, 3);
@@ -250,25 +251,40 @@ TEST(loss_falls_on_a_task_that_can_be_learnt)
 
 /* ---- exactness */
 
+static void check_threads(struct net_config c, uint64_t steps, int threads_max)
+{
+    char want[SHA256_HEX + 1], got[SHA256_HEX + 1];
+
+    for (int threads = 1; threads <= threads_max; threads++) {
+        c.threads = threads;
+        struct net *n = net_of(c);
+        train(n, 0, steps, UPDATE);
+        hash_of(n, threads == 1 ? want : got);
+        if (threads > 1)
+            CHECK_STR(str_of(got), want);
+        net_free(n);
+    }
+}
+
 TEST(thread_counts_give_the_same_bytes_of_weights)
 {
-    const char *const models[] = {"tiny", "resnet18", "mobilenetv2"};
+    for (int onednn = 0; onednn <= (onednn_check(NULL) == RC_OK); onednn++) {
+        struct net_config c = config_of("tiny", 8, 9);
+        c.backend = onednn ? NET_ONEDNN : NET_PORTABLE;
+        check_threads(c, 3, 4);
+        c = config_of("mobilenetv2", 8, 3);
+        c.backend = onednn ? NET_ONEDNN : NET_PORTABLE;
+        check_threads(c, 1, 2);
+    }
+}
 
-    for (int onednn = 0; onednn <= (onednn_check(NULL) == RC_OK); onednn++)
-        for (size_t m = 0; m < 3; m++) {
-            char want[SHA256_HEX + 1], got[SHA256_HEX + 1];
-            for (int threads = 1; threads <= 3; threads++) {
-                struct net_config c = config_of(models[m], 8, m ? 3 : 9);
-                c.backend = onednn ? NET_ONEDNN : NET_PORTABLE;
-                c.threads = threads;
-                struct net *n = net_of(c);
-                train(n, 0, m ? 2 : 4, UPDATE);
-                hash_of(n, threads == 1 ? want : got);
-                if (threads > 1)
-                    CHECK_STR(str_of(got), want);
-                net_free(n);
-            }
-        }
+TEST(thread_counts_give_the_same_bytes_of_a_resnet18)
+{
+    struct net_config c = config_of("resnet18", 16, 9); /* winograd, partial shards */
+
+    c.backend = NET_AUTO;
+    c.optimizer = NET_ADAMW;
+    check_threads(c, 1, 2);
 }
 
 /* Everything a checkpoint holds, from one net into another. */
@@ -412,9 +428,9 @@ TEST(weight_decay_spares_norm_and_bias_and_clipping_bounds_the_step)
 
 TEST(an_inference_net_answers_as_the_trained_one)
 {
-    const char *const models[] = {"tiny", "mobilenetv2", "resnet18"};
+    const char *const models[] = {"tiny", "mobilenetv2"};
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 2; i++) {
         struct net_config c = config_of(models[i], 16, 3);
         struct net *n = net_of(c);
         float want[3 * CLASSES], got[3 * CLASSES];
@@ -527,10 +543,12 @@ TEST(each_allocation_may_fail_without_a_leak)
 
 TEST(the_plan_can_be_read)
 {
-    struct net *n = net_of(config_of("resnet18", 32, 4));
+    const struct net_config c = config_of("resnet18", 32, 4);
+    struct net *n = NULL;
     struct buf b;
     struct err e;
 
+    CHECK_OK(net_new(&n, &c, &e), &e);
     buf_init(&b, 1 << 20);
     net_plan_describe(n, &b);
     CHECK_OK(buf_ok(&b, &e), &e);

@@ -33,6 +33,24 @@ static always_inline int grad_frame(int in, int out, const struct conv_shape *s)
     return int_max(out, in / s->stride + 1) + 2 * s->k;
 }
 
+/* A 1x1 convolution of stride 1 knows no neighbours: the picture becomes one long row. */
+static struct conv_shape conv_flat(const struct conv_shape *s)
+{
+    struct conv_shape flat = *s;
+
+    if (s->k == 1 && s->stride == 1 && s->pad == 0) {
+        flat.ih = flat.oh = 1;
+        flat.iw = flat.ow = s->iw * s->ih;
+    }
+    return flat;
+}
+
+/* No frame is needed around pictures whose taps never leave them. */
+static always_inline bool frame_is_image(const struct conv_shape *s, int fh, int fw)
+{
+    return s->pad == 0 && fh == s->ih && fw == s->iw;
+}
+
 static size_t conv_scratch(const struct conv_shape *s)
 {
     size_t forward =
@@ -57,19 +75,23 @@ static void frame_fill(const float *x, float *frame, int planes, int block, int 
                    x + ((size_t)p * (size_t)h + (size_t)y) * row, row * sizeof *x);
 }
 
-static void conv_forward(const struct conv_shape *s, const float *x, const float *w, float *y,
+static void conv_forward(const struct conv_shape *shape, const float *x, const float *w, float *y,
                          int ob0, int ob1, const struct epilogue *e, float *scratch)
 {
+    const struct conv_shape flat = conv_flat(shape), *s = &flat;
     const int block = conv_in_block(s), in_blocks = s->ic / block, taps = s->k * s->k;
     const int fh = conv_frame(s->oh, s, s->ih), fw = conv_frame(s->ow, s, s->iw);
     const ptrdiff_t plane = (ptrdiff_t)s->oh * s->ow * CH, cell = (ptrdiff_t)block * CH;
 
-    frame_fill(x, scratch, in_blocks, block, s->ih, s->iw, fh, fw, s->pad);
+    if (!frame_is_image(s, fh, fw)) {
+        frame_fill(x, scratch, in_blocks, block, s->ih, s->iw, fh, fw, s->pad);
+        x = scratch;
+    }
     for (int row = 0; row < s->oh; row++) {
         const ptrdiff_t at = ob0 * plane + (ptrdiff_t)row * s->ow * CH;
         struct epilogue here = {0};
         struct matmul m = {
-            .a = scratch + (ptrdiff_t)row * s->stride * fw * block,
+            .a = x + (ptrdiff_t)row * s->stride * fw * block,
             .a_row = (ptrdiff_t)s->stride * block,
             .a_k = 1,
             .b = w + ob0 * in_blocks * taps * cell,
@@ -131,20 +153,28 @@ static struct phase phase_of(const struct conv_shape *s, int residue, int in)
     return p;
 }
 
-static void conv_backward_data(const struct conv_shape *s, const float *dy, const float *swapped,
-                               float *dx, int ib0, int ib1, float *scratch)
+static void conv_backward_data(const struct conv_shape *shape, const float *dy,
+                               const float *swapped, float *dx, int ib0, int ib1, float *scratch)
 {
+    const struct conv_shape flat = conv_flat(shape), *s = &flat;
     const int in_blocks = s->ic / CH, out_blocks = s->oc / CH, taps = s->k * s->k;
-    const int fh = grad_frame(s->ih, s->oh, s), fw = grad_frame(s->iw, s->ow, s);
     const ptrdiff_t plane = (ptrdiff_t)s->ih * s->iw * CH, cell = CH * CH;
+    int fh = grad_frame(s->ih, s->oh, s), fw = grad_frame(s->iw, s->ow, s), frame = s->k;
 
-    frame_fill(dy, scratch, out_blocks, CH, s->oh, s->ow, fh, fw, s->k);
+    if (s->k == 1) { /* each input pixel meets one output pixel, or none */
+        fh = s->oh;
+        fw = s->ow;
+        frame = 0;
+    } else {
+        frame_fill(dy, scratch, out_blocks, CH, s->oh, s->ow, fh, fw, frame);
+        dy = scratch;
+    }
     for (int ry = 0; ry < s->stride; ry++)
         for (int rx = 0; rx < s->stride; rx++) {
             const struct phase py = phase_of(s, ry, s->ih), px = phase_of(s, rx, s->iw);
             for (int i = 0; i < py.count; i++) {
                 struct matmul m = {
-                    .a = scratch + ((py.out + i + s->k) * fw + px.out + s->k) * CH,
+                    .a = dy + ((ptrdiff_t)(py.out + i + frame) * fw + px.out + frame) * CH,
                     .a_row = CH,
                     .a_k = 1,
                     .b = swapped + (ib0 * taps + py.tap * s->k + px.tap) * cell,
@@ -167,22 +197,26 @@ static void conv_backward_data(const struct conv_shape *s, const float *dy, cons
 }
 
 /* Image by image: sums of one image stay in registers, the images are added in memory. */
-static void conv_backward_weights(const struct conv_shape *s, int images, const float *x,
+static void conv_backward_weights(const struct conv_shape *shape, int images, const float *x,
                                   const float *dy, float *dw, int ib, int ob0, int ob1,
                                   float *scratch)
 {
+    const struct conv_shape flat = conv_flat(shape), *s = &flat;
     const int block = conv_in_block(s), in_blocks = s->ic / block, taps = s->k * s->k;
     const int fh = conv_frame(s->oh, s, s->ih), fw = conv_frame(s->ow, s, s->iw);
     const ptrdiff_t cell = (ptrdiff_t)block * CH, plane = (ptrdiff_t)s->oh * s->ow * CH;
     const ptrdiff_t in_plane = (ptrdiff_t)s->ih * s->iw * block;
 
     for (int n = 0; n < images; n++) {
-        frame_fill(x + (n * in_blocks + ib) * in_plane, scratch, 1, block, s->ih, s->iw, fh, fw,
-                   s->pad);
+        const float *plane_in = x + (n * in_blocks + ib) * in_plane;
+        if (!frame_is_image(s, fh, fw)) {
+            frame_fill(plane_in, scratch, 1, block, s->ih, s->iw, fh, fw, s->pad);
+            plane_in = scratch;
+        }
         for (int ky = 0; ky < s->k; ky++) {
             const ptrdiff_t at = ((ptrdiff_t)(ob0 * in_blocks + ib) * taps + ky * s->k) * cell;
             struct matmul m = {
-                .a = scratch + (ptrdiff_t)ky * fw * block,
+                .a = plane_in + (ptrdiff_t)ky * fw * block,
                 .a_row = 1,
                 .a_k = (ptrdiff_t)s->stride * block,
                 .b = dy + (n * (s->oc / CH) + ob0) * plane,

@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+"""Repeats the steps of engine_twin in PyTorch (float64 and float32) and compares.
+
+    bench/torch_twin.py [MODEL]    # all cases or one model's; needs python3-torch and python3-torchvision (Debian)
+
+Same initial weights, same batches, same update rule.  The engine's distance from float64 must be
+of the order of PyTorch's own float32 distance: deep ReLU nets amplify rounding (one activation
+that falls on the other side of zero changes a gradient by 1e-2), so that is the measure, not a fixed
+tolerance.  The figures of `tiny` are the golden values of net_test.c.
+"""
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+import torch
+import torchvision
+
+CASES = [
+    ("tiny", 16, "small", "sgd"),
+    ("tiny", 16, "small", "adamw"),
+    ("resnet18", 32, "small", "sgd"),
+    ("resnet18", 64, "large", "adamw"),
+    ("resnet34", 32, "small", "sgd"),
+    ("mobilenetv2", 64, "large", "sgd"),
+    ("mobilenetv2", 32, "small", "adamw"),
+]
+
+
+def read(path):
+    data, at, records = open(path, "rb").read(), 0, {}
+    while at < len(data):
+        (length,) = struct.unpack_from("<I", data, at)
+        name = data[at + 4 : at + 4 + length].decode()
+        (count,) = struct.unpack_from("<Q", data, at + 4 + length)
+        at += 12 + length
+        records[name] = torch.frombuffer(bytearray(data[at : at + 4 * count]), dtype=torch.float32)
+        at += 4 * count
+    return records
+
+
+class Tiny(torch.nn.Module):
+    def __init__(self, classes, small):
+        super().__init__()
+        nn, block = torch.nn, torchvision.models.resnet.BasicBlock
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False) if small else nn.Conv2d(3, 16, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.pool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
+        down = lambda a, b: nn.Sequential(nn.Conv2d(a, b, 1, 2, bias=False), nn.BatchNorm2d(b))
+        self.layer1 = nn.Sequential(block(16, 16))
+        self.layer2 = nn.Sequential(block(16, 32, 2, down(16, 32)))
+        self.layer3 = nn.Sequential(block(32, 64, 2, down(32, 64)))
+        self.fc = nn.Linear(64, classes)
+
+    def forward(self, x):
+        x = self.pool(torch.relu(self.bn1(self.conv1(x))))
+        return self.fc(self.layer3(self.layer2(self.layer1(x))).mean((2, 3)))
+
+
+def build(model, stem, classes):
+    if model == "tiny":
+        return Tiny(classes, stem == "small")
+    if model == "mobilenetv2":
+        net = torchvision.models.mobilenet_v2(num_classes=classes, dropout=0.0)
+        if stem == "small":
+            net.features[0][0].stride = (1, 1)
+            net.features[2].conv[1][0].stride = (1, 1)
+        return net
+    net = getattr(torchvision.models, model)(num_classes=classes)
+    if stem == "small":
+        net.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        net.maxpool = torch.nn.Identity()
+    return net
+
+
+def run(net, records, size, optimizer, dtype, classes=5):
+    state = net.state_dict()
+    for name, value in state.items():
+        if not name.endswith("num_batches_tracked"):
+            value.copy_(records["init/" + name].view(value.shape))
+    net.to(dtype).train()
+    decayed = [p for p in net.parameters() if p.dim() > 1]
+    plain = [p for p in net.parameters() if p.dim() == 1]
+    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
+    if optimizer == "adamw":
+        opt = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+    else:
+        opt = torch.optim.SGD(groups, lr=0.02, momentum=0.9, nesterov=True)
+    losses, norms, step = [], [], 0
+    while f"x/{step}" in records:
+        x = records[f"x/{step}"].view(-1, 3, size, size).to(dtype)
+        t = records[f"t/{step}"].view(-1, classes).to(dtype)
+        opt.zero_grad()
+        loss = torch.nn.functional.cross_entropy(net(x), t)
+        loss.backward()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)))
+        opt.step()
+        losses.append(float(loss))
+        step += 1
+    net.eval()
+    with torch.no_grad():
+        logits = net(x)
+    return losses, norms, {k: v.double() for k, v in net.state_dict().items()}, logits.double()
+
+
+def apart(a, b):
+    return float((a.double().flatten() - b.double().flatten()).norm() / b.double().norm())
+
+
+def main():
+    torch.set_num_threads(2)
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../build/bench/engine_twin")
+    bad = 0
+    for model, size, stem, optimizer in CASES:
+        if len(sys.argv) > 1 and model != sys.argv[1]:
+            continue
+        exact = single = None
+        for backend in ("onednn", "portable"):
+            with tempfile.NamedTemporaryFile() as f:
+                args = [program, f.name, model, str(size), stem, optimizer, backend]
+                subprocess.run(args, check=True)
+                records = read(f.name)
+            if exact is None:
+                exact = run(build(model, stem, 5), records, size, optimizer, torch.float64)
+                single = run(build(model, stem, 5), records, size, optimizer, torch.float32)
+            names = [n for n in exact[2] if not n.endswith("num_batches_tracked")]
+            # how far the weights moved is the scale: most of their length was there before
+            moved = torch.cat([(exact[2][n] - records["init/" + n].view_as(exact[2][n])).flatten() for n in names]).norm()
+            ours = torch.cat([(records["end/" + n].double() - exact[2][n].flatten()) for n in names]).norm() / moved
+            torchs = torch.cat([(single[2][n] - exact[2][n]).flatten() for n in names]).norm() / moved
+            loss = [abs(float(records[f"loss/{i}"]) - l) for i, l in enumerate(exact[0])]
+            norm = [abs(float(records[f"norm/{i}"]) / l - 1) for i, l in enumerate(exact[1])]
+            infer, infer_torch = apart(records["infer/"], exact[3]), apart(single[3], exact[3])
+            ok = ours < 3 * torchs + 1e-4 and loss[0] < 1e-5 and norm[0] < 2e-3
+            bad += not ok
+            if model == "tiny" and backend == "onednn":
+                print(f"    golden {optimizer}: losses {exact[0]}, norms {exact[1]}")
+            print(
+                f"{'ok ' if ok else 'BAD'} {model} {size} {stem} {optimizer} {backend}: "
+                f"update differs by {ours:.1e} (torch float32 {torchs:.1e}); "
+                f"loss by {', '.join(f'{v:.0e}' for v in loss)}; norm by {norm[0]:.0e}; "
+                f"logits by {infer:.1e} (torch {infer_torch:.1e})",
+                flush=True,
+            )
+    return bad > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
