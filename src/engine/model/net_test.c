@@ -249,6 +249,58 @@ TEST(loss_falls_on_a_task_that_can_be_learnt)
     }
 }
 
+/* What PyTorch 1.13 computes in float64 from the same weights and batches: printed by
+ * bench/torch_twin.py tiny (batches of bench/engine_twin.c, the third a partial one). */
+TEST(four_steps_of_training_match_pytorch)
+{
+    enum { GOLDEN_CLASSES = 5, GOLDEN_BATCH = 6, PIXELS = 3 * 16 * 16 };
+    static const struct {
+        double loss[4], norm[4];
+    } golden[2] = {
+        {{1.6245731127342404, 1.6954245703893494, 1.6606475506324763, 1.6205377784501878},
+         {1.745407180028469, 2.1791116314962746, 1.5605703444456185, 1.60953989434401}},
+        {{1.6245731127342404, 1.7006042169368352, 1.6619130700330929, 1.6223367156387065},
+         {1.745407180028469, 2.1737236145936483, 1.5428677995553528, 1.6176413763365183}}};
+    static float x[GOLDEN_BATCH * PIXELS];
+    float t[GOLDEN_BATCH * GOLDEN_CLASSES];
+
+    for (int adamw = 0; adamw <= 1; adamw++) {
+        struct net_config c = config_of("tiny", 16, GOLDEN_BATCH);
+        struct net_update u = {.lr = adamw ? 1e-3 : 0.02,
+                               .weight_decay = 0.05,
+                               .momentum = 0.9,
+                               .nesterov = true,
+                               .beta1 = 0.9,
+                               .beta2 = 0.999,
+                               .eps = 1e-8,
+                               .clip_norm = 5};
+        c.classes = GOLDEN_CLASSES;
+        c.optimizer = adamw ? NET_ADAMW : NET_SGD;
+        struct net *n = net_of(c);
+        net_init_weights(n, 11);
+        for (uint64_t step = 0; step < 4; step++) {
+            double loss = 0;
+            struct err e;
+            for (size_t i = 0; i < GOLDEN_BATCH * PIXELS; i++)
+                x[i] = (float)(4 * rand_unit(rand_at(1, step, i, 0)) - 2);
+            for (size_t i = 0; i < GOLDEN_BATCH; i++) {
+                const uint64_t a = rand_at(2, step, i, 0) % GOLDEN_CLASSES;
+                for (size_t k = 0; k < GOLDEN_CLASSES; k++)
+                    t[i * GOLDEN_CLASSES + k] = k == a                          ? 0.7f
+                                                : k == (a + 1) % GOLDEN_CLASSES ? 0.3f
+                                                                                : 0.0f;
+            }
+            u.step = (int64_t)step + 1;
+            CHECK_OK(
+                net_train_step(n, x, t, step == 2 ? GOLDEN_BATCH - 1 : GOLDEN_BATCH, &u, &loss, &e),
+                &e);
+            CHECK(fabs(loss - golden[adamw].loss[step]) < 2e-6);
+            CHECK(fabs(net_grad_norm(n) - golden[adamw].norm[step]) < 2e-5);
+        }
+        net_free(n);
+    }
+}
+
 /* ---- exactness */
 
 static void check_threads(struct net_config c, uint64_t steps, int threads_max)

@@ -67,13 +67,19 @@ static void adamw_piece(void *ud, int item, int thread)
     const struct update_piece *p = &r->n->pieces[item];
     const struct net_update *u = r->u;
     const double step = (double)u->step;
-    const double c1 = u->lr / (1 - pow(u->beta1, step));
-    const double c2 = 1 / sqrt(1 - pow(u->beta2, step));
-    const double keep = p->decay ? 1 - u->lr * u->weight_decay : 1;
+    const struct adamw a = {
+        .beta1 = (float)u->beta1,
+        .rest1 = (float)(1 - u->beta1),
+        .beta2 = (float)u->beta2,
+        .rest2 = (float)(1 - u->beta2),
+        .eps = (float)u->eps,
+        .rate = (float)(u->lr / (1 - pow(u->beta1, step))),
+        .root_scale = (float)(1 / sqrt(1 - pow(u->beta2, step))),
+        .keep = (float)(p->decay ? 1 - u->lr * u->weight_decay : 1),
+        .grad_scale = r->grad_scale,
+    };
 
-    r->k->adamw(r->values + p->at, r->grads + p->at, r->first + p->at, r->second + p->at, p->n,
-                (float)u->beta1, (float)u->beta2, (float)u->eps, (float)c1, (float)c2, (float)keep,
-                r->grad_scale);
+    r->k->adamw(r->values + p->at, r->grads + p->at, r->first + p->at, r->second + p->at, p->n, &a);
 }
 
 void optimizer_run(struct net *n, const struct net_update *u)

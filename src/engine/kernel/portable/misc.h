@@ -134,19 +134,18 @@ static void sgd(float *p, const float *g, float *m, size_t n, float lr, float mo
 }
 
 /* torch.optim.AdamW (Loshchilov and Hutter, arXiv:1711.05101) */
-static void adamw(float *p, const float *g, float *m, float *v, size_t n, float beta1, float beta2,
-                  float eps, float c1, float c2, float keep, float grad_scale)
+static void adamw(float *p, const float *g, float *m, float *v, size_t n, const struct adamw *a)
 {
     for (size_t i = 0; i < n; i += CH) {
-        const vf grad = ld(g + i) * grad_scale;
-        const vf first = ld(m + i) * beta1 + grad * (1 - beta1);
-        const vf second = ld(v + i) * beta2 + grad * grad * (1 - beta2);
+        const vf grad = ld(g + i) * a->grad_scale;
+        const vf first = ld(m + i) * a->beta1 + grad * a->rest1;
+        const vf second = ld(v + i) * a->beta2 + grad * grad * a->rest2;
         vf root;
         for (int j = 0; j < CH; j++)
             root[j] = __builtin_sqrtf(second[j]);
         st(m + i, first);
         st(v + i, second);
-        st(p + i, ld(p + i) * keep - first / (root * c2 + eps) * c1);
+        st(p + i, ld(p + i) * a->keep - first / (root * a->root_scale + a->eps) * a->rate);
     }
 }
 

@@ -565,15 +565,23 @@ TEST(optimisers_follow_the_rules_of_pytorch)
         }
         for (int step = 1; step <= STEPS; step++) {
             float *g = random_floats(CH);
-            const double b1 = 1 - pow(0.9, step), b2 = 1 - pow(0.99, step);
-            k->adamw(p, g, m, v, CH, 0.9f, 0.99f, 1e-8f, (float)(0.1 / b1), (float)(1 / sqrt(b2)),
-                     1 - 0.1f * 0.02f, 1);
+            const double b1 = 1 - pow(0.9, step), b2 = 1 - pow(0.999, step);
+            const struct adamw a = {0.9f,
+                                    0.1f,
+                                    0.999f,
+                                    0.001f,
+                                    1e-8f,
+                                    (float)(0.1 / b1),
+                                    (float)(1 / sqrt(b2)),
+                                    1 - 0.1f * 0.02f,
+                                    1};
+            k->adamw(p, g, m, v, CH, &a);
             k->sgd(q, g, buffer, CH, 0.1f, 0.9f, step % 2, 0.01f, 0.5f);
             for (int i = 0; i < CH; i++) {
                 const double grad = (double)g[i], half = 0.5 * grad + 0.01 * dq[i];
                 dp[i] *= 1 - 0.1 * 0.02;
                 dm[i] = 0.9 * dm[i] + 0.1 * grad;
-                dv[i] = 0.99 * dv[i] + 0.01 * grad * grad;
+                dv[i] = 0.999 * dv[i] + 0.001 * grad * grad;
                 dp[i] -= 0.1 * (dm[i] / b1) / (sqrt(dv[i] / b2) + 1e-8);
                 db[i] = 0.9 * db[i] + half;
                 dq[i] -= 0.1 * (step % 2 ? half + 0.9 * db[i] : db[i]);
