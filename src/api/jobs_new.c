@@ -176,8 +176,13 @@ static enum rc choose_data(struct ctx *c, str dataset, str version, struct datas
     return rc;
 }
 
-static enum rc check_data(const struct dataset *d, const struct dataset_version *v, struct err *e)
+static enum rc check_data(const struct dataset *d, const struct dataset_version *v, str framework,
+                          struct err *e)
 {
+    if (str_is(framework, "anneal") && !str_is(v->task, task_names[TASK_CLASSIFICATION]))
+        return err_field(e, RC_INVALID, "dataset",
+                         "the native trainer trains classification; '%.*s' is a dataset for %.*s",
+                         STR_F(d->name), STR_F(v->task));
     if (v->train < 1)
         return err_field(e, RC_INVALID, "dataset",
                          "this version of '%.*s' has no training images; split it first",
@@ -289,7 +294,7 @@ static enum rc post_job(struct ctx *c, struct err *e)
     if (!rc)
         rc = choose_data(c, b->dataset, b->version, &d, &v, e);
     if (!rc)
-        rc = check_data(&d, &v, e);
+        rc = check_data(&d, &v, b->framework, e);
     if (!rc && b->project.n && !str_eq(b->project, d.project_id))
         rc = err_field(e, RC_INVALID, "project", "the dataset belongs to another project");
     if (!rc && b->from_checkpoint.job.n)

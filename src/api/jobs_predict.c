@@ -192,6 +192,8 @@ static enum rc answer(struct ctx *c, const struct job *j, const struct checkpoin
     jw_kint(&w, "epoch", k->epoch);
     jw_kstr(&w, "weights_sha256", k->weights_sha256);
     JSON_EACH(v, doc) {
+        if (str_is(v->key, "job") || str_is(v->key, "epoch") || str_is(v->key, "weights_sha256"))
+            continue;
         jw_key_str(&w, v->key);
         jw_raw(&w, v->raw);
     }

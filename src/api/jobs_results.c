@@ -434,6 +434,8 @@ static enum rc take_image(str line, int64_t number, void *ud, struct err *e)
     jw_obj(o->w);
     jw_kint(o->w, "index", number);
     JSON_EACH(m, v) {
+        if (str_is(m->key, "index"))
+            continue;
         jw_key_str(o->w, m->key);
         jw_raw(o->w, m->raw);
     }

@@ -116,7 +116,8 @@ size_t scheduler_trainers(struct scheduler *s, struct trainer_state ret[SITES_MA
     return s->trainers_n;
 }
 
-static void note(struct scheduler *s, struct trainer *t, enum rc rc, const char *why, int64_t now)
+static void set_state(struct scheduler *s, struct trainer *t, enum rc rc, const char *why,
+                      int64_t now)
 {
     pthread_mutex_lock(&s->lock);
     if (!t->state.known || t->state.up != !rc)
@@ -126,13 +127,24 @@ static void note(struct scheduler *s, struct trainer *t, enum rc rc, const char 
     t->state.checked_at = now;
     snprintf(t->state.error, sizeof t->state.error, "%.199s", rc ? why : "");
     pthread_mutex_unlock(&s->lock);
-    if (rc) {
-        t->ask_at = now + t->pause_ms;
-        t->pause_ms = t->pause_ms * 2 < PAUSE_MS_MAX ? t->pause_ms * 2 : PAUSE_MS_MAX;
-    } else {
-        t->ask_at = 0;
-        t->pause_ms = PAUSE_MS_MIN;
-    }
+}
+
+/* What came of asking: after a failure it is left alone for a while. */
+static void note(struct scheduler *s, struct trainer *t, enum rc rc, const char *why, int64_t now)
+{
+    set_state(s, t, rc, why, now);
+    t->ask_at = rc ? now + t->pause_ms : 0;
+    t->pause_ms = !rc                              ? PAUSE_MS_MIN
+                  : t->pause_ms * 2 < PAUSE_MS_MAX ? t->pause_ms * 2
+                                                   : PAUSE_MS_MAX;
+}
+
+/* It is not there to be asked yet: once it is, it is asked at once. */
+static void note_absent(struct scheduler *s, struct trainer *t, const char *why, int64_t now)
+{
+    set_state(s, t, RC_UNAVAILABLE, why, now);
+    t->ask_at = t->health_at = 0;
+    t->pause_ms = PAUSE_MS_MIN;
 }
 
 struct call {
@@ -199,7 +211,7 @@ static enum rc reach(struct scheduler *s, str framework, int64_t now, struct tra
     enum rc rc = launcher_find(s->c.launcher, framework, ret_site, e);
 
     if (rc == RC_UNAVAILABLE && t)
-        note(s, t, rc, e ? e->text : "not up", now);
+        note_absent(s, t, e->text, now);
     if (rc)
         return rc;
     if (now < t->ask_at)
@@ -222,12 +234,6 @@ static void check_health(struct scheduler *s, int64_t now)
         if (now < t->health_at && (t->state.up || now < t->ask_at))
             continue;
         t->health_at = now + HEALTH_MS;
-        if (launcher_find(s->c.launcher, str_of(t->state.framework), &site, &e)) {
-            note(s, t, RC_UNAVAILABLE, e.text, now);
-            t->health_at = now; /* it is being started: look again in the next round */
-            t->ask_at = now;
-            continue;
-        }
         if (reach(s, str_of(t->state.framework), now, &same, &site, &e))
             continue;
         arena_init(&a, 1 << 20);
