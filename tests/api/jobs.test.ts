@@ -32,7 +32,7 @@ test("a finished job says what it was and what came of it", async () => {
   assert.equal(done.progress, 1);
   assert.equal(done.epoch, 2);
   assert.match(done.weights_sha256, /^[0-9a-f]{64}$/);
-  assert.equal(done.best.metric, "val/accuracy");
+  assert.equal(done.best.metric, "accuracy");
   assert.equal(done.config.batch_size, 8);
   assert.equal(done.config.learning_rate, 0.05, "defaults are written out");
   assert.equal(done.error, null);

@@ -139,7 +139,7 @@ static void judge_best(struct job *j, const struct report *r, const struct json 
         return;
     j->best_epoch = r->epoch;
     j->best_value = value;
-    j->best_metric = r->best.metric.n ? arena_str(a, r->best.metric) : arena_str(a, str_of(key));
+    j->best_metric = r->best.metric.n ? arena_str(a, r->best.metric) : str_of(goal);
 }
 
 static void write_best(const struct job *j, struct jw *w)

@@ -42,7 +42,7 @@ TEST(a_run_from_start_to_completion)
     CHECK_EQ(j.status, JOB_COMPLETED);
     CHECK_EQ(j.best_epoch, 2);
     CHECK(j.best_value == 0.75);
-    CHECK_STR(j.best_metric, "val/accuracy");
+    CHECK_STR(j.best_metric, "accuracy");
     CHECK_STR(j.weights_sha256, "abc");
     CHECK(j.progress == 1);
     CHECK_EQ(j.ended_at, 15000);
