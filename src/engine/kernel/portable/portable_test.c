@@ -460,13 +460,9 @@ static void check_norm(const struct kernels *k, enum act act, bool add, int cont
     CHECK(difference(b.dy, want, N) < 1e-4);
     if (add)
         CHECK(difference(c.g[0], want_residual, N) < 1e-4);
-    mem_free(a);
-    mem_free(dy);
-    mem_free(v);
-    mem_free(c.y);
-    mem_free(c.residual);
-    for (int i = 0; i < 3; i++)
-        mem_free(c.g[i]);
+    void *const all[] = {a, dy, v, c.y, c.residual, c.g[0], c.g[1], c.g[2]};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        mem_free(all[i]);
 }
 
 TEST(batch_norm_s_gradients_are_the_finite_differences)
