@@ -16,7 +16,7 @@ const send = (method: string, path: string, body: Buffer | FormData | string, ty
   fetch(anneal.url + path, {
     method,
     headers: { authorization: `Bearer ${anneal.token}`, ...(type ? { "content-type": type } : {}) },
-    body: Buffer.isBuffer(body) ? new Blob([body]) : body,
+    body: Buffer.isBuffer(body) ? new Blob([new Uint8Array(body)]) : body,
   });
 
 async function imported(id: string): Promise<any> {
@@ -88,7 +88,7 @@ test("the same content again is the same version; another split is another", asy
 
 test("a form may name the dataset behind the file", async () => {
   const form = new FormData();
-  form.set("file", new Blob([patterns(3, 1)]), "my set.tar");
+  form.set("file", new Blob([new Uint8Array(patterns(3, 1))]), "my set.tar");
   form.set("dataset_name", "From a form");
   form.set("split", "0.5/0.5");
   const reply = await send("POST", "/datasets/upload", form);
