@@ -267,7 +267,7 @@ static bool slot_init(struct loader *l, struct slot *s)
 static size_t slots_for(const struct loader *l)
 {
     size_t bytes = (size_t)l->c.batch * (row_floats(l) + (size_t)l->c.classes) * sizeof(float);
-    size_t n = l->c.threads + 2, most = LOADER_SLOT_BYTES_MAX / bytes;
+    size_t n = l->c.threads + 1, most = LOADER_SLOT_BYTES_MAX / bytes;
 
     n = n < most ? n : most;
     n = n < (size_t)l->batches ? n : (size_t)l->batches;

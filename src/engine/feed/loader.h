@@ -3,7 +3,7 @@
  *
  * A batch is a pure function of (samples, settings, seed, epoch, its number).  Threads of a pool
  * each make a whole batch in one of a few slots; the consumer takes the slots in order, so that
- * which thread was quick changes nothing.  Memory: the slots (at most threads + 2, and
+ * which thread was quick changes nothing.  Memory: the slots (at most threads + 1, and
  * LOADER_SLOT_BYTES_MAX together unless two batches alone take more) and the cache of working
  * pictures, which is kept where all of them fit its budget.
  *

@@ -13,7 +13,9 @@ struct run {
     struct work work;
     struct train_spec spec;
     struct samples samples;
-    unsigned threads;
+    unsigned threads; /* of the network */
+    unsigned loaders; /* threads that make batches: half as many, since a step costs more than its
+                       * pictures, and each one holds a batch */
     struct model *model;
     /* reporting */
     int out_fd;

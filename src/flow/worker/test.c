@@ -99,7 +99,7 @@ static enum rc say_completed(struct run *r, const struct score *score, int split
 
 enum rc run_test(struct run *r, struct err *e)
 {
-    struct loader_config c = {.batch = TEST_BATCH, .threads = r->threads};
+    struct loader_config c = {.batch = TEST_BATCH, .threads = r->loaders};
     struct score score = {0};
     struct loader *l = NULL;
     int split = SPLIT_TEST;

@@ -111,7 +111,7 @@ static enum rc make_loaders(struct train *t, const struct augment *aug, struct e
                               .n = r->samples.n[SPLIT_TRAIN],
                               .blobs_dir = blobs,
                               .classes = (int32_t)r->samples.header.classes_n,
-                              .threads = r->threads,
+                              .threads = r->loaders,
                               .frame = r->model->frame,
                               .train = true,
                               .augment = *aug,

@@ -47,6 +47,7 @@ static enum rc prepare(struct run *r, struct err *e)
     threads = r->spec.threads ? r->spec.threads : os_cpu_count();
     threads = threads > LOADER_THREADS_MAX ? LOADER_THREADS_MAX : threads;
     r->threads = (unsigned)(threads > NET_THREADS_MAX ? NET_THREADS_MAX : threads);
+    r->loaders = (r->threads + 1) / 2;
     if (!manifest)
         return err_set(e, RC_NOMEM, "no memory for a path");
     return samples_read(manifest, &r->arena, &r->samples, e);
