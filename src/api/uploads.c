@@ -8,6 +8,7 @@
 #include "flow/dataset/imports.h"
 #include "flow/dataset/ingest.h"
 #include "spec/config.h"
+#include <stdatomic.h>
 
 enum { CHUNK = 64 << 10, FORM_VALUE_MAX = 4096 };
 
@@ -80,6 +81,21 @@ static enum rc pull_part(void *ud, void *p, size_t cap, size_t *ret_n, struct er
     return multipart_read(ud, p, cap, ret_n, e);
 }
 
+/* An upload holds a worker and a part's memory as long as its client likes: half of the workers
+ * stay free for everybody else. */
+static atomic_int streams;
+
+static enum rc stream_begin(struct ctx *c, struct err *e)
+{
+    int64_t most = config_int(c->app->config, "workers") / 2;
+
+    if (atomic_fetch_add(&streams, 1) < (most > 1 ? most : 1))
+        return RC_OK;
+    atomic_fetch_sub(&streams, 1);
+    return err_set(e, RC_LIMIT, "%lld uploads are running, as many as may at once; try again soon",
+                   (long long)most);
+}
+
 /* At most max bytes; one more is RC_TOO_LARGE. */
 static enum rc store_stream(struct ctx *c, const char *key, pull_fn pull, void *ud, uint64_t max,
                             int64_t *ret_bytes, struct err *e)
@@ -89,9 +105,11 @@ static enum rc store_stream(struct ctx *c, const char *key, pull_fn pull, void *
     char *chunk = arena_alloc(c->a, CHUNK);
     uint64_t bytes = 0;
     size_t n = 1;
-    enum rc rc = chunk ? s3_upload_open(&to, c->app->s3, key, "application/octet-stream", e)
-                       : err_set(e, RC_NOMEM, "out of memory");
+    enum rc rc = chunk ? stream_begin(c, e) : err_set(e, RC_NOMEM, "out of memory");
 
+    if (rc)
+        return rc;
+    rc = s3_upload_open(&to, c->app->s3, key, "application/octet-stream", e);
     while (!rc && n) {
         rc = pull(ud, chunk, CHUNK, &n, e);
         bytes += rc ? 0 : n;
@@ -106,6 +124,7 @@ static enum rc store_stream(struct ctx *c, const char *key, pull_fn pull, void *
     if (!rc)
         rc = s3_upload_commit(to, &st, e);
     s3_upload_free(to);
+    atomic_fetch_sub(&streams, 1);
     if (!rc)
         *ret_bytes = (int64_t)bytes;
     return rc;

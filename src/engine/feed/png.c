@@ -20,6 +20,7 @@ enum {
 struct job {
     jmp_buf fail;
     char text[256];
+    bool no_memory;
     png_structp png;
     png_infop info;
     str in;
@@ -77,8 +78,11 @@ static void on_warning(png_structp png, png_const_charp text)
 
 static png_voidp on_malloc(png_structp png, png_alloc_size_t n)
 {
-    (void)png;
-    return mem_alloc(n);
+    struct job *j = png_get_mem_ptr(png);
+    void *p = mem_alloc(n);
+
+    j->no_memory |= !p; /* libpng would call the picture corrupt */
+    return p;
 }
 
 static void on_free(png_structp png, png_voidp p)
@@ -164,8 +168,9 @@ static enum rc decode_job(struct job *j, const struct image_info *info, struct e
     enum rc rc;
 
     if (setjmp(j->fail))
-        return err_set(e, RC_CORRUPT, "corrupt PNG: %s", j->text);
-    j->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, NULL,
+        return j->no_memory ? err_set(e, RC_NOMEM, "no memory to decode a PNG")
+                            : err_set(e, RC_CORRUPT, "corrupt PNG: %s", j->text);
+    j->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, j,
                                       on_malloc, on_free);
     j->info = j->png ? png_create_info_struct(j->png) : NULL;
     if (!j->info)
@@ -198,8 +203,9 @@ enum rc png_decode(str bytes, const struct image_info *info, struct image *ret, 
 static enum rc encode_job(struct job *j, const struct image *im, struct err *e)
 {
     if (setjmp(j->fail))
-        return err_set(e, RC_INTERNAL, "encoding a PNG: %s", j->text);
-    j->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, NULL,
+        return j->no_memory ? err_set(e, RC_NOMEM, "no memory to encode a PNG")
+                            : err_set(e, RC_INTERNAL, "encoding a PNG: %s", j->text);
+    j->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, j,
                                        on_malloc, on_free);
     j->info = j->png ? png_create_info_struct(j->png) : NULL;
     if (!j->info)

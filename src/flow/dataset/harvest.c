@@ -155,6 +155,24 @@ static str without_extension(str path)
     return str_sub(path, 0, path.n - base.n + path_stem(path).n);
 }
 
+/* Masks and previews of pictures carry their names too. */
+static bool is_companion(str path)
+{
+    static const char *const parts[] = {
+        "SegmentationClass", "SegmentationObject", "masks", "mask", "thumbs", "thumbnails"};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (path_has_part(path_dir(path), parts[i]))
+            return true;
+    return false;
+}
+
+/* Two pictures of one key make it mean neither: a guess would label the wrong one. */
+static enum rc put_unique(struct map *m, str key, struct picture *pic, struct err *e)
+{
+    return map_put(m, key, map_has(m, key) ? NULL : pic, e);
+}
+
 enum rc pictures_by_stem(struct harvest *p, struct map *m, struct err *e)
 {
     char key[1200];
@@ -162,11 +180,15 @@ enum rc pictures_by_stem(struct harvest *p, struct map *m, struct err *e)
 
     for (size_t i = 0; !rc && i < p->pictures.n; i++) {
         struct picture *pic = &p->pictures.p[i];
-        str k = {key, stem_key(split_of_path(pic->path), path_stem(pic->path), key, sizeof key)};
-        if (!map_has(m, k))
-            rc = map_put(m, k, pic, e);
-        if (!rc && !map_has(m, without_extension(pic->path)))
-            rc = map_put(m, without_extension(pic->path), pic, e);
+        str stem = path_stem(pic->path), own = without_extension(pic->path);
+        if (is_companion(pic->path))
+            continue;
+        enum split s = split_of_path(pic->path);
+        rc = put_unique(m, (str){key, stem_key(s, stem, key, sizeof key)}, pic, e);
+        if (!rc)
+            rc = put_unique(m, (str){key, stem_key(SPLIT_COUNT, stem, key, sizeof key)}, pic, e);
+        if (!rc && !map_has(m, own))
+            rc = map_put(m, own, pic, e);
     }
     return rc;
 }
@@ -175,13 +197,15 @@ struct picture *picture_of_label(const struct map *m, str label_path, str stem)
 {
     char key[2400];
     str dir = path_dir(label_path);
+    enum split s = split_of_path(label_path);
     int n = snprintf(key, sizeof key, "%.*s%s%.*s", STR_F(dir), dir.n ? "/" : "", STR_F(stem));
     struct picture *pic = n > 0 && n < (int)sizeof key ? map_get(m, (str){key, (size_t)n}) : NULL;
 
     if (!pic)
-        pic = map_get(m, (str){key, stem_key(split_of_path(label_path), stem, key, sizeof key)});
-    if (!pic)
-        pic = map_get(m, (str){key, stem_key(SPLIT_NONE, stem, key, sizeof key)});
+        pic = map_get(m, (str){key, stem_key(s, stem, key, sizeof key)});
+    if (!pic) /* only one of the two lies in a split's folder */
+        pic = map_get(m, (str){key, stem_key(s == SPLIT_NONE ? SPLIT_COUNT : SPLIT_NONE, stem, key,
+                                             sizeof key)});
     return pic;
 }
 

@@ -88,7 +88,7 @@ static enum rc read_files(struct harvest *p, const struct map *pics, struct err 
             pic = picture_of_label(pics, f->path, str_sub(stem, 3, stem.n));
         if (!pic && begins_as_quad(f->text)) {
             faults_add(&p->faults, FAULT_CODE_MISSING_IMAGE, f->path, 0, STR_NONE, "left out",
-                       "the archive has no picture for this annotation");
+                       "the archive has no picture for this annotation, or several");
         } else if (pic && pic->keep) {
             faults_add(&p->faults, FAULT_CODE_DUPLICATE_NAME, f->path, 0, pic->name, "left out",
                        "a second annotation of the same picture, after %.*s",

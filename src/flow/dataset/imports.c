@@ -301,14 +301,15 @@ static void fail(struct imports *im, struct arena *a, const struct import *row, 
 }
 
 /* The process, the store or the database failed us: try again, but not for ever. */
-static void again(struct imports *im, struct arena *a, const struct import *row, const char *why)
+static void again(struct imports *im, struct arena *a, const struct import *row, str code,
+                  const char *why)
 {
     struct err e = {0};
 
     if (event_is_set(im->stop))
         return; /* resumed at the next start */
     if (row->attempt >= IMPORT_ATTEMPTS_MAX) {
-        fail(im, a, row, str_of(rc_code(RC_INTERNAL)), STR(""), str_of(why));
+        fail(im, a, row, code, STR(""), str_of(why));
         return;
     }
     log_warn("import %.*s, attempt %lld: %s; it is tried again", STR_F(row->import),
@@ -323,7 +324,7 @@ static void run_one(struct imports *im, struct arena *a, const struct import *ro
     struct outcome out = {0};
     struct err e = {0};
     int status = 0;
-    char died[200];
+    char why[ERR_TEXT_MAX];
     enum rc rc = run_process(im, a, row, &out, &status, &e);
 
     if (!rc && out.done)
@@ -331,18 +332,19 @@ static void run_one(struct imports *im, struct arena *a, const struct import *ro
     if (event_is_set(im->stop) && (rc || !(out.done || out.failed)))
         return;
     if (rc) {
-        again(im, a, row, e.text);
+        again(im, a, row, str_of(rc_code(rc)), e.text);
     } else if (out.failed && out.retry) {
-        again(im, a, row, arena_cstr(a, out.text) ? arena_cstr(a, out.text) : "out of memory");
+        snprintf(why, sizeof why, "%.*s", STR_F(out.text));
+        again(im, a, row, out.code, why);
     } else if (out.failed) {
         fail(im, a, row, out.code, out.fault, out.text);
     } else if (out.done) {
         if (row->upload.n)
             remove_upload(im, a, row->upload);
     } else {
-        snprintf(died, sizeof died, "the process that read the archive died (exit status %d%s)",
+        snprintf(why, sizeof why, "the process that read the archive died (exit status %d%s)",
                  status, status == 128 + SIGKILL ? ", killed: perhaps for want of memory" : "");
-        again(im, a, row, died);
+        again(im, a, row, str_of(rc_code(RC_INTERNAL)), why);
     }
 }
 

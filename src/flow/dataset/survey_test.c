@@ -268,6 +268,30 @@ TEST(voc_reads_objects_sets_and_faults)
     testing_import_done(&t);
 }
 
+TEST(a_label_finds_its_picture_across_folders_but_never_guesses)
+{
+    struct testing_import t;
+    struct testing_zip *z = testing_zip_new("zip");
+
+    testing_zip_image(z, "train/img/1.png", 20, 20, 1);
+    testing_zip_image(z, "val/img/2.png", 20, 20, 2);
+    testing_zip_image(z, "a/3.png", 20, 20, 3);
+    testing_zip_image(z, "b/3.png", 20, 20, 4);
+    testing_zip_image(z, "masks/1.png", 20, 20, 5);
+    testing_zip_add(z, "gt/1.txt", STR("1,1,9,1,9,9,1,9,one\n"));
+    testing_zip_add(z, "gt/2.txt", STR("1,1,9,1,9,9,1,9,two\n"));
+    testing_zip_add(z, "gt/3.txt", STR("1,1,9,1,9,9,1,9,which\n"));
+    testing_zip_add(z, "b/3.txt", STR("1,1,9,1,9,9,1,9,this\n"));
+    finish(z, &t);
+    CHECK_OK(t.rc, &t.err);
+    CHECK_STR(named(&t, "train/img/1.png")->marks->text, "one");
+    CHECK_EQ(named(&t, "val/img/2.png")->split, SPLIT_VAL);
+    CHECK_STR(named(&t, "b/3.png")->marks->text, "this");
+    CHECK_EQ(t.as.n, 3);
+    check_fault(&t, FAULT_CODE_MISSING_IMAGE, 0, "gt/3.txt", 0);
+    testing_import_done(&t);
+}
+
 TEST(icdar_keeps_commas_of_the_text)
 {
     struct testing_import t;
@@ -328,6 +352,57 @@ TEST(names_that_are_not_utf8_are_repaired_and_doubled_paths_dropped)
     CHECK(testing_fault(&t, FAULT_CODE_BAD_UTF8_NAME, 0));
     CHECK(testing_fault(&t, FAULT_CODE_DUPLICATE_NAME, 0));
     testing_import_done(&t);
+}
+
+/* One archive with a bit of everything that a format reads. */
+static void pack_format(enum dataset_format f, struct buf *ret)
+{
+    struct testing_zip *z = testing_zip_new(f == FORMAT_FOLDER ? "zip" : "tar");
+
+    testing_zip_image(z, "a/images/train/1.png", 8, 8, 1);
+    testing_zip_image(z, "b/images/val/2.png", 300, 8, 2);
+    if (f == FORMAT_YOLO) {
+        testing_zip_add(z, "data.yaml", STR("train: images/train\nnames: [a, b]\n"));
+        testing_zip_add(z, "a/labels/train/1.txt", STR("0 .5 .5 .2 .2\n1 0 0 1 0 1 1\nbad\n"));
+    } else if (f == FORMAT_COCO) {
+        testing_zip_add(
+            z, "x.json",
+            STR("{\"images\":[{\"id\":1,\"file_name\":\"1.png\"}],\"categories\":[{\"id\":1,"
+                "\"name\":\"c\"}],\"annotations\":[{\"image_id\":1,\"category_id\":1,"
+                "\"bbox\":[1,1,2,2],\"segmentation\":[[1,1,2,1,2,2]]}]}"));
+    } else if (f == FORMAT_VOC) {
+        testing_zip_add(z, "v/1.xml",
+                        STR("<annotation><object><name>n</name><bndbox><xmin>1</xmin><ymin>1</ymin>"
+                            "<xmax>3</xmax><ymax>3</ymax></bndbox></object></annotation>"));
+        testing_zip_add(z, "ImageSets/Main/train.txt", STR("1\nx\n"));
+    } else if (f == FORMAT_ICDAR) {
+        testing_zip_add(z, "a/images/train/1.txt", STR("1,1,5,1,5,5,1,5,hi\nbad\n"));
+    }
+    testing_zip_close(z, ret);
+}
+
+TEST(every_allocation_may_fail)
+{
+    for (int f = 0; f < FORMAT_COUNT; f++) {
+        struct buf b;
+        pack_format((enum dataset_format)f, &b);
+        size_t before = mem_live_bytes();
+        bool fired = true;
+        for (long n = 0; fired; n++) {
+            struct testing_import t;
+            mem_fail_at(n);
+            testing_import(&t, buf_view(&b), NULL, NULL);
+            fired = mem_fail_disarm();
+            if (!fired)
+                CHECK_OK(t.rc, &t.err);
+            else if (t.rc && t.rc != RC_NOMEM && t.rc != RC_TOO_LARGE)
+                test_fail(__FILE__, __LINE__, "format %d, allocation %ld: %s: %s", f, n,
+                          rc_name(t.rc), t.err.text);
+            testing_import_done(&t);
+            CHECK_EQ(mem_live_bytes(), before);
+        }
+        buf_done(&b);
+    }
 }
 
 TEST(real_cifar_folder)

@@ -234,7 +234,7 @@ static enum rc read_files(struct harvest *p, struct map *pics, struct err *e)
             pic = picture_of_label(pics, f->path, path_stem(said_name(f->text)));
         if (!pic) {
             faults_add(&p->faults, FAULT_CODE_MISSING_IMAGE, f->path, 0, STR_NONE, "left out",
-                       "the archive has no picture for this annotation");
+                       "the archive has no picture for this annotation, or several");
         } else if (pic->keep) {
             faults_add(&p->faults, FAULT_CODE_DUPLICATE_NAME, f->path, 0, pic->name, "left out",
                        "a second annotation of the same picture, after %.*s",

@@ -200,8 +200,8 @@ static enum rc index_labels(struct yolo *y)
             continue;
         rc = map_put(&y->texts, f->path, f, y->e);
         str k = stem_key(split_of_path(f->path), path_stem(f->path), key, sizeof key);
-        if (!rc && path_has_part(path_dir(f->path), "labels") && !map_has(&y->texts, k))
-            rc = map_put(&y->texts, k, f, y->e);
+        if (!rc && path_has_part(path_dir(f->path), "labels")) /* two of one key mean neither */
+            rc = map_put(&y->texts, k, map_has(&y->texts, k) ? NULL : f, y->e);
     }
     return rc;
 }
@@ -219,9 +219,12 @@ static struct file *label_of(struct yolo *y, const struct picture *pic)
                                    pic->path.n - path_base(pic->path).n + path_stem(pic->path).n)));
         f = n > 0 && n < (int)sizeof path ? map_get(&y->texts, (str){path, (size_t)n}) : NULL;
     }
-    if (!f)
-        f = map_get(&y->texts,
-                    stem_key(split_of_path(pic->path), path_stem(pic->path), path, sizeof path));
+    enum split splits[] = {split_of_path(pic->path), SPLIT_NONE};
+    for (int i = 0; !f && i < 2; i++) {
+        f = map_get(&y->texts, stem_key(splits[i], path_stem(pic->path), path, sizeof path));
+        if (f && y->used[f - y->p->files.p])
+            f = NULL; /* another picture's, of the same name */
+    }
     return f;
 }
 
