@@ -17,7 +17,8 @@ static const struct field list_query_fields[] = {
     F_STR(S, dataset, .max = 200, .help = "Id, name or version of a dataset."),
     F_STR(S, model, .max = 64, .help = "Name of a network."),
     F_STR(S, framework, .max = 64, .help = "Name of a framework."),
-    F_STR(S, project, .max = 64, .help = "Id of a project."),
+    F_STR(S, project, .max = 64,
+          .help = "Only of this project, by id; default for the default one."),
     F_STR(S, q, .max = 200, .help = "Part of name, notes, tags, model, dataset's name or id."),
     F_BOOL(S, starred, .help = "Only starred ones."),
     F_ENUM(S, sort, job_sort_names, .dflt = "\"created\"",
@@ -57,7 +58,7 @@ static enum rc get_jobs(struct ctx *c, struct err *e)
                           .q = lq->q,
                           .starred = lq->starred,
                           .sort = lq->sort,
-                          .limit = lq->limit};
+                          .limit = lq->limit + 1};
     struct job *jobs = NULL;
     struct job_view v;
     const char *next = NULL;
@@ -73,8 +74,10 @@ static enum rc get_jobs(struct ctx *c, struct err *e)
         rc = job_list(c->app->jobs, c->a, &q, &jobs, &n, e);
     if (rc)
         return rc;
-    if (n == (size_t)q.limit)
+    if (n > (size_t)lq->limit) { /* one more was asked for, to know whether there is a next page */
+        n = (size_t)lq->limit;
         next = cursor_make(c->a, str_of(job_sort_key(c->a, &jobs[n - 1], q.sort)), jobs[n - 1].id);
+    }
     reply_begin(&b, &w);
     jw_obj(&w);
     jw_karr(&w, "jobs");

@@ -7,6 +7,7 @@
 #include "flow/dataset/dataset.h"
 #include "flow/job/launcher.h"
 #include "flow/job/scheduler.h"
+#include "flow/people/people.h"
 #include "os/os.h"
 #include "spec/config.h"
 
@@ -35,7 +36,8 @@ struct job_body {
 #define S struct job_body
 static const struct field job_body_fields[] = {
     F_STR(S, name, .max = 200, .help = "Name for people; empty: made of model and dataset."),
-    F_STR(S, project, .max = 64, .help = "Must be the dataset's project, if given."),
+    F_STR(S, project, .max = 200,
+          .help = "Id or name of the dataset's project, to be sure; `default` is one too."),
     F_STR(S, dataset, .flags = FIELD_REQUIRED, .min = 1, .max = 200,
           .help = "Id or name of the dataset."),
     F_STR(S, version, .max = 64, .help = "Hash or number of its version; empty: the newest."),
@@ -190,6 +192,20 @@ static enum rc check_data(const struct dataset *d, const struct dataset_version 
     return RC_OK;
 }
 
+/* A job belongs to its dataset's project; whoever names another is told. */
+static enum rc check_project(struct ctx *c, str named, const struct dataset *d, struct err *e)
+{
+    struct project p = {.id = STR("")};
+    enum rc rc = RC_OK;
+
+    if (!str_is(named, "default"))
+        rc = project_get(c->app->db, c->a, named, c->who.user_id, &p, e);
+    if (!rc && !str_eq(p.id, d->project_id))
+        rc = err_field(e, RC_INVALID, "project", "'%.*s' is a dataset of another project",
+                       STR_F(d->name));
+    return rc;
+}
+
 /* Unknown: 400 with those there are.  One that is only down is fine: the job waits for it. */
 static enum rc check_framework(struct ctx *c, str framework, struct err *e)
 {
@@ -295,8 +311,8 @@ static enum rc post_job(struct ctx *c, struct err *e)
         rc = choose_data(c, b->dataset, b->version, &d, &v, e);
     if (!rc)
         rc = check_data(&d, &v, b->framework, e);
-    if (!rc && b->project.n && !str_eq(b->project, d.project_id))
-        rc = err_field(e, RC_INVALID, "project", "the dataset belongs to another project");
+    if (!rc && b->project.n)
+        rc = check_project(c, b->project, &d, e);
     if (!rc && b->from_checkpoint.job.n)
         rc = start_from(c, &b->from_checkpoint, &spec, &n, e);
     if (!rc)

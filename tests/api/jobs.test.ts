@@ -275,3 +275,47 @@ test("models of all trainers are listed with their settings", async () => {
     assert.ok(tiny.config_schema.some((f: any) => f.name === "epochs" && f.max === 1000));
   }
 });
+
+/** A session of a new account. */
+async function someone(role: string): Promise<(method: string, path: string, body?: unknown) => Promise<Response>> {
+  const user = (await (await anneal.api("POST", "/users", { email: `${Math.random()}@example.org`, role })).json()) as any;
+  const link = (await (await anneal.api("POST", `/users/${user.id}/login-link`)).json()) as any;
+  const login = await fetch(`${anneal.url}/auth/link`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ token: link.link.split("#login=")[1] }),
+  });
+  const { access_token: token } = (await login.json()) as any;
+  return (method, path, body) => anneal.api(method, path, body, { authorization: `Bearer ${token}` });
+}
+
+test("a job belongs to its dataset's project: others do not see it, viewers do not change it", async () => {
+  const project = (await (await anneal.api("POST", "/projects", { name: "secret" })).json()) as any;
+  const reply = await fetch(`${anneal.url}/datasets/upload?name=hidden&project=${project.id}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${anneal.token}`, "content-type": "application/octet-stream" },
+    body: new Uint8Array(patterns(2, 1)),
+  });
+  const { import: id } = (await reply.json()) as any;
+  await until("it is imported", async () => (await anneal.get(`/datasets/imports/${id}`)).state === "done");
+  const job = await create(anneal, "hidden", small, { start: false });
+  assert.equal((await anneal.get(`/training/jobs/${job}`)).project, project.id);
+  assert.deepEqual((await anneal.get(`/training/jobs?project=${project.id}&limit=1`)).jobs.map((j: any) => j.job), [job]);
+  assert.equal((await anneal.get(`/training/jobs?project=${project.id}&limit=1`)).next, null);
+  await refused({ dataset: "hidden", project: "default", config: small }, 400, "project", /another project/);
+  const outsider = await someone("engineer");
+  for (const [method, path] of [["GET", ""], ["DELETE", ""], ["POST", "/start"], ["GET", "/metrics"], ["GET", "/events"],
+    ["GET", "/logs"], ["POST", "/restart"], ["POST", "/predict"]] as const)
+    assert.equal((await outsider(method, `/training/jobs/${job}${path}`)).status, 404, `${method} ${path}`);
+  const list = (await (await outsider("GET", "/training/jobs?limit=200")).json()) as any;
+  assert.ok(list.jobs.length > 0 && list.jobs.every((j: any) => j.job !== job));
+  assert.equal((await outsider("POST", "/training/jobs", { dataset: "hidden", config: small })).status, 404);
+  const taken = await outsider("POST", "/training/jobs",
+    { dataset: "patterns", config: { ...small, epochs: 9 }, from_checkpoint: { job } });
+  assert.equal(taken.status, 404, "nor may its checkpoints be used");
+  const viewer = await someone("viewer");
+  assert.equal((await viewer("GET", `/training/jobs/${done.job}`)).status, 200);
+  assert.equal((await viewer("DELETE", `/training/jobs/${done.job}`)).status, 403);
+  assert.equal((await viewer("POST", "/training/jobs", { dataset: "patterns" })).status, 403);
+  assert.equal((await anneal.get(`/training/jobs/${job}`)).status, "pending");
+});

@@ -11,7 +11,8 @@ struct job_query {
     str user_id; /* "": every project; else the default project and those he is a member of */
     str status;  /* one or more, separated by commas; "" any; so in what follows */
     str dataset; /* id, name or version */
-    str model, framework, project;
+    str model, framework;
+    str project; /* id; "default": the default project */
     str q;        /* part of name, notes, tags, model, dataset's name or id */
     bool starred; /* only those */
     int sort;

@@ -13,7 +13,7 @@ const char *const job_sort_names[] = {"created", "name", "status", "score", "que
     " AND (?2 = '' OR ',' || ?2 || ',' LIKE '%,' || j.status || ',%')"                             \
     " AND (?3 = '' OR ?3 IN (j.dataset_id, j.dataset_name, j.dataset_version))"                    \
     " AND (?4 = '' OR j.model = ?4) AND (?5 = '' OR j.framework = ?5)"                             \
-    " AND (?6 = '' OR j.project_id = ?6) AND (?7 = 0 OR j.starred = 1)"                            \
+    " AND (?6 = '' OR coalesce(j.project_id, 'default') = ?6) AND (?7 = 0 OR j.starred = 1)"       \
     " AND (?8 = '' OR j.name LIKE ?8 ESCAPE '\\' OR j.notes LIKE ?8 ESCAPE '\\'"                   \
     "  OR j.tags LIKE ?8 ESCAPE '\\' OR j.model LIKE ?8 ESCAPE '\\'"                               \
     "  OR j.dataset_name LIKE ?8 ESCAPE '\\' OR j.id LIKE ?8 ESCAPE '\\')"
