@@ -79,6 +79,14 @@ enum rc db_begin(struct db *db, enum db_mode mode, struct tx **ret, struct err *
 {
     return db->ops->begin(db, mode, ret, e);
 }
+enum rc tx_end(struct tx *tx, enum rc rc, struct err *e)
+{
+    if (!rc)
+        return tx_commit(tx, e);
+    tx_rollback(tx);
+    return rc;
+}
+
 enum rc tx_commit(struct tx *tx, struct err *e)
 {
     return tx->db->ops->commit(tx, e);

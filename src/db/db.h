@@ -71,6 +71,8 @@ enum { DB_BUSY_MS = 10000 };
 enum rc db_begin(struct db *db, enum db_mode mode, struct tx **ret, struct err *e) must_check;
 enum rc tx_commit(struct tx *tx, struct err *e) must_check; /* frees tx either way */
 void tx_rollback(struct tx *tx);                            /* frees tx; NULL is fine */
+/* Ends tx, which frees it: commits after RC_OK, else rolls back and returns rc. */
+enum rc tx_end(struct tx *tx, enum rc rc, struct err *e) must_check;
 
 /* Arguments fill the `?` in order; count is checked against the statement (ASSERT). */
 #define DB_ARGS_(...)                                                                              \

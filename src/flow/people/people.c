@@ -32,15 +32,6 @@ const char *const people_scopes[] = {
 
 enum { TOUCH_MS = 60000 };
 
-/* Ends tx: commits after RC_OK, else rolls back. */
-static enum rc finish(struct tx *tx, enum rc rc, struct err *e)
-{
-    if (!rc)
-        return tx_commit(tx, e);
-    tx_rollback(tx);
-    return rc;
-}
-
 static str hash_of(str secret, char hex[SHA256_HEX + 1])
 {
     sha256_hex(secret, hex);
@@ -95,7 +86,7 @@ enum rc people_admin(struct db *db, struct arena *a, struct account *ret, struct
     if (rc == RC_NOT_FOUND)
         rc = new_account(tx, a, STR("admin@localhost"), STR("Administrator"), STR(""), ROLE_ADMIN,
                          ret, e);
-    return finish(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc people_create(struct db *db, struct arena *a, str email, str name, str password,
@@ -113,7 +104,7 @@ enum rc people_create(struct db *db, struct arena *a, str email, str name, str p
         rc = db_begin(db, DB_WRITE, &tx, e);
     if (rc)
         return rc;
-    return finish(tx, new_account(tx, a, email, name, str_of(hash), role, ret, e), e);
+    return tx_end(tx, new_account(tx, a, email, name, str_of(hash), role, ret, e), e);
 }
 
 enum rc people_get(struct db *db, struct arena *a, str key, struct account *ret, struct err *e)
@@ -157,7 +148,7 @@ enum rc people_update(struct db *db, str id, const struct people_change *c, stru
         rc = account_update(tx, id, c, now, e);
     if (!rc && c->set_active && !c->active)
         rc = account_end_credentials(tx, id, now, e);
-    return finish(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc people_set_password(struct db *db, str id, str old, str new_password, struct err *e)
@@ -182,7 +173,7 @@ enum rc people_set_password(struct db *db, str id, str old, str new_password, st
     if (!rc)
         rc = db_begin(db, DB_WRITE, &tx, e);
     if (!rc)
-        rc = finish(tx, account_set_hash(tx, id, str_of(hash), os_now_ms(), e), e);
+        rc = tx_end(tx, account_set_hash(tx, id, str_of(hash), os_now_ms(), e), e);
     arena_done(&a);
     return rc;
 }
@@ -258,7 +249,7 @@ enum rc people_login(struct db *db, struct arena *a, str email, str password,
     throttle_clear(email);
     rc = db_begin(db, DB_WRITE, &tx, e);
     if (!rc)
-        rc = finish(tx, open_session(tx, a, who.id, from, ret_t, e), e);
+        rc = tx_end(tx, open_session(tx, a, who.id, from, ret_t, e), e);
     if (!rc)
         *ret = who;
     return rc;
@@ -308,7 +299,7 @@ enum rc people_login_by_link(struct db *db, struct arena *a, str link,
         rc = inactive(e);
     if (!rc)
         rc = open_session(tx, a, user, from, ret_t, e);
-    rc = finish(tx, rc, e);
+    rc = tx_end(tx, rc, e);
     if (!rc)
         *ret = who;
     return rc;
@@ -329,7 +320,7 @@ enum rc people_refresh(struct db *db, struct arena *a, str refresh, const struct
     rc = session_by_refresh(tx, a, hash_of(refresh, hex), &row, e);
     if (!rc && row.replaced) {
         /* Two parties hold this session's tokens: end it, durably, before saying no. */
-        rc = finish(tx, session_end(tx, row.id, now, e), e);
+        rc = tx_end(tx, session_end(tx, row.id, now, e), e);
         return rc ? rc
                   : err_set(
                         e, RC_UNAUTHENTICATED,
@@ -345,7 +336,7 @@ enum rc people_refresh(struct db *db, struct arena *a, str refresh, const struct
         rc = make_tokens(a, from, now, &row, ret_t, e);
     if (!rc)
         rc = session_rotate(tx, &row, now, e);
-    rc = finish(tx, rc, e);
+    rc = tx_end(tx, rc, e);
     if (!rc)
         *ret = who;
     return rc;
@@ -356,7 +347,7 @@ enum rc people_logout(struct db *db, str session_id, struct err *e)
     struct tx *tx = NULL;
     enum rc rc = db_begin(db, DB_WRITE, &tx, e);
 
-    return rc ? rc : finish(tx, session_end(tx, session_id, os_now_ms(), e), e);
+    return rc ? rc : tx_end(tx, session_end(tx, session_id, os_now_ms(), e), e);
 }
 
 /* ---- who is it */
@@ -366,7 +357,7 @@ static void touch(struct db *db, str token_id, int64_t now)
     struct tx *tx = NULL;
 
     if (db_begin(db, DB_WRITE, &tx, NULL) == RC_OK)
-        (void)!finish(tx, token_touch(tx, token_id, now, NULL), NULL);
+        (void)!tx_end(tx, token_touch(tx, token_id, now, NULL), NULL);
 }
 
 enum rc people_identify(struct db *db, struct arena *a, str secret, struct identity *ret,
@@ -449,7 +440,7 @@ enum rc people_token_new(struct db *db, struct arena *a, str user_id, str name, 
         return err_set(e, RC_NOMEM, "out of memory while making a token");
     rc = db_begin(db, DB_WRITE, &tx, e);
     if (!rc)
-        rc = finish(tx, token_insert(tx, &row, str_of(hash), e), e);
+        rc = tx_end(tx, token_insert(tx, &row, str_of(hash), e), e);
     if (!rc) {
         *ret = row.t;
         memcpy(ret_secret, secret, SECRET_TEXT);
@@ -473,5 +464,5 @@ enum rc people_token_revoke(struct db *db, str user_id, str id, struct err *e)
     struct tx *tx = NULL;
     enum rc rc = db_begin(db, DB_WRITE, &tx, e);
 
-    return rc ? rc : finish(tx, token_revoke(tx, user_id, id, os_now_ms(), e), e);
+    return rc ? rc : tx_end(tx, token_revoke(tx, user_id, id, os_now_ms(), e), e);
 }

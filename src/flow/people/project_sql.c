@@ -26,14 +26,6 @@ const char *const member_role_names[] = {"viewer", "engineer", "manager", "owner
     "p.id, p.name, p.description, coalesce(p.created_by, ''), coalesce(m.role, ''), p.created_at " \
     "FROM project p LEFT JOIN project_member m ON m.project_id = p.id AND m.user_id = ? "
 
-static enum rc finish(struct tx *tx, enum rc rc, struct err *e)
-{
-    if (!rc)
-        return tx_commit(tx, e);
-    tx_rollback(tx);
-    return rc;
-}
-
 static struct project project_row(struct rows *r)
 {
     return (struct project){rows_text(r, 0), rows_text(r, 1), rows_text(r, 2),
@@ -108,7 +100,7 @@ enum rc project_new(struct db *db, struct arena *a, str user_id, str name, str d
                      db_c(id), db_s(user_id), db_i(now));
     if (!rc)
         rc = find(tx, a, str_of(id), user_id, ret, e);
-    return finish(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc project_get(struct db *db, struct arena *a, str key, str user_id, struct project *ret,
@@ -156,7 +148,7 @@ enum rc project_update(struct db *db, str id, str name, str description, struct 
         return rc;
     rc = tx_exec(tx, e, "UPDATE project SET name = ?, description = ?, updated_at = ? WHERE id = ?",
                  db_s(name), db_s(description), db_i(os_now_ms()), db_s(id));
-    return finish(tx, name_taken(rc, name, e), e);
+    return tx_end(tx, name_taken(rc, name, e), e);
 }
 
 enum rc project_delete(struct db *db, str id, struct err *e)
@@ -169,7 +161,7 @@ enum rc project_delete(struct db *db, str id, struct err *e)
     rc = tx_exec(tx, e, "DELETE FROM project WHERE id = ?", db_s(id));
     if (rc == RC_CONFLICT)
         rc = err_set(e, rc, "the project still holds datasets or jobs; delete or move them first");
-    return finish(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc project_members(struct db *db, str id, member_each_fn each, void *ud, struct err *e)
@@ -233,7 +225,7 @@ enum rc project_member_set(struct db *db, str id, str email, str role, struct er
     if (!rc)
         rc = keeps_owner(tx, id, e);
     arena_done(&a);
-    return finish(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc project_member_remove(struct db *db, str id, str user_id, struct err *e)
@@ -249,7 +241,7 @@ enum rc project_member_remove(struct db *db, str id, str user_id, struct err *e)
         rc = err_set(e, RC_NOT_FOUND, "this account is not a member of the project");
     if (!rc)
         rc = keeps_owner(tx, id, e);
-    return finish(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc project_role(struct db *db, str id, str user_id, enum role *ret, struct err *e)
