@@ -22,6 +22,7 @@ const struct command *const commands[] = {
     &user_command,
     &token_command,
     &config_command,
+    &doctor_command,
     &version_command,
     &completion_command,
     &man_command,

@@ -209,6 +209,20 @@ bool os_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+enum rc os_permission(const char *path, unsigned *ret_mode, bool *ret_usable, struct err *e)
+{
+    struct stat st;
+    int want = R_OK | W_OK;
+
+    if (stat(path, &st) != 0)
+        return err_errno(e, errno, "cannot look at '%s'", path);
+    if (S_ISDIR(st.st_mode))
+        want |= X_OK;
+    *ret_mode = (unsigned)st.st_mode & 0777;
+    *ret_usable = access(path, want) == 0;
+    return RC_OK;
+}
+
 enum rc os_file_size(const char *path, uint64_t *ret, struct err *e)
 {
     struct stat st;

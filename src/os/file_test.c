@@ -342,3 +342,24 @@ TEST(sizes_and_free_space_are_told)
     CHECK(n <= total && total > 0);
     CHECK_EQ(os_disk_free(in_dir("none"), &n, &total, &e), RC_NOT_FOUND);
 }
+
+TEST(permission_tells_the_bits_and_what_is_absent)
+{
+    char path[600];
+    struct err e = {0};
+    unsigned mode = 1;
+    bool usable = false;
+
+    snprintf(path, sizeof path, "%s/secret", test_dir());
+    CHECK_EQ(os_permission(path, &mode, &usable, &e), RC_NOT_FOUND);
+    CHECK_EQ(mode, 1);
+    CHECK_OK(os_write_file_durable(path, STR("x"), 0640, &e), &e);
+    CHECK_EQ(chmod(path, 0640), 0);
+    CHECK_OK(os_permission(path, &mode, &usable, &e), &e);
+    CHECK_EQ(mode, 0640);
+    CHECK(usable);
+    CHECK_EQ(chmod(test_dir(), 0750), 0);
+    CHECK_OK(os_permission(test_dir(), &mode, &usable, &e), &e);
+    CHECK_EQ(mode, 0750);
+    CHECK(usable);
+}

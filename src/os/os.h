@@ -61,6 +61,9 @@ enum rc os_mkdirs(const char *path, mode_t mode, struct err *e) must_check; /* f
 enum rc os_remove_tree(const char *path, struct err *e) must_check;         /* fine if absent */
 bool os_exists(const char *path);
 enum rc os_file_size(const char *path, uint64_t *ret, struct err *e) must_check;
+/* Permission bits (0700), and whether this process may read and write it (and enter a folder). */
+enum rc os_permission(const char *path, unsigned *ret_mode, bool *ret_usable,
+                      struct err *e) must_check;
 enum rc os_disk_free(const char *path, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes,
                      struct err *e) must_check;
 /* Calls `each` for every entry (not "." and ".."), sorted by name; stops at the first failure. */
