@@ -266,7 +266,7 @@ enum rc people_login_link_new(struct db *db, str user_id, char ret[SECRET_TEXT],
         return rc;
     os_id(id);
     secret_new("lnk_", text, hash);
-    rc = finish(
+    rc = tx_end(
         tx,
         link_insert(tx, str_of(id), user_id, str_of(hash), now, now + LINK_MINUTES * 60000LL, e),
         e);
