@@ -2,8 +2,8 @@
  * down.
  *
  * Up, in this order: lock on the data directory, store, database, S3 client and bucket, jobs, hub,
- * imports, HTTP, scheduler.  Down in reverse: no new requests, running ones get drain_seconds, then
- * imports and scheduler (and with it the trainer it started) stop, then the rest.  A kill at any
+ * imports, HTTP, scheduler.  Down: the scheduler and the trainer it started stop, whose last reports
+ * HTTP still takes; then no new requests, running ones get drain_seconds; then imports and the rest.  A kill at any
  * instruction is fine too: state lives in the database and the store, and both survive it. */
 #include "api/app.h"
 #include "api/datasets.h"
@@ -291,11 +291,15 @@ static void stop(struct serve *s)
     s->app.draining = true;
     if (s->launcher)
         launcher_drain(s->launcher);
+    if (s->app.scheduler)
+        scheduler_stop(s->app.scheduler); /* the trainer's last words still find us */
     if (s->http)
         http_server_drain(s->http, drain_ms);
+    if (s->app.db)
+        db_interrupt(s->app.db); /* a query that outlasted the drain */
+    http_server_free(s->http);
     scheduler_free(s->app.scheduler);
     launcher_free(s->launcher);
-    http_server_free(s->http);
     imports_stop(&s->app);
     hub_free(s->app.hub);
     api_free(s->api);

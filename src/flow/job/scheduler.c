@@ -700,14 +700,20 @@ enum rc scheduler_start(struct scheduler *s, struct err *e)
     return RC_OK;
 }
 
-void scheduler_free(struct scheduler *s)
+void scheduler_stop(struct scheduler *s)
 {
-    if (!s)
-        return;
     event_set(s->stop);
     event_set(jobs_wake(s->c.jobs));
     if (s->started)
         pthread_join(s->thread, NULL);
+    s->started = false;
+}
+
+void scheduler_free(struct scheduler *s)
+{
+    if (!s)
+        return;
+    scheduler_stop(s);
     event_free(s->stop);
     pthread_mutex_destroy(&s->lock);
     mem_free(s->watches);

@@ -30,7 +30,9 @@ void scheduler_set_url(struct scheduler *s, const char *public_url); /* before t
 enum rc scheduler_start(struct scheduler *s, struct err *e) must_check;
 /* One round, as the thread does it; for tests, without the thread. */
 void scheduler_round(struct scheduler *s);
-/* Ends the thread; trainers that we run are stopped. */
+/* Ends the thread and stops the trainers that we run.  They report before they go, so HTTP should
+ * still be there; the scheduler may be asked on, but hands out nothing. */
+void scheduler_stop(struct scheduler *s);
 void scheduler_free(struct scheduler *s);
 
 struct jobs *scheduler_jobs(struct scheduler *s);
