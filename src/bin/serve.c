@@ -2,9 +2,10 @@
  * down.
  *
  * Up, in this order: lock on the data directory, store, database, S3 client and bucket, jobs, hub,
- * imports, HTTP, scheduler.  Down: the scheduler and the trainer it started stop, whose last reports
- * HTTP still takes; then no new requests, running ones get drain_seconds; then imports and the rest.  A kill at any
- * instruction is fine too: state lives in the database and the store, and both survive it. */
+ * imports, HTTP, scheduler.  Down: the scheduler and the trainer it started stop, whose last
+ * reports HTTP still takes; then no new requests, running ones get drain_seconds; then imports and
+ * the rest.  A kill at any instruction is fine too: state lives in the database and the store, and
+ * both survive it. */
 #include "api/app.h"
 #include "api/datasets.h"
 #include "base/log.h"
