@@ -406,6 +406,14 @@ bool coco_fits(const struct harvest *p)
     return false;
 }
 
+void coco_report_broken(struct harvest *p)
+{
+    for (const struct coco_file *f = p->coco ? p->coco->files : NULL; f; f = f->next)
+        if (f->broken && !is_coco(f))
+            faults_add(&p->faults, FAULT_CODE_BAD_FILE, f->path, 0, STR_NONE, "ignored", "%s",
+                       f->broken);
+}
+
 static str id_key(const int64_t *id)
 {
     return (str){(const char *)id, sizeof *id};

@@ -15,7 +15,7 @@ static enum rc fuzzing_sink(void *ud, const void *p, size_t n, struct err *e)
 /* Text as the file `path` beside `image`; what is read must assemble into a manifest whose lines
  * can be read back. */
 static inline void fuzzing_run(const char *path, const char *image, const uint8_t *data,
-                               size_t size, enum rc (*read)(struct harvest *p, struct err *e))
+                               size_t size, enum rc (*reader)(struct harvest *p, struct err *e))
 {
     struct arena a;
     struct harvest p;
@@ -33,7 +33,7 @@ static inline void fuzzing_run(const char *path, const char *image, const uint8_
     for (int i = 0; i < 3; i++)
         if (!VEC_PUSH(&p.files, files[i]))
             return;
-    if (!harvest_take_pictures(&p, &e) && !read(&p, &e)) {
+    if (!harvest_take_pictures(&p, &e) && !reader(&p, &e)) {
         for (size_t i = 0; i < p.pictures.n; i++) {
             struct checked *c = &p.pictures.p[i].got;
             *c = (struct checked){.done = true, .bytes = 1, .width = 640, .height = 480};

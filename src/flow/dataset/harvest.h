@@ -1,4 +1,4 @@
-/* harvest.h - what the first pass over an archive makes of it: its pictures and what is said of them.
+/* harvest.h - what the first pass over an archive makes of it: its pictures and their labels.
  *
  *   pack --files--> survey.c --struct files--> one of folder, yolo, voc, coco, icdar --> pictures
  *
@@ -7,7 +7,7 @@
  * parsed. A reader then turns text into marks.  The second pass decodes the pictures; only then are
  * their sizes known, and marks_finish scales, clips and drops marks.
  *
- * All of a harvest lives in its arena; one owner thread, but the second pass writes `struct checked`
+ * All of a harvest lives in its arena; one owner thread, but the second pass writes `checked`
  * of different pictures from several threads.
  */
 #ifndef ANNEAL_FLOW_DATASET_HARVEST_H

@@ -253,9 +253,9 @@ static enum rc all_entries(struct images *im, struct pool *pool, struct pack *in
     return rc;
 }
 
-enum rc images_store(struct harvest *p, struct pack *in, const struct image_sink *to, unsigned threads,
-                     uint64_t memory_bytes, size_t *ret_done, survey_tick_fn tick, void *ud,
-                     struct err *e)
+enum rc images_store(struct harvest *p, struct pack *in, const struct image_sink *to,
+                     unsigned threads, uint64_t memory_bytes, size_t *ret_done, survey_tick_fn tick,
+                     void *ud, struct err *e)
 {
     struct images im = {.p = p, .to = to, .gate = {.max = memory_bytes}};
     struct pool *pool = NULL;

@@ -21,8 +21,8 @@ struct image_sink {
 };
 /* Fills `got` of every picture with keep.  A picture that cannot be decoded is no failure of the
  * pass; *ret_done counts for progress. */
-enum rc images_store(struct harvest *p, struct pack *in, const struct image_sink *to, unsigned threads,
-                     uint64_t memory_bytes, size_t *ret_done, survey_tick_fn tick, void *ud,
-                     struct err *e) must_check;
+enum rc images_store(struct harvest *p, struct pack *in, const struct image_sink *to,
+                     unsigned threads, uint64_t memory_bytes, size_t *ret_done,
+                     survey_tick_fn tick, void *ud, struct err *e) must_check;
 
 #endif

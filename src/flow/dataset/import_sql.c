@@ -65,7 +65,9 @@ enum rc upload_describe(struct db *db, const struct upload *u, struct err *e)
 
     if (rc)
         return rc;
-    rc = tx_exec(tx, e, "UPDATE dataset_upload SET name = ?, project_id = ?, split = ? WHERE id = ?",
+    rc = tx_exec(tx, e,
+                 "UPDATE dataset_upload SET name = ?, project_id = ?, split = ?"
+                 " WHERE id = ?",
                  db_s(u->name), db_text_or_null(u->project_id), db_s(u->split), db_s(u->id));
     return dataset_tx_end(tx, rc, e);
 }
@@ -491,8 +493,8 @@ static enum rc version_insert(struct tx *tx, const struct import *im, const stru
     int64_t now = os_now_ms(), row;
     enum rc rc = tx_exec(
         tx, e,
-        "INSERT INTO dataset_version (dataset_id, number, content_id, import_id, split, stats, faults,"
-        " created_by, created_at) SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?"
+        "INSERT INTO dataset_version (dataset_id, number, content_id, import_id, split, stats,"
+        " faults, created_by, created_at) SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?"
         " FROM dataset_version WHERE dataset_id = ?",
         db_s(im->dataset), db_i(r->content), db_s(im->import), db_s(im->split), db_s(r->stats),
         db_i(r->faults), db_text_or_null(im->created_by), db_i(now), db_s(im->dataset));

@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!pack_open(&in, &src, &(struct pack_limits){8 << 20, 200}, &e)) {
         if (!survey_read(&h, in, NULL, NULL, &e) && survey_recognise(&h, &e) == RC_OK)
             for (size_t i = 0; i < h.pictures.n; i++)
-                ASSERT(str_utf8_ok(h.pictures.p[i].name) && !path_has_part(h.pictures.p[i].name, ".."));
+                ASSERT(str_utf8_ok(h.pictures.p[i].name) &&
+                       !path_has_part(h.pictures.p[i].name, ".."));
     }
     pack_close(in);
     harvest_done(&h);

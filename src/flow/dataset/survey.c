@@ -199,7 +199,8 @@ static enum rc add_entry(struct harvest *p, struct map *seen, struct pack *in,
     return rc;
 }
 
-enum rc survey_read(struct harvest *p, struct pack *in, survey_tick_fn tick, void *ud, struct err *e)
+enum rc survey_read(struct harvest *p, struct pack *in, survey_tick_fn tick, void *ud,
+                    struct err *e)
 {
     struct map seen;
     struct pack_entry en;
@@ -280,10 +281,10 @@ static enum rc nothing_found(const struct harvest *p, struct err *e)
                          p->files.n);
     return err_field(
         e, RC_CORRUPT, "unknown_layout",
-        "the archive holds %zu pictures but no labels that are known.  Looked for: a folder for each "
-        "class (cat/1.jpg, or train/cat/1.jpg); YOLO (images/1.jpg, labels/1.txt, data.yaml); COCO (a "
-        ".json with images and annotations); Pascal VOC (1.jpg, 1.xml); ICDAR (1.jpg, 1.txt or 1.csv "
-        "with x1,y1,x2,y2,x3,y3,x4,y4,text)",
+        "the archive holds %zu pictures but no labels that are known.  Looked for: a folder for "
+        "each class (cat/1.jpg, or train/cat/1.jpg); YOLO (images/1.jpg, labels/1.txt, "
+        "data.yaml); COCO (a .json with images and annotations); Pascal VOC (1.jpg, 1.xml); ICDAR "
+        "(1.jpg, 1.txt or 1.csv with x1,y1,x2,y2,x3,y3,x4,y4,text)",
         images);
 }
 
@@ -297,6 +298,8 @@ enum rc survey_recognise(struct harvest *p, struct err *e)
         enum rc rc = harvest_take_pictures(p, e);
         if (!rc)
             rc = formats[i].read(p, e);
+        if (!rc)
+            coco_report_broken(p);
         if (!rc && p->faults.nomem)
             rc = harvest_nomem(p, e);
         return rc;

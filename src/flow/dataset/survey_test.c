@@ -63,6 +63,27 @@ TEST(folder_with_splits_takes_classes_from_directories)
     testing_import_done(&t);
 }
 
+TEST(stray_text_does_not_make_a_folder_something_else)
+{
+    struct testing_import t;
+    struct testing_zip *z = testing_zip_new("zip");
+    char deep[220] = "{\"images\":";
+
+    memset(deep + 10, '[', 100);
+    testing_zip_image(z, "cat/1.png", 8, 8, 1);
+    testing_zip_image(z, "dog/2.png", 8, 8, 2);
+    testing_zip_add(z, "stats.txt", STR("0 1 2 3 4\n"));
+    testing_zip_add(z, "settings.yaml", STR("names: [x, y]\n"));
+    testing_zip_add(z, "deep.json", str_of(deep + 9));
+    testing_zip_add(z, "other.xml", STR("<feed></feed>"));
+    finish(z, &t);
+    CHECK_OK(t.rc, &t.err);
+    CHECK_EQ(t.harvest.format, FORMAT_FOLDER);
+    CHECK_EQ(t.as.n, 2);
+    check_fault(&t, FAULT_CODE_BAD_FILE, 0, "deep.json", 0);
+    testing_import_done(&t);
+}
+
 TEST(one_class_folder_is_not_stripped_and_flat_pictures_are_refused)
 {
     struct testing_import t;
@@ -172,7 +193,8 @@ TEST(yolo_without_names_says_so)
 static const char coco[] =
     "{\"info\":{\"x\":[1,{\"y\":2}]},\n"
     "\"annotations\":[\n"
-    "{\"id\":1,\"image_id\":7,\"category_id\":3,\"bbox\":[1,2,3,4],\"segmentation\":[[1,1,5,1,5,5]]},\n"
+    "{\"id\":1,\"image_id\":7,\"category_id\":3,\"bbox\":[1,2,3,4],"
+    "\"segmentation\":[[1,1,5,1,5,5]]},\n"
     "{\"id\":2,\"image_id\":7,\"category_id\":9,\"bbox\":[1,2,3,4]},\n"
     "{\"id\":3,\"image_id\":8,\"category_id\":3,\"bbox\":[1,2,3,4]},\n"
     "{\"id\":4,\"image_id\":7,\"category_id\":5,\"bbox\":[0,0,9,9],\"iscrowd\":1,"

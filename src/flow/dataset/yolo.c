@@ -73,17 +73,32 @@ static bool is_yaml(str path)
     return str_iends(path, STR(".yaml")) || str_iends(path, STR(".yml"));
 }
 
+static bool names_classes(const struct file *f)
+{
+    return is_yaml(f->path) &&
+           (str_starts(f->text, STR("names:")) || str_find(f->text, STR("\nnames:")) >= 0);
+}
+
+/* A label file that is called like a picture; or data.yaml and a labels folder, if all are empty.
+ */
 bool yolo_fits(const struct harvest *p)
 {
-    for (size_t i = 0; i < p->files.n; i++) {
+    struct map stems;
+    bool fits = false, yaml = false, folder = false;
+    enum rc rc = RC_OK;
+
+    map_init(&stems);
+    for (size_t i = 0; !rc && i < p->files.n; i++)
+        if (p->files.p[i].is_image)
+            rc = map_put(&stems, path_stem(p->files.p[i].path), &stems, NULL);
+    for (size_t i = 0; !rc && !fits && i < p->files.n; i++) {
         const struct file *f = &p->files.p[i];
-        if (is_label(f))
-            return true;
-        if (is_yaml(f->path) &&
-            (str_starts(f->text, STR("names:")) || str_find(f->text, STR("\nnames:")) >= 0))
-            return true;
+        fits = map_has(&stems, path_stem(f->path)) && is_label(f);
+        yaml |= names_classes(f);
+        folder |= path_has_part(path_dir(f->path), "labels");
     }
-    return false;
+    map_done(&stems);
+    return fits || (yaml && folder);
 }
 
 static enum rc add_box(struct yolo *y, struct picture *pic, int32_t cls, int32_t line,
