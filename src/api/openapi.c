@@ -63,15 +63,28 @@ static void write_content(const struct field *t, struct jw *w)
     jw_obj_end(w);
 }
 
+/* "get_datasets_id_versions_v": a name in every language that clients are generated for. */
+static void operation_id(const struct route *r, char *ret, size_t cap)
+{
+    size_t n = 0;
+
+    for (const char *p = http_method_name(r->method); *p && n + 1 < cap; p++)
+        ret[n++] = (char)(*p | 32);
+    for (const char *p = r->path; *p && n + 1 < cap; p++) {
+        bool word = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9');
+        if (word || *p == '/' || *p == '-')
+            ret[n++] = word ? *p : '_';
+    }
+    while (ret[n - 1] == '_')
+        n--;
+    ret[n] = 0;
+}
+
 static void write_operation(const struct route *r, struct jw *w)
 {
     char id[160];
-    size_t n = 0;
 
-    n += (size_t)snprintf(id, sizeof id, "%s", http_method_name(r->method));
-    for (const char *p = r->path; *p && n + 1 < sizeof id; p++)
-        id[n++] = (*p == '/' || *p == '.') ? '_' : *p;
-    id[n] = 0;
+    operation_id(r, id, sizeof id);
     jw_obj(w);
     jw_kcstr(w, "operationId", id);
     jw_kcstr(w, "summary", r->summary);
@@ -115,9 +128,18 @@ static bool first_of_path(const struct route *const *table, const struct route *
     return true;
 }
 
+/* OpenAPI has no parameter that takes many segments: "{file...}" is written "{file}". */
 static void write_path(const char *path, struct jw *w)
 {
-    jw_key(w, path);
+    str rest = str_of(path);
+    ptrdiff_t dots = str_find(rest, STR("...}"));
+    char key[160];
+
+    if (dots < 0)
+        dots = (ptrdiff_t)rest.n;
+    snprintf(key, sizeof key, "%.*s%s", (int)dots, path,
+             (size_t)dots < rest.n ? path + dots + 3 : "");
+    jw_key(w, key);
     jw_obj(w);
     for (const struct route *const *t = app_routes; *t; t++)
         for (const struct route *r = *t; r->fn; r++)
