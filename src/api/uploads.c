@@ -10,7 +10,7 @@
 #include "spec/config.h"
 #include <stdatomic.h>
 
-enum { CHUNK = 64 << 10, FORM_VALUE_MAX = 4096 };
+enum { CHUNK = 64 << 10, FORM_VALUE_MAX = 4096, FORM_OVERHEAD_MAX = 1 << 20 };
 
 /* ---- what is asked for */
 
@@ -262,6 +262,8 @@ static enum rc upload_form(struct ctx *c, struct upload_query *q, struct err *e)
     int64_t bytes = 0;
     bool more = true, stored = false;
     str field, file, type;
+
+    http_body_limit(c->req, config_u64(c->app->config, "upload_bytes_max") + FORM_OVERHEAD_MAX);
     enum rc rc = multipart_open(&m, c->req, e);
 
     while (!rc && !(rc = multipart_next(m, &more, &field, &file, &type, e)) && more) {
@@ -315,7 +317,7 @@ static enum rc post_upload(struct ctx *c, struct err *e)
                                         "application/octet-stream"};
     str type = http_header(c->req, "Content-Type"), rest = type, kind = STR("");
 
-    http_body_limit(c->req, config_u64(c->app->config, "upload_bytes_max") + (1 << 20));
+    http_body_limit(c->req, config_u64(c->app->config, "upload_bytes_max"));
     str_next(&rest, ';', &kind);
     kind = str_trim(kind);
     if (str_ieq(kind, STR("multipart/form-data")))

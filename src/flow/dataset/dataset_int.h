@@ -44,6 +44,10 @@ enum rc content_begin(struct db *db, str version, const struct dataset_header *h
 enum rc content_add(struct db *db, int64_t id, const struct content_row *rows, size_t n,
                     struct err *e) must_check; /* one transaction */
 
+/* ---- sweeping (sweep.c) */
+enum rc content_has_blob(struct db *db, str sha256, bool *ret, struct err *e) must_check;
+enum rc import_is_running(struct db *db, bool *ret, struct err *e) must_check;
+
 /* ---- imports (imports.c) */
 enum rc import_requeue_all(struct db *db, struct err *e) must_check; /* at start-up */
 /* The oldest queued one becomes running, its attempt counted; id "" if there is none. */

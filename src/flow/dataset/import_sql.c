@@ -494,8 +494,9 @@ static enum rc version_insert(struct tx *tx, const struct import *im, const stru
     enum rc rc = tx_exec(
         tx, e,
         "INSERT INTO dataset_version (dataset_id, number, content_id, import_id, split, stats,"
-        " faults, created_by, created_at) SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?"
-        " FROM dataset_version WHERE dataset_id = ?",
+        " faults, created_by, created_at)"
+        " SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM dataset_version"
+        " WHERE dataset_id = ?",
         db_s(im->dataset), db_i(r->content), db_s(im->import), db_s(im->split), db_s(r->stats),
         db_i(r->faults), db_text_or_null(im->created_by), db_i(now), db_s(im->dataset));
 

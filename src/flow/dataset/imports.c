@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "flow/dataset/ingest.h"
 #include "flow/dataset/load.h"
+#include "flow/dataset/sweep.h"
 #include "os/os.h"
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +17,7 @@ struct imports {
     pthread_mutex_t lock;
     pid_t pid; /* of the running process, 0 none; under lock */
     int64_t tidy_at;
+    bool stored; /* the running import has come to storing pictures, in this attempt or before */
 };
 
 /* What a process said last. */
@@ -284,6 +286,18 @@ static void remove_upload(struct imports *im, struct arena *a, str id)
         log_warn("the upload %.*s could not be removed: %s", STR_F(id), e.text);
 }
 
+/* What the failed import has stored and no version has. */
+static void take_back(struct imports *im)
+{
+    struct err e = {0};
+    int64_t n = 0;
+
+    if (sweep_blobs(im->s.db, im->s.s3, im->stop, &n, &e))
+        log_warn("pictures of a failed import could not be removed: %s", e.text);
+    if (n)
+        log_info("%lld pictures of a failed import removed", (long long)n);
+}
+
 static void fail(struct imports *im, struct arena *a, const struct import *row, str code, str fault,
                  str text)
 {
@@ -298,6 +312,8 @@ static void fail(struct imports *im, struct arena *a, const struct import *row, 
     tell_ended(im, false);
     if (row->upload.n)
         remove_upload(im, a, row->upload);
+    if (im->stored || row->attempt > 1)
+        take_back(im);
 }
 
 /* The process, the store or the database failed us: try again, but not for ever. */
@@ -325,6 +341,8 @@ static void run_one(struct imports *im, struct arena *a, const struct import *ro
     struct err e = {0};
     int status = 0;
     char why[ERR_TEXT_MAX];
+
+    im->stored = false;
     enum rc rc = run_process(im, a, row, &out, &status, &e);
 
     if (!rc && out.done)

@@ -4,7 +4,8 @@
  *     {"event":"progress","phase":"scan","done":1048576,"total":7000000}      at most two a second
  *     {"event":"progress","phase":"images","done":300,"total":6000}
  *     {"event":"done","version":"<sha256>","report":"reports/<import>.jsonl",
- *      "task":"classification","format":"folder","images":6000,"bytes":5400000,"manifest_bytes":1300000,"faults":2}
+ *      "task":"classification","format":"folder","images":6000,
+ *      "bytes":5400000,"manifest_bytes":1300000,"faults":2}
  *     {"event":"failed","code":"corrupt_data","fault":"truncated","text":".."}
  *
  * The process reads the uploaded archive by ranges from the object store, twice: once to judge it,
