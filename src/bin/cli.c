@@ -102,24 +102,41 @@ static void say_failure(struct cli *c, const struct err *e)
     cli_json_buf(c, &b);
 }
 
+enum rc cli_misuse(struct cli *c, struct err *e, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    err_setv(e, RC_INVALID, fmt, ap);
+    va_end(ap);
+    c->status = EXIT_USAGE;
+    return RC_INVALID;
+}
+
+static int say_misuse(struct cli *c, const struct err *e)
+{
+    struct command shown = *c->command; /* the verb's own usage */
+    const struct verb *v = c->verb;
+
+    say_failure(c, e);
+    fflush(stdout);
+    shown.name = arena_printf(c->a, "%s%s%s", shown.name, *v->name ? " " : "", v->name);
+    shown.usage = arena_printf(c->a, "%s%s[FLAGS]", v->args, *v->args ? " " : "");
+    return shown.usage && shown.name ? command_usage(&shown, "%s", e->text) : EXIT_USAGE;
+}
+
 static int run_verb(struct cli *c, int argc, char **argv)
 {
     struct err e = {0};
     enum rc rc = read_line(c, argc, argv, &e);
 
-    if (rc) {
-        struct command shown = *c->command; /* the verb's own usage */
-
-        if (rc == RC_NOMEM)
-            return command_fail(&e);
-        say_failure(c, &e);
-        shown.usage = arena_printf(c->a, "%s%s%s [FLAGS]", c->verb->name, *c->verb->name ? " " : "",
-                                   c->verb->args);
-        return command_usage(&shown, "%s", e.text);
-    }
+    if (rc)
+        return rc == RC_NOMEM ? command_fail(&e) : say_misuse(c, &e);
     rc = c->verb->run(c, &e);
     if (!rc)
         return c->status;
+    if (c->status == EXIT_USAGE)
+        return say_misuse(c, &e);
     say_failure(c, &e);
     fflush(stdout);
     return command_fail(&e);

@@ -78,6 +78,8 @@ enum rc cli_problem(struct arena *a, int status, str body, struct err *e) must_c
 const char *cli_path(struct arena *a, const char *fmt, ...) printf_like(2, 3);
 const char *cli_url_text(struct arena *a, str s);
 enum rc cli_nomem(struct err *e);
+/* A command line that a verb itself finds wrong: RC_INVALID, and exit status 2. */
+enum rc cli_misuse(struct cli *c, struct err *e, const char *fmt, ...) printf_like(3, 4);
 
 /* ---- output (cli_out.c) */
 void cli_say(struct cli *c, const char *fmt, ...) printf_like(2, 3);  /* result; not with --json */

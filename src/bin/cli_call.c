@@ -93,7 +93,10 @@ enum rc cli_do(struct cli *c, struct client_call *call, const char *path, const 
         headers[n++] = call->headers[0];
     call->headers = headers;
     call->url = arena_printf(c->a, "%.*s%s", STR_F(url), path);
-    if (!call->url || (type && !headers[n - 1]))
+    for (size_t i = 0; i < n; i++)
+        if (!headers[i])
+            return cli_nomem(e);
+    if (!call->url)
         return cli_nomem(e);
     rc = client_do(call, ret, e);
     call->headers = NULL;

@@ -331,8 +331,8 @@ static enum rc run_delete(struct cli *c, struct err *e)
     enum rc rc;
 
     if (!f->yes)
-        return err_set(e, RC_INVALID,
-                       "this deletes the dataset '%s' with all its versions; add --yes", arg(c));
+        return cli_misuse(c, e, "this deletes the dataset '%s' with all its versions; add --yes",
+                          arg(c));
     rc = cli_call(c, c->a, HTTP_GET, cli_path(c->a, "/datasets/%s", arg(c)), NULL, &d, e);
     if (!rc)
         rc = cli_call(c, c->a, HTTP_DELETE, cli_path(c->a, "/datasets/%s", text_of(c, d, "id")),

@@ -62,7 +62,8 @@ const char *metric_text(struct arena *a, const char *name, double value)
             text = arena_printf(a, "%.1f %%", value * 100);
             return text ? text : "";
         }
-    text = arena_printf(a, "%.4g", value);
+    text = fabs(value) >= 0.001 && fabs(value) < 1000 ? arena_printf(a, "%.4f", value)
+                                                      : arena_printf(a, "%.4g", value);
     return text ? text : "";
 }
 
@@ -92,9 +93,9 @@ static void on_progress(struct follow *f, const struct json *v)
     if (speed > 0)
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%.0f img/s", n ? "  " : "", speed);
     if (part > 0.02 && f->bar.started_ms && n < sizeof text)
-        snprintf(text + n, sizeof text - n, "%s%s", n ? "  " : "",
+        snprintf(text + n, sizeof text - n, "%sETA %s", n ? "  " : "",
                  cli_seconds(&f->a, seconds * (1 - part) / part));
-    snprintf(phase, sizeof phase, "%lld/%lld", (long long)json_int(v, "epoch", 0),
+    snprintf(phase, sizeof phase, "epoch %lld/%lld", (long long)json_int(v, "epoch", 0),
              (long long)json_int(v, "epochs", 0));
     progress_show(&f->bar, phase, part, text);
 }
@@ -129,8 +130,8 @@ static void on_state(struct follow *f, const struct json *v)
     char text[160];
 
     snprintf(text, sizeof text, "%.*s%s%.*s", STR_F(status), why.n ? ": " : "", STR_F(why));
-    if (!strcmp(text, f->said) || str_is(status, "completed") || str_is(status, "failed") ||
-        str_is(status, "cancelled"))
+    if (!strcmp(text, f->said) || (!why.n && !str_is(status, "queued")) ||
+        str_is(status, "completed") || str_is(status, "failed") || str_is(status, "cancelled"))
         return;
     memcpy(f->said, text, sizeof text);
     if (f->c->bar && str_is(status, "queued"))
@@ -307,7 +308,8 @@ static void say_score(struct cli *c, const struct json *job)
                 (long long)json_int(best, "epoch", 0), (long long)json_int(job, "epochs", 0));
 }
 
-static enum rc say_last_metrics(struct cli *c, const char *id, struct err *e)
+/* The scores of the best epoch, or of the last where none is the best. */
+static enum rc say_metrics(struct cli *c, const char *id, int64_t best, struct err *e)
 {
     const struct json *doc = NULL;
     enum rc rc =
@@ -316,16 +318,18 @@ static enum rc say_last_metrics(struct cli *c, const char *id, struct err *e)
     if (rc)
         return rc;
     JSON_EACH(m, json_get(doc, "metrics")) {
-        const struct json *last = NULL;
+        const struct json *shown = NULL;
         const char *name = cli_cstr(c, m->key);
 
         if (m->type != JSON_ARR || str_starts(m->key, STR("train/")) ||
             str_is(m->key, "learning_rate") || str_is(m->key, "images_per_second"))
             continue;
         JSON_EACH(p, m)
-            last = p;
-        if (last)
-            cli_say(c, "  %-16s %s\n", name, metric_text(c->a, name, json_num(last, "value", NAN)));
+            if (!shown || json_int(shown, "epoch", 0) != best)
+                shown = p;
+        if (shown)
+            cli_say(c, "  %-16s %s\n", name,
+                    metric_text(c->a, name, json_num(shown, "value", NAN)));
     }
     return RC_OK;
 }
@@ -342,7 +346,7 @@ enum rc wait_and_tell(struct cli *c, const char *id, struct err *e)
     why = json_str(json_get(job, "error"), "text", STR(""));
     if (str_is(status, "completed")) {
         say_score(c, job);
-        rc = say_last_metrics(c, id, e);
+        rc = say_metrics(c, id, json_int(json_get(job, "best"), "epoch", -1), e);
         if (str_is(json_str(job, "kind", STR("")), "train"))
             cli_say(c, "next: anneal predict --job %s PICTURE\n", id);
     } else if (c->status != EXIT_INTERRUPTED) {

@@ -325,8 +325,8 @@ static enum rc run_completion(struct cli *c, struct err *e)
     else if (str_is(c->args[0], "fish"))
         completion_fish();
     else
-        return err_set(e, RC_INVALID, "there is completion for bash, zsh and fish, not for '%.*s'",
-                       STR_F(c->args[0]));
+        return cli_misuse(c, e, "there is completion for bash, zsh and fish, not for '%.*s'",
+                          STR_F(c->args[0]));
     return RC_OK;
 }
 

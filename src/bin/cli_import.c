@@ -15,6 +15,7 @@ enum {
     TRIES_MAX = 6,
     RETRY_MS = 1000, /* doubled at each try */
     POLL_MS = 200,
+    LOST_MS_MAX = 120000, /* without the server, while an import runs */
 };
 
 struct sending {
@@ -176,6 +177,7 @@ enum rc wait_import(struct cli *c, const char *id, const struct json **ret, stru
     const char *path = cli_path(c->a, "/datasets/imports/%s", id);
     struct progress bar = {.c = c};
     const struct json *im = NULL;
+    int64_t heard_ms = os_mono_ms();
     struct arena a;
     enum rc rc = RC_OK;
     str state = STR_NONE, phase;
@@ -187,8 +189,15 @@ enum rc wait_import(struct cli *c, const char *id, const struct json **ret, stru
 
         arena_reset(&a);
         rc = cli_call(c, &a, HTTP_GET, path, NULL, &im, e);
+        if ((rc == RC_UNAVAILABLE || rc == RC_UPSTREAM || rc == RC_TIMEOUT) &&
+            os_mono_ms() - heard_ms < LOST_MS_MAX) { /* the import goes on at its next start */
+            progress_show(&bar, "the server does not answer", -1, "trying again");
+            os_sleep_ms(RETRY_MS);
+            continue;
+        }
         if (rc)
             break;
+        heard_ms = os_mono_ms();
         state = json_str(im, "state", STR(""));
         if (!str_is(state, "queued") && !str_is(state, "running"))
             break;

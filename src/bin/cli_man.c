@@ -128,7 +128,8 @@ static enum rc run_man(struct cli *c, struct err *e)
     flag_items(cli_server_fields, c->a);
     settings_section();
     printf(".SH \"EXIT STATUS\"\n.TP\n.B 0\nIt is done.\n.TP\n.B 1\nIt failed.\n.TP\n.B 2\n"
-           "The command line is wrong.\n.TP\n.B 3\nThe server cannot be reached.\n"
+           "The command line is wrong.\n.TP\n.B 3\nThe server cannot be reached.\n.TP\n.B 130\n"
+           "Ctrl\\-C ended the waiting for a job, which goes on.\n"
            ".SH ENVIRONMENT\n.TP\n.B ANNEAL_URL\nAddress of the server.\n.TP\n.B ANNEAL_TOKEN\n"
            "API token.\n.TP\n.B ANNEAL_DATA\nData directory.\n.TP\n.B NO_COLOR\nNo colours.\n"
            ".SH FILES\n.TP\n.I DATA/admin.token\nAPI token of the administrator, readable by its "

@@ -6,8 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { QUIET_LINE_MS = 10000, DRAW_MS = 100, BAR_CELLS = 24, LINE_COLUMNS = 79 };
+enum {
+    QUIET_LINE_MS = 10000,
+    DRAW_MS = 100,
+    BAR_CELLS_MAX = 30,
+    BAR_CELLS_MIN = 12,
+    LINE_COLUMNS = 79
+};
 
 void cli_say(struct cli *c, const char *fmt, ...)
 {
@@ -183,29 +190,40 @@ void table_print(struct table *t, const char *none)
 
 /* ---- progress */
 
+static int line_columns(void)
+{
+    int n = os_terminal_columns(STDERR_FILENO);
+
+    return n > 20 ? n - 1 : LINE_COLUMNS;
+}
+
 static void wipe(struct progress *p)
 {
     if (p->shown)
-        fprintf(stderr, "\r%*s\r", LINE_COLUMNS, "");
+        fprintf(stderr, "\r\033[K");
     p->shown = false;
 }
 
+/* The bar takes what the words leave; what is still too long is cut. */
 static void draw(struct progress *p, double part, const char *detail)
 {
-    char bar[BAR_CELLS * 3 + 1], line[512];
-    size_t n = 0, columns;
-    int full = part < 0 ? 0 : (int)(part * BAR_CELLS + 0.5);
+    char bar[BAR_CELLS_MAX * 3 + 1], line[512];
+    int columns = line_columns(), cells, full;
+    size_t n = 0, width;
 
-    for (int i = 0; i < BAR_CELLS; i++, n += 3)
+    cells = columns - (int)text_width(detail) - (int)text_width(p->phase) - 9;
+    cells = cells > BAR_CELLS_MAX ? BAR_CELLS_MAX : cells < BAR_CELLS_MIN ? BAR_CELLS_MIN : cells;
+    full = part < 0 ? 0 : (int)(part * cells + 0.5);
+    for (int i = 0; i < cells; i++, n += 3)
         memcpy(bar + n, i < full ? "\xe2\x96\x88" : "\xe2\x96\x91", 3);
     bar[n] = 0;
     if (part < 0)
-        snprintf(line, sizeof line, "%-10s %s", p->phase, detail);
+        snprintf(line, sizeof line, "%s  %s", p->phase, detail);
     else
-        snprintf(line, sizeof line, "%-10s %s %3d%%  %s", p->phase, bar, (int)(part * 100), detail);
-    columns = text_width(line);
-    for (n = strlen(line); columns > LINE_COLUMNS && n; n--)
-        columns -= ((unsigned char)line[n - 1] & 0xC0) != 0x80;
+        snprintf(line, sizeof line, "%s %s %3d%%  %s", p->phase, bar, (int)(part * 100), detail);
+    width = text_width(line);
+    for (n = strlen(line); width > (size_t)columns && n; n--)
+        width -= ((unsigned char)line[n - 1] & 0xC0) != 0x80;
     line[n] = 0;
     wipe(p);
     fputs(line, stderr);

@@ -194,10 +194,10 @@ static enum rc run_user_role(struct cli *c, struct err *e)
     for (size_t i = 0; roles[i]; i++)
         if (str_is(c->args[1], roles[i]))
             return patch(c, "role", arena_printf(c->a, "\"%s\"", roles[i]), e);
-    return err_set(e, RC_INVALID,
-                   "there is no role '%s'%s%s%s; there are viewer, engineer, manager "
-                   "and admin",
-                   arg(c, 1), near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
+    return cli_misuse(c, e,
+                      "there is no role '%s'%s%s%s; there are viewer, engineer, manager "
+                      "and admin",
+                      arg(c, 1), near ? ", did you mean '" : "", near ? near : "", near ? "'" : "");
 }
 
 static enum rc run_user_deactivate(struct cli *c, struct err *e)

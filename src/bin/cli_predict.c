@@ -138,7 +138,10 @@ static void say_failed(struct predict *p, const char *file, const char *why)
     jw_arr_end(&p->w);
     jw_kcstr(&p->w, "error", why);
     jw_obj_end(&p->w);
-    progress_line(&p->bar, "%s: %s", file, why);
+    if (p->c->quiet)
+        fprintf(stderr, "%s: %s\n", file, why);
+    else
+        progress_line(&p->bar, "%s: %s", file, why);
 }
 
 static void say_result(struct predict *p, const char *file, const struct json *r)

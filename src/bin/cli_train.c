@@ -124,10 +124,10 @@ static enum rc check_resume(struct cli *c, struct err *e)
         for (size_t k = 0; k < sizeof fine / sizeof *fine; k++)
             ok |= !strcmp(f->name, fine[k]);
         if (!ok)
-            return err_field(e, RC_INVALID, f->name,
-                             "'%s' cannot be changed with --resume: the settings are those of the "
-                             "old job; --from-checkpoint begins a new one with its weights",
-                             f->name);
+            return cli_misuse(c, e,
+                              "'%s' cannot be changed with --resume: the settings are those of the "
+                              "old job; --from-checkpoint begins a new one with its weights",
+                              f->name);
     }
     return RC_OK;
 }
@@ -179,9 +179,9 @@ static enum rc run_train(struct cli *c, struct err *e)
     enum rc rc = RC_OK;
 
     if (!f->dataset.n && !f->resume.n)
-        return err_set(e, RC_INVALID, "--dataset DATASET is needed (or --resume JOB)");
+        return cli_misuse(c, e, "--dataset DATASET is needed (or --resume JOB)");
     if (f->wait && !f->start)
-        return err_set(e, RC_INVALID, "--wait with --no-start would wait for ever");
+        return cli_misuse(c, e, "--wait with --no-start would wait for ever");
     if (f->wait)
         rc = follow_prepare(c, e);
     if (!rc)

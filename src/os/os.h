@@ -101,6 +101,7 @@ void os_kill(pid_t pid, int sig);
  * os_stop_wait returns the first of them that comes. */
 void os_stop_block(void);
 int os_stop_wait(void);
+int os_terminal_columns(int fd); /* 0: not a terminal, or it does not tell */
 /* Path of the running binary. */
 const char *os_self_path(void);
 uint64_t os_rss_bytes(void); /* resident memory of this process */

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -331,4 +332,11 @@ int os_cpu_count(void)
         os_close(fd);
     }
     return quota > 0 && quota < count ? quota : count;
+}
+
+int os_terminal_columns(int fd)
+{
+    struct winsize w = {0};
+
+    return ioctl(fd, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }

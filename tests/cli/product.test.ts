@@ -92,7 +92,7 @@ test("a split by shares, then another one of the same pictures", async () => {
   assert.deepEqual([got.json.train, got.json.val, got.json.test], [90, 54, 36], got.stderr);
   const other = await anneal.cli("dataset", "split", "split", "--split", "0.8/0.2", "--json");
   assert.deepEqual([other.json.number, other.json.train, other.json.val], [2, 144, 36], other.stderr);
-  assert.equal((await anneal.cli("dataset", "delete", "split")).code, 1);
+  assert.equal((await anneal.cli("dataset", "delete", "split")).code, 2);
   assert.equal((await anneal.cli("dataset", "delete", "split", "--yes")).code, 0);
   assert.equal((await anneal.cli("dataset", "show", "split")).code, 1);
 });
