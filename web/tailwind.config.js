@@ -6,9 +6,10 @@ export default {
   theme: {
     extend: {
       colors: Object.fromEntries(
-        ["background", "surface", "foreground", "muted", "border", "primary", "primary-foreground",
+        ["background", "surface", "raised", "foreground", "muted", "border", "primary", "primary-foreground",
           "success", "warning", "info", "destructive"].map((name) => [name, token(name)])),
       borderRadius: { DEFAULT: "var(--radius)" },
+      minHeight: { 10: "2.5rem", 11: "2.75rem" },
     },
   },
 };

@@ -1,11 +1,5 @@
-// Calls of the API: JSON in and out, problem documents as errors, an expired session refreshed once.
-
-export interface Account {
-  id: string;
-  email: string;
-  name: string;
-  role: "viewer" | "engineer" | "manager" | "admin";
-}
+// Calls of the API: JSON in and out, problem documents as errors.  An expired session is refreshed once by its
+// cookie; failing that, the call waits until the person has logged in again (session.tsx), so no page is lost.
 
 /** RFC 9457 */
 export class Problem extends Error {
@@ -14,24 +8,62 @@ export class Problem extends Error {
   }
 }
 
-async function fail(reply: Response): Promise<never> {
-  const doc = await reply.json().catch(() => ({}));
-  throw new Problem(reply.status, doc.code ?? "", doc.detail ?? reply.statusText, doc.errors?.[0]?.field);
-}
-
-let refreshing: Promise<Response> | undefined;
-
-async function send(path: string, init: RequestInit): Promise<Response> {
-  let reply = await fetch(path, init);
-  if (reply.status === 401 && !path.startsWith("/auth/")) {
-    refreshing ??= fetch("/auth/refresh", { method: "POST" }).finally(() => (refreshing = undefined));
-    if ((await refreshing).ok) reply = await fetch(path, init);
+function problemOf(status: number, text: string, statusText: string): Problem {
+  let doc: { code?: string; detail?: string; errors?: { field?: string }[] } = {};
+  try {
+    doc = JSON.parse(text);
+  } catch {
+    // not ours: a proxy's page
   }
-  return reply.ok ? reply : fail(reply);
+  return new Problem(status, doc.code ?? "", doc.detail ?? (statusText || `HTTP ${status}`), doc.errors?.[0]?.field);
 }
 
-async function json<T>(path: string, method: string, body?: unknown): Promise<T> {
+export const unreachable = "unreachable";
+
+async function ask(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, init);
+  } catch (e) {
+    if (e instanceof DOMException && e.name === "AbortError") throw e;
+    throw new Problem(0, unreachable, "");
+  }
+}
+
+// ---- sessions
+
+let refreshing: Promise<boolean> | undefined;
+let login: (() => Promise<void>) | undefined;
+
+/** What shows the login form over the page and ends when somebody has logged in; undefined: nobody was. */
+export function onExpired(show: (() => Promise<void>) | undefined) {
+  login = show;
+}
+
+const opening = ["/auth/login", "/auth/link", "/auth/refresh", "/auth/logout"];
+
+async function refresh(): Promise<boolean> {
+  refreshing ??= ask("/auth/refresh", { method: "POST", body: "{}", headers: { "content-type": "application/json" } })
+    .then((reply) => reply.ok)
+    .finally(() => (refreshing = undefined));
+  return refreshing;
+}
+
+async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  let reply = await ask(path, init);
+  if (reply.status === 401 && !opening.includes(path)) {
+    if (await refresh()) reply = await ask(path, init);
+    while (reply.status === 401 && login) {
+      await login();
+      reply = await ask(path, init);
+    }
+  }
+  if (!reply.ok) throw problemOf(reply.status, await reply.text(), reply.statusText);
+  return reply;
+}
+
+async function json<T>(path: string, method: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const init: RequestInit = { method };
+  if (signal) init.signal = signal;
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { "content-type": "application/json" };
@@ -40,10 +72,49 @@ async function json<T>(path: string, method: string, body?: unknown): Promise<T>
   return reply.status === 204 ? (undefined as T) : ((await reply.json()) as T);
 }
 
+// ---- uploads
+
+export interface Sending<T> {
+  done: Promise<T>;
+  abort(): void;
+}
+
+/** Sends a large body with progress of 0 to 1. */
+function upload<T>(path: string, body: Blob, type: string, progress: (part: number) => void): Sending<T> {
+  const call = new XMLHttpRequest();
+  let given_up = false;
+  const done = send("/auth/me").then(() => new Promise<T>((resolve, reject) => {
+    if (given_up) return reject(new DOMException("", "AbortError"));
+    call.open("POST", path);
+    call.setRequestHeader("content-type", type);
+    call.upload.onprogress = (e) => progress(e.total ? e.loaded / e.total : 0);
+    call.onerror = () => reject(new Problem(0, unreachable, ""));
+    call.onabort = () => reject(new DOMException("", "AbortError"));
+    call.onload = () =>
+      call.status < 300 ? resolve(JSON.parse(call.responseText) as T)
+        : reject(problemOf(call.status, call.responseText, call.statusText));
+    call.send(body);
+  }));
+  return { done, abort: () => {
+    given_up = true;
+    call.abort();
+  } };
+}
+
+/** "/datasets" and {q: "a", limit: 5} make "/datasets?q=a&limit=5"; what is empty is left out. */
+export function withQuery(path: string, query: object): string {
+  const out = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") out.set(name, String(value));
+  const text = out.toString();
+  return text ? `${path}?${text}` : path;
+}
+
 export const api = {
-  get: <T>(path: string) => json<T>(path, "GET"),
+  get: <T>(path: string, signal?: AbortSignal) => json<T>(path, "GET", undefined, signal),
   post: <T>(path: string, body?: unknown) => json<T>(path, "POST", body ?? {}),
+  put: <T>(path: string, body: unknown) => json<T>(path, "PUT", body),
   patch: <T>(path: string, body: unknown) => json<T>(path, "PATCH", body),
   delete: <T>(path: string) => json<T>(path, "DELETE"),
   send,
+  upload,
 };

@@ -1,0 +1,896 @@
+// Made by tools/gen-api-types from the server's tables of routes and fields; do not edit.
+//
+// A reply that is `unknown` or missing has no table in the server: its type stands by hand in src/types.ts.
+
+export interface Routes {
+  /** Make an account (off unless registration = true). */
+  "POST /auth/register": {
+    body: {
+      /** E-mail address. */
+      email: string;
+      /** Name to show. */
+      name?: string;
+      /** At least 10 bytes. */
+      password: string;
+    };
+    reply: {
+      /** Id of the account. */
+      id: string;
+      /** E-mail address, lower case. */
+      email: string;
+      /** Name to show. */
+      name: string;
+      /** admin, manager, engineer or viewer. */
+      role: "none" | "viewer" | "engineer" | "manager" | "admin";
+      /** May log in. */
+      active: boolean;
+      /** When it was made. */
+      created_at: string | null;
+      /** Last log-in. */
+      last_login_at: string | null;
+    };
+  };
+  /** Log in; replies with access and refresh token and sets cookies. */
+  "POST /auth/login": {
+    body: {
+      /** E-mail address. */
+      email: string;
+      /** Password. */
+      password: string;
+    };
+  };
+  /** Log in by a one-time link. */
+  "POST /auth/link": {
+    body: {
+      /** What stood behind #login= in the link. */
+      token: string;
+    };
+  };
+  /** New tokens for a refresh token, which is then spent. */
+  "POST /auth/refresh": {
+    body: {
+      /** From the last log-in or refresh; browsers send it as a cookie. */
+      refresh_token?: string;
+    };
+  };
+  /** End this session. */
+  "POST /auth/logout": Record<string, never>;
+  /** The caller's account. */
+  "GET /auth/me": {
+    reply: Routes["POST /auth/register"]["reply"];
+  };
+  /** Change one's name or password. */
+  "PATCH /auth/me": {
+    body: {
+      /** New name to show. */
+      name?: string;
+      /** Needed if one is set. */
+      old_password?: string;
+      /** At least 10 bytes. */
+      new_password?: string;
+    };
+    reply: Routes["POST /auth/register"]["reply"];
+  };
+  /** The caller's API tokens. */
+  "GET /auth/tokens": Record<string, never>;
+  /** Make an API token; its text is shown this once, as `token`. */
+  "POST /auth/tokens": {
+    body: {
+      /** What it is for. */
+      name: string;
+      /** Scopes, separated by spaces. */
+      scopes?: string;
+      /** When it ends; absent: does not. */
+      expires_at?: string | null;
+    };
+    reply: {
+      /** Id of the token. */
+      id: string;
+      /** What it is for. */
+      name: string;
+      /** What it may do, separated by spaces; * is all that its owner may. */
+      scopes: string;
+      /** When it was made. */
+      created_at: string | null;
+      /** When it ends; null: does not. */
+      expires_at: string | null;
+      /** Last use, to the minute. */
+      last_used_at: string | null;
+    };
+  };
+  /** Revoke an API token. */
+  "DELETE /auth/tokens/{id}": Record<string, never>;
+  /** Accounts, by e-mail. */
+  "GET /users": {
+    query: {
+      /** E-mail of the last account shown. */
+      after?: string;
+      /** Accounts to return. */
+      limit?: number;
+    };
+  };
+  /** Make an account. */
+  "POST /users": {
+    body: {
+      /** E-mail address. */
+      email: string;
+      /** Name to show. */
+      name?: string;
+      /** At least 10 bytes; absent: the account logs in by link. */
+      password?: string;
+      /** Role. */
+      role?: "viewer" | "engineer" | "manager" | "admin";
+    };
+    reply: Routes["POST /auth/register"]["reply"];
+  };
+  /** Change role, name or whether it may log in. */
+  "PATCH /users/{id}": {
+    body: {
+      /** viewer, engineer, manager or admin. */
+      role?: string;
+      /** Name to show. */
+      name?: string;
+      /** true or false; false ends sessions and tokens. */
+      active?: unknown;
+    };
+    reply: Routes["POST /auth/register"]["reply"];
+  };
+  /** A link that logs this account in, once. */
+  "POST /users/{id}/login-link": Record<string, never>;
+  /** The caller's projects; all of them for managers. */
+  "GET /projects": Record<string, never>;
+  /** Make a project; the caller is its owner. */
+  "POST /projects": {
+    body: {
+      /** Name. */
+      name: string;
+      /** What it is about. */
+      description?: string;
+    };
+    reply: {
+      /** Id of the project. */
+      id: string;
+      /** Name, unique for its maker. */
+      name: string;
+      /** What it is about. */
+      description: string;
+      /** Id of the account that made it. */
+      created_by: string | null;
+      /** The caller's role in it; null: not a member. */
+      my_role: string | null;
+      /** When it was made. */
+      created_at: string | null;
+    };
+  };
+  /** A project by id or name. */
+  "GET /projects/{id}": {
+    reply: Routes["POST /projects"]["reply"];
+  };
+  /** Change name and description. */
+  "PUT /projects/{id}": {
+    body: {
+      /** Name. */
+      name: string;
+      /** What it is about. */
+      description?: string;
+    };
+    reply: Routes["POST /projects"]["reply"];
+  };
+  /** Delete an empty project. */
+  "DELETE /projects/{id}": Record<string, never>;
+  /** Who belongs to it. */
+  "GET /projects/{id}/members": Record<string, never>;
+  /** Add a member, or change a member's role. */
+  "POST /projects/{id}/members": {
+    body: {
+      /** E-mail or id of an account. */
+      email: string;
+      /** viewer sees, engineer trains, manager edits, owner decides. */
+      role?: "viewer" | "engineer" | "manager" | "owner";
+    };
+  };
+  /** Remove a member. */
+  "DELETE /projects/{id}/members/{user}": Record<string, never>;
+  /** Datasets that the caller may see, by name: {datasets, next}. */
+  "GET /datasets": {
+    query: {
+      /** Part of the name. */
+      q?: string;
+      /** Only of this project, by id; default for the default one. */
+      project?: string;
+      /** `next` of the page before. */
+      cursor?: string;
+      /** Rows a page. */
+      limit?: number;
+    };
+  };
+  /** State, progress and result of an import. */
+  "GET /datasets/imports/{id}": {
+    reply: {
+      /** Id of the import. */
+      import: string;
+      /** Id of the dataset. */
+      dataset: string;
+      /** Its name. */
+      dataset_name: string;
+      /** archive: an upload; split: another split of a version. */
+      kind: string;
+      /** queued, running, done or failed. */
+      state: string;
+      /** scan, images, rows; "" before. */
+      phase: string;
+      /** 0 to 1. */
+      progress: number;
+      /** done: the version. */
+      version: string | null;
+      /** Pictures checked so far; done: of the version. */
+      images: number;
+      /** done: faults reported. */
+      faults: number;
+      /** failed: stable code. */
+      error_code: string | null;
+      /** failed: what it was about, e.g. unsafe_path, encrypted, bomb, truncated. */
+      error_fault: string | null;
+      /** failed: what happened and what to do. */
+      error: string | null;
+      /** split: of which version. */
+      base_version: string | null;
+      /** How often it was begun. */
+      attempt: number;
+      /** Id of the account that asked for it. */
+      created_by: string | null;
+      /** When it was queued. */
+      created_at: string | null;
+      /** When it last began. */
+      started_at: string | null;
+      /** When it ended. */
+      ended_at: string | null;
+    };
+  };
+  /** A dataset by id or exact name. */
+  "GET /datasets/{id}": {
+    reply: {
+      /** Id of the dataset. */
+      id: string;
+      /** Its project; null: the default one. */
+      project_id: string | null;
+      /** Name, unique within the project without regard to case. */
+      name: string;
+      /** What it is about. */
+      description: string;
+      /** Id of the account that made it. */
+      created_by: string | null;
+      /** That account's name. */
+      created_by_name: string;
+      /** How many versions it has. */
+      versions: number;
+      /** SHA-256 of the newest version's manifest. */
+      version: string | null;
+      /** classification, detection, segmentation or text. */
+      task: string | null;
+      /** Pictures of the newest version. */
+      images: number;
+      /** Classes of the newest version. */
+      classes: number;
+      /** Size of the newest version's pictures in bytes. */
+      bytes: number;
+      /** Faults that the newest version's import reported. */
+      faults: number;
+      /** When it was made. */
+      created_at: string | null;
+      /** When it last got a version or was described. */
+      updated_at: string | null;
+    };
+  };
+  /** Rename or describe a dataset. */
+  "PUT /datasets/{id}": {
+    body: {
+      /** New name. */
+      name: string;
+      /** What it is about. */
+      description?: string;
+    };
+    reply: Routes["GET /datasets/{id}"]["reply"];
+  };
+  /** Delete a dataset; 409 while a job or an import uses it. */
+  "DELETE /datasets/{id}": Record<string, never>;
+  /** Its imports, newest first: {imports}. */
+  "GET /datasets/{id}/imports": Record<string, never>;
+  /** Its versions, newest first: {versions}. */
+  "GET /datasets/{id}/versions": Record<string, never>;
+  /** A version with its statistics. */
+  "GET /datasets/{id}/versions/{v}": {
+    reply: {
+      /** Id of the dataset. */
+      dataset: string;
+      /** SHA-256 of the manifest: names the content. */
+      version: string;
+      /** 1, 2, .. within the dataset. */
+      number: number;
+      /** Where the manifest lies. */
+      s3_uri: string;
+      /** classification, detection, segmentation or text. */
+      task: string;
+      /** As recognised: folder, yolo, coco, voc or icdar. */
+      format: string;
+      /** Pictures. */
+      images: number;
+      /** Training pictures. */
+      train: number;
+      /** Validation pictures. */
+      val: number;
+      /** Test pictures. */
+      test: number;
+      /** Pictures in no split. */
+      none: number;
+      /** Size of all pictures in bytes. */
+      bytes: number;
+      /** Size of the manifest in bytes. */
+      manifest_bytes: number;
+      /** Faults that the import reported. */
+      faults: number;
+      /** Names of the classes, in the order of their numbers. */
+      classes: unknown;
+      /** How it was split: method, shares, seed. */
+      split: unknown;
+      /** Class balance for each split, sizes, types, duplicates, counts of faults. */
+      stats: unknown;
+      /** Id of the account that made it. */
+      created_by: string | null;
+      /** When it was made. */
+      created_at: string | null;
+    };
+  };
+  /** The manifest: JSON lines, one a picture. */
+  "GET /datasets/{id}/versions/{v}/manifest": Record<string, never>;
+  /** Faults of the import by file and line: {total, faults, next}. */
+  "GET /datasets/{id}/versions/{v}/faults": {
+    query: {
+      /** Only of this code, e.g. corrupt_image. */
+      code?: string;
+      /** Only in this file of the archive. */
+      file?: string;
+      /** Only of this picture. */
+      image?: string;
+      /** `next` of the page before. */
+      cursor?: string;
+      /** Rows a page. */
+      limit?: number;
+    };
+  };
+  /** What {other} has that {v} has not: counts and the first 100 names of pictures. */
+  "GET /datasets/{id}/versions/{v}/diff/{other}": Record<string, never>;
+  /** Make a version with another split; no picture is copied. */
+  "POST /datasets/{id}/versions/{v}/split": {
+    body: {
+      /** given: as the data say; ratio: at random by class; lists: by name; auto: given, else ratio. */
+      method?: "auto" | "given" | "ratio" | "lists";
+      /** Share of training pictures. */
+      train?: number;
+      /** Share of validation pictures. */
+      val?: number;
+      /** Share of test pictures. */
+      test?: number;
+      /** The same seed and content give the same split. */
+      seed?: number;
+      /** lists: names of training pictures. */
+      train_files?: string[];
+      /** lists: names of validation pictures. */
+      val_files?: string[];
+      /** lists: names of test pictures. */
+      test_files?: string[];
+      /** Names of pictures to leave out of the version. */
+      exclude?: string[];
+    };
+    reply: Routes["GET /datasets/imports/{id}"]["reply"];
+  };
+  /** Upload a zip or tar: as the body, or as a form with file and dataset_name. */
+  "POST /datasets/upload": {
+    query: {
+      /** Name of the dataset; a new one, or one that gets a further version.  In a form: dataset_name; without either the file's name. */
+      name?: string;
+      /** auto, given, or shares of train, val and test: 0.8/0.2, 0.7/0.2/0.1. */
+      split?: string;
+      /** Project by id or name; default for the default one. */
+      project?: string;
+      /** Of a split by shares. */
+      seed?: number;
+    };
+  };
+  /** Begin an upload in parts that can be resumed: {upload, part_bytes, parts}. */
+  "POST /datasets/uploads": {
+    body: {
+      /** Name of the dataset. */
+      name: string;
+      /** Project by id or name. */
+      project?: string;
+      /** Of the archive, in bytes. */
+      size: number;
+      /** Size of a part; 0: 64 MiB or more. */
+      part_bytes?: number;
+      /** How to split; default auto. */
+      split?: unknown;
+    };
+  };
+  /** Which parts have been received. */
+  "GET /datasets/uploads/{id}": Record<string, never>;
+  /** Give an upload up. */
+  "DELETE /datasets/uploads/{id}": Record<string, never>;
+  /** Send part n (from 1); sending it again replaces it. */
+  "PUT /datasets/uploads/{id}/parts/{n}": Record<string, never>;
+  /** All parts are there: import. */
+  "POST /datasets/uploads/{id}/complete": Record<string, never>;
+  /** Pictures with their labels, in the manifest's order: {images, next}. */
+  "GET /datasets/{id}/versions/{v}/images": {
+    query: {
+      /** train, val, test or none. */
+      split?: string;
+      /** Only pictures with this class, by name. */
+      class?: string;
+      /** Only pictures with a fault of this code. */
+      fault?: string;
+      /** Part of the name. */
+      q?: string;
+      /** `next` of the page before. */
+      cursor?: string;
+      /** Rows a page. */
+      limit?: number;
+    };
+  };
+  /** One picture with its labels. */
+  "GET /datasets/{id}/versions/{v}/images/{index}": Record<string, never>;
+  /** The bytes of a picture of the dataset, or its preview. */
+  "GET /datasets/{id}/blobs/{sha256}": {
+    query: {
+      /** A preview of at most 256 pixels a side. */
+      thumb?: boolean;
+    };
+  };
+  /** Jobs of the caller's projects, by page. */
+  "GET /training/jobs": {
+    query: {
+      /** One or more states, separated by commas. */
+      status?: string;
+      /** Id, name or version of a dataset. */
+      dataset?: string;
+      /** Name of a network. */
+      model?: string;
+      /** Name of a framework. */
+      framework?: string;
+      /** Id of a project. */
+      project?: string;
+      /** Part of name, notes, tags, model, dataset's name or id. */
+      q?: string;
+      /** Only starred ones. */
+      starred?: boolean;
+      /** created, name, status, score, or queue (the order in which they start). */
+      sort?: "created" | "name" | "status" | "score" | "queue";
+      /** auto: newest and best first, names and the queue from the front. */
+      order?: "auto" | "asc" | "desc";
+      /** Rows of a page. */
+      limit?: number;
+      /** `next` of the page before. */
+      cursor?: string;
+    };
+  };
+  /** Make a training job, and queue it. */
+  "POST /training/jobs": {
+    body: {
+      /** Name for people; empty: made of model and dataset. */
+      name?: string;
+      /** Must be the dataset's project, if given. */
+      project?: string;
+      /** Id or name of the dataset. */
+      dataset: string;
+      /** Hash or number of its version; empty: the newest. */
+      version?: string;
+      /** Whose trainer runs it. */
+      framework?: string;
+      /** Train settings; GET /models lists them.  What is absent is default. */
+      config?: unknown;
+      /** 0 to 100, higher goes first. */
+      priority?: number;
+      /** Further attempts after a lost one; -1: as configured. */
+      retries?: number;
+      /** Queue it at once; else it stays pending. */
+      start?: boolean;
+      /** Go on from a checkpoint of another job. */
+      from_checkpoint?: unknown;
+      /** Short texts. */
+      tags?: string[];
+      /** Notes. */
+      notes?: string;
+      /** Short for config.model. */
+      model_name?: string;
+      /** Short for config.epochs; 0: not given. */
+      epochs?: number;
+      /** Short for config.batch_size. */
+      batch_size?: number;
+      /** Short for config.learning_rate. */
+      learning_rate?: number;
+    };
+    reply: {
+      /** Id. */
+      job: string;
+      /** Name for people. */
+      name: string;
+      /** pending, queued, running, then completed, failed or cancelled for good. */
+      status: "pending" | "queued" | "running" | "completed" | "failed" | "cancelled";
+      /** train, or test a split. */
+      kind: "train" | "test";
+      /** Whose trainer runs it. */
+      framework: string;
+      /** Name of the network. */
+      model: string;
+      /** Project; null is the default one. */
+      project: string | null;
+      /** Id of the dataset. */
+      dataset: string;
+      /** Its name when the job was made. */
+      dataset_name: string;
+      /** SHA-256 of the version. */
+      dataset_version: string;
+      /** Split that is scored (kind test). */
+      split: string | null;
+      /** Part that is done, 0 to 1. */
+      progress: number;
+      /** Epochs completed, or the one under way. */
+      epoch: number;
+      /** Epochs in all. */
+      epochs: number;
+      /** Steps done in the epoch. */
+      step: number;
+      /** Steps of an epoch. */
+      steps: number;
+      /** What is going on. */
+      message: string | null;
+      /** Why it waits. */
+      waiting_reason: string | null;
+      /** {code, text} of a failed job, else null. */
+      error: unknown;
+      /** Number of the current attempt; 0 before the first. */
+      attempt: number;
+      /** Attempts that were lost or failed retryably. */
+      failures: number;
+      /** So many of them end the job. */
+      attempts: number;
+      /** {epoch, metric, value} of the best epoch, else null. */
+      best: unknown;
+      /** SHA-256 of the best weights of a completed job. */
+      weights_sha256: string | null;
+      /** 0 to 100; higher goes first. */
+      priority: number;
+      /** Place in the queue from 1; 0 if not queued. */
+      queue_place: number;
+      /** The job that this one restarts, continues or tests. */
+      base_job: string | null;
+      /** Id of the account. */
+      created_by: string | null;
+      /** Its name. */
+      created_by_name: string | null;
+      /** When it was made. */
+      created_at: string | null;
+      /** When it was last queued. */
+      queued_at: string | null;
+      /** Start of the first attempt. */
+      started_at: string | null;
+      /** When it ended. */
+      ended_at: string | null;
+      /** List of text. */
+      tags: unknown;
+      /** Notes. */
+      notes: string;
+      /** Starred. */
+      starred: boolean;
+      /** Score that decides best. */
+      goal: "accuracy" | "top5" | "f1" | "loss";
+      /** Every train setting. */
+      config: unknown;
+      /** [{field, message}] about the settings; null later. */
+      warnings: unknown;
+    };
+  };
+  /** A job. */
+  "GET /training/jobs/{id}": {
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Cancel a job. */
+  "DELETE /training/jobs/{id}": {
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Change name, notes, tags, star, priority or place in the queue. */
+  "PATCH /training/jobs/{id}": {
+    body: {
+      /** New name. */
+      name?: string;
+      /** Text, up to 16 KiB. */
+      notes?: unknown;
+      /** List of at most 32 short texts; replaces the old. */
+      tags?: unknown;
+      /** true or false. */
+      starred?: unknown;
+      /** 0 to 100, higher goes first; -1 leaves it. */
+      priority?: number;
+      /** Id of the waiting job to stand before (its priority is taken), or `end`. */
+      before?: string;
+    };
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Queue a pending job. */
+  "POST /training/jobs/{id}/start": {
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** The same again as a new job; the old one stays as it is. */
+  "POST /training/jobs/{id}/restart": {
+    body: {
+      /** Name; empty: that of the old job. */
+      name?: string;
+      /** Begin at this checkpoint: best, last or an epoch; empty: from scratch. */
+      checkpoint?: string;
+      /** Queue it at once. */
+      start?: boolean;
+    };
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Go on from the last checkpoint of a job that has ended, as a new job. */
+  "POST /training/jobs/{id}/resume": {
+    body: {
+      /** Name; empty: that of the old job. */
+      name?: string;
+      /** Epochs in all, counted from the first; 0: as before. */
+      epochs?: number;
+      /** Queue it at once. */
+      start?: boolean;
+    };
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Score a checkpoint on a split, as a job of kind test. */
+  "POST /training/jobs/{id}/test": {
+    body: {
+      /** train, val or test. */
+      split?: string;
+      /** best, last or an epoch. */
+      checkpoint?: string;
+      /** Another dataset; empty: the one it was trained on. */
+      dataset?: string;
+      /** Version of that dataset; empty: the newest. */
+      version?: string;
+      /** Name; empty: made of model and dataset. */
+      name?: string;
+    };
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Every metric of every epoch: {metrics: {name: [{epoch, step, value, time}]}}. */
+  "GET /training/jobs/{id}/metrics": {
+    query: {
+      /** Only this one, e.g. val/accuracy. */
+      name?: string;
+      /** Only epochs after this one. */
+      since?: number;
+    };
+  };
+  /** Log lines by page: {logs: [...], next}. */
+  "GET /training/jobs/{id}/logs": {
+    query: {
+      /** Part of the line. */
+      q?: string;
+      /** Least severity. */
+      level?: "debug" | "info" | "warning" | "error";
+      /** Which line comes first. */
+      order?: "oldest" | "newest";
+      /** `next` of the page before. */
+      after?: number;
+      /** Lines of a page. */
+      limit?: number;
+    };
+  };
+  /** Checkpoints, oldest first. */
+  "GET /training/jobs/{id}/checkpoints": Record<string, never>;
+  /** One checkpoint (best, last or an epoch), with a link to its weights. */
+  "GET /training/jobs/{id}/checkpoints/{checkpoint}": Record<string, never>;
+  /** Attempts, newest first. */
+  "GET /training/jobs/{id}/attempts": Record<string, never>;
+  /** Which epochs have results. */
+  "GET /training/jobs/{id}/validation": Record<string, never>;
+  /** Scores, scores of each class and confusion matrix of an epoch. */
+  "GET /training/jobs/{id}/validation/{epoch}": Record<string, never>;
+  /** The result for every picture, by page: {images: [...], next}. */
+  "GET /training/jobs/{id}/validation/{epoch}/images": {
+    query: {
+      /** Only right or only wrong ones. */
+      correct?: "any" | "true" | "false";
+      /** Index of the true class; -1 any. */
+      label?: number;
+      /** Index of the predicted class; -1 any. */
+      predicted?: number;
+      /** Part of the name. */
+      q?: string;
+      /** `next` of the page before. */
+      after?: number;
+      /** Pictures of a page. */
+      limit?: number;
+    };
+  };
+  /** A job's events as Server-Sent Events. */
+  "GET /training/jobs/{id}/events": {
+    query: {
+      /** Number of the last event seen; a Last-Event-ID header counts more. */
+      after?: number;
+    };
+  };
+  /** A job's events over a WebSocket: {id, event, data} in text frames. */
+  "GET /ws/training/{id}": {
+    query: {
+      /** Number of the last event seen; a Last-Event-ID header counts more. */
+      after?: number;
+    };
+  };
+  /** Classify pictures with a checkpoint of the job. */
+  "POST /training/jobs/{id}/predict": {
+    query: {
+      /** best, last or an epoch. */
+      checkpoint?: string;
+      /** Classes to return. */
+      top_k?: number;
+      /** Name of a picture that is sent as the plain body. */
+      file?: string;
+    };
+    reply: {
+      /** Name of the network. */
+      model: string;
+      /** One a picture. */
+      results: ({
+        /** Name of the picture as sent. */
+        file: string;
+        /** Best first. */
+        predictions: {
+          /** Name of the class. */
+          class: string;
+          /** Index of the class. */
+          class_id: number;
+          /** Probability, 0 to 1. */
+          confidence: number;
+        }[];
+        /** Why there is no prediction. */
+        error: string | null;
+        /** Time for this picture in milliseconds. */
+        ms: number;
+      })[];
+    };
+  };
+  /** A trainer reports; applied exactly once, in order. */
+  "POST /training/jobs/{id}/callback": {
+    body: {
+      /** Attempt of the job: the fencing token. */
+      attempt?: number;
+      /** Number of the report within the attempt, from 1. */
+      seq?: number;
+      /** What is reported. */
+      kind: "started" | "progress" | "epoch" | "checkpoint" | "log" | "completed" | "failed" | "cancelled";
+      /** Unix time in milliseconds at the worker. */
+      time?: number;
+      /** Part of the whole job that is done. */
+      progress?: number;
+      /** Epochs completed, or under way for progress. */
+      epoch?: number;
+      /** Epochs in all. */
+      epochs?: number;
+      /** Steps done in the epoch. */
+      step?: number;
+      /** Steps of an epoch. */
+      steps?: number;
+      /** Object of numbers by name, e.g. {"train/loss": 0.4}. */
+      metrics?: unknown;
+      /** Log lines. */
+      logs?: ({
+        /** Unix time in milliseconds. */
+        time?: number;
+        /** Severity. */
+        level?: "debug" | "info" | "warning" | "error";
+        /** One line. */
+        message?: string;
+        /** Epoch during which it was written. */
+        epoch?: number;
+      })[];
+      /** A checkpoint that is durable. */
+      checkpoint?: unknown;
+      /** Where the results of each picture lie. */
+      validation?: unknown;
+      /** The best epoch so far. */
+      best?: unknown;
+      /** SHA-256 of the best checkpoint's weights. */
+      weights_sha256?: string;
+      /** What is going on, in a sentence. */
+      message?: string;
+      /** Stable code of a failure. */
+      error_code?: string;
+      /** What failed and what to do. */
+      error?: string;
+      /** Another attempt may help. */
+      retryable?: boolean;
+    };
+    reply: {
+      /** The report changed the job. */
+      applied: boolean;
+      /** Why not: duplicate, stale_attempt, terminal. */
+      reason: string;
+      /** State of the job. */
+      job_status: "pending" | "queued" | "running" | "completed" | "failed" | "cancelled";
+      /** The worker must stop now. */
+      cancel: boolean;
+      /** The next report that will be applied. */
+      expected_seq: number;
+    };
+  };
+  /** URLs to put checkpoints and results of the job. */
+  "POST /training/jobs/{id}/uploads": {
+    body: {
+      /** Objects to upload. */
+      objects?: {
+        /** What it is, for the log. */
+        name?: string;
+        /** SHA-256 of the content. */
+        sha256: string;
+        /** Size in bytes. */
+        bytes?: number;
+      }[];
+      /** Keys to download. */
+      keys?: string[];
+    };
+    reply: {
+      /** In the order asked for. */
+      urls: {
+        /** Object key. */
+        key: string;
+        /** Presigned URL: one method, one key, a limited time. */
+        url: string;
+      }[];
+      /** When the URLs end. */
+      expires_at: string | null;
+    };
+  };
+  /** URLs to get the job's manifest, images and checkpoints. */
+  "POST /training/jobs/{id}/downloads": {
+    body: {
+      /** Objects to upload. */
+      objects?: {
+        /** What it is, for the log. */
+        name?: string;
+        /** SHA-256 of the content. */
+        sha256: string;
+        /** Size in bytes. */
+        bytes?: number;
+      }[];
+      /** Keys to download. */
+      keys?: string[];
+    };
+    reply: Routes["POST /training/jobs/{id}/uploads"]["reply"];
+  };
+  /** Models of all trainers, each with its settings; and the trainers' states. */
+  "GET /models": Record<string, never>;
+  /** Models of all trainers, each with its settings; and the trainers' states. */
+  "GET /models/list": Record<string, never>;
+  /** Whether database, store and trainers answer, each asked now. */
+  "GET /health": Record<string, never>;
+  /** Counters for Prometheus, text format 0.0.4. */
+  "GET /metrics": Record<string, never>;
+  /** Name, version, open registration. */
+  "GET /version": Record<string, never>;
+  /** This API as OpenAPI 3.1. */
+  "GET /openapi.json": Record<string, never>;
+  /** This API as a page. */
+  "GET /docs": Record<string, never>;
+  /** The web app. */
+  "GET /": Record<string, never>;
+  /** A page of the web app. */
+  "GET /app/{page...}": Record<string, never>;
+  /** A file of the web app. */
+  "GET /assets/{file...}": Record<string, never>;
+  /** The icon. */
+  "GET /favicon.svg": Record<string, never>;
+}
+
+export type Route = keyof Routes;
+export type Query<R extends Route> = Routes[R] extends { query: infer T } ? T : never;
+export type Body<R extends Route> = Routes[R] extends { body: infer T } ? T : never;
+export type Reply<R extends Route> = Routes[R] extends { reply: infer T } ? T : never;

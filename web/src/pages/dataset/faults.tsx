@@ -1,0 +1,40 @@
+// What the import found wrong, by file and line, and what it did about it.
+import { useState } from "react";
+
+import { useTexts } from "../../i18n";
+import { Paged } from "../../parts/more";
+import { Badge, Empty, Select } from "../../parts/ui";
+import type { Version } from "../../types";
+import { useFaults } from "../datasets/queries";
+
+const tone = (severity: string) => (severity === "error" ? "destructive" : severity === "warning" ? "warning" : "muted");
+
+export function FaultReport({ version }: { version: Version }) {
+  const { t, of } = useTexts();
+  const [code, setCode] = useState("");
+  const list = useFaults(version.dataset, version.version, code);
+  const counts = Object.entries(version.stats?.fault_counts ?? {});
+  if (!version.faults) return <Empty title={t("fault.none")} />;
+  return (
+    <div className="space-y-4">
+      <Select label={t("fault.code")} value={code} onChange={setCode}
+        options={[["", `${t("all")} (${version.faults})`], ...counts.map(([name, n]): [string, string] => [name, `${name.replaceAll("_", " ")} (${n})`])]} />
+      <Paged of={list} items={(page) => page.faults} empty={<Empty title={t("nothingFound")} />}>
+        {(all) => (
+          <ul className="card divide-y divide-border !p-0">
+            {all.map((one) => (
+              <li key={one.n} className="space-y-1 px-4 py-3 text-sm">
+                <p className="flex flex-wrap items-center gap-2">
+                  <Badge tone={tone(one.severity)}>{of("severity", one.severity)}</Badge>
+                  <code className="break-all">{one.file || t("fault.whole")}{one.line ? `:${one.line}` : ""}</code>
+                </p>
+                <p>{one.message}</p>
+                {one.action && <p className="text-muted">{one.action}</p>}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Paged>
+    </div>
+  );
+}

@@ -1,0 +1,134 @@
+// One dataset: a version's pictures, balance and faults, and the versions themselves.
+import { useState } from "react";
+
+import { useTexts } from "../../i18n";
+import { Badge, Button, ButtonLink, Empty, ErrorNote, PageHead, Progress, Select, Show, Tabs } from "../../parts/ui";
+import { UploadPlace, Uploads } from "../../parts/upload";
+import { Link, setQuery, useQueryParams, useTitle } from "../../router";
+import { useMay } from "../../session";
+import type { Dataset, Version } from "../../types";
+import { useDataset, useImports, useVersions } from "../datasets/queries";
+import { Balance } from "./balance";
+import { Describe, Remove, Resplit } from "./dialogs";
+import { FaultReport } from "./faults";
+import { Gallery } from "./gallery";
+
+function Imports({ id }: { id: string }) {
+  const { t, percent } = useTexts();
+  const imports = useImports(id);
+  const open = imports.data?.filter((one) => one.state === "queued" || one.state === "running") ?? [];
+  const newest = imports.data?.[0];
+  return (
+    <>
+      {open.map((one) => (
+        <div key={one.import} className="card mb-5 space-y-2">
+          <p className="text-sm" aria-live="polite">{t("upload.importing", { part: percent(one.progress, 0), n: one.images })}</p>
+          <Progress value={one.progress} label={t("import")} />
+        </div>
+      ))}
+      {newest?.state === "failed" && <div className="mb-5"><ErrorNote error={new Error(t("import.failed", { why: newest.error ?? "" }))} /></div>}
+    </>
+  );
+}
+
+function Versions({ versions, dataset }: { versions: Version[]; dataset: Dataset }) {
+  const { t, time, number, bytes } = useTexts();
+  const may = useMay("engineer");
+  return (
+    <div className="space-y-5">
+      <div className="overflow-x-auto rounded border border-border bg-surface">
+        <table className="numbers w-full text-sm">
+          <thead className="border-b border-border">
+            <tr><th>{t("version")}</th><th>{t("picturesWord")}</th><th>{t("splits")}</th><th>{t("size")}</th><th>{t("faultsWord")}</th><th>{t("created")}</th></tr>
+          </thead>
+          <tbody className="divide-y divide-border">
+            {versions.map((v) => (
+              <tr key={v.version}>
+                <td><Link className="link" href={`?version=${v.number}`} onClick={(e) => {
+                  e.preventDefault();
+                  setQuery({ version: String(v.number), tab: "" });
+                }}>{v.number}</Link> <code className="ml-2 text-xs text-muted">{v.version.slice(0, 8)}</code></td>
+                <td>{number(v.images)}</td>
+                <td className="whitespace-nowrap">{v.train} / {v.val} / {v.test}</td>
+                <td className="whitespace-nowrap">{bytes(v.bytes)}</td>
+                <td>{number(v.faults)}</td>
+                <td className="whitespace-nowrap text-muted">{time(v.created_at)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {may && <UploadPlace name={dataset.name} title={t("upload.version")} />}
+      <Uploads />
+    </div>
+  );
+}
+
+const tabs = ["pictures", "balance", "faults", "versions"] as const;
+
+function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }) {
+  const { t } = useTexts();
+  const query = useQueryParams();
+  const may = useMay("engineer");
+  const [dialog, setDialog] = useState<"describe" | "split" | "delete">();
+  const version = versions.find((v) => String(v.number) === query.get("version")) ?? versions[0];
+  const tab = tabs.find((one) => one === query.get("tab")) ?? "pictures";
+  useTitle(dataset.name);
+  return (
+    <>
+      <PageHead title={dataset.name} above={<Link href="/app/datasets" className="link text-sm">{t("datasets")}</Link>}>
+        {may && version && <ButtonLink look="primary" href={`/app/train?dataset=${dataset.id}&version=${version.number}`}>{t("train.start")}</ButtonLink>}
+        {may && version && <Button onClick={() => setDialog("split")}>{t("split.new")}</Button>}
+        {may && <Button onClick={() => setDialog("describe")}>{t("describe")}</Button>}
+        {may && <Button look="danger" onClick={() => setDialog("delete")}>{t("delete")}</Button>}
+      </PageHead>
+      {dataset.description && <p className="mb-5 max-w-prose whitespace-pre-wrap text-sm text-muted">{dataset.description}</p>}
+      <Imports id={dataset.id} />
+      {version ? (
+        <>
+          <Summary version={version} versions={versions} />
+          <Tabs label={dataset.name} value={tab} onChange={(to) => setQuery({ tab: to === "pictures" ? "" : to })}
+            tabs={[["pictures", t("picturesWord")], ["balance", t("balance")], ["faults", `${t("faultsWord")} (${version.faults})`],
+              ["versions", `${t("versions")} (${versions.length})`]]} />
+          {tab === "pictures" && <Gallery key={version.version} version={version} />}
+          {tab === "balance" && <Balance version={version} />}
+          {tab === "faults" && <FaultReport version={version} />}
+          {tab === "versions" && <Versions versions={versions} dataset={dataset} />}
+        </>
+      ) : (
+        <div className="space-y-4">
+          <Empty title={t("dataset.noVersion")} />
+          {may && <UploadPlace name={dataset.name} title={t("upload.version")} />}
+          <Uploads />
+        </div>
+      )}
+      {dialog === "describe" && <Describe dataset={dataset} onClose={() => setDialog(undefined)} />}
+      {dialog === "split" && version && <Resplit version={version} onClose={() => setDialog(undefined)} />}
+      {dialog === "delete" && <Remove dataset={dataset} onClose={() => setDialog(undefined)} />}
+    </>
+  );
+}
+
+function Summary({ version, versions }: { version: Version; versions: Version[] }) {
+  const { t, bytes, of } = useTexts();
+  return (
+    <div className="mb-4 flex flex-wrap items-end gap-x-5 gap-y-3 text-sm">
+      {versions.length > 1 && (
+        <Select label={t("version")} value={String(version.number)} onChange={(to) => setQuery({ version: to === String(versions[0]?.number) ? "" : to })}
+          options={versions.map((v) => [String(v.number), `${v.number} · ${v.version.slice(0, 8)}`])} />
+      )}
+      <p className="numbers flex flex-wrap items-center gap-x-3 gap-y-1 text-muted">
+        <Badge>{of("task", version.task)}</Badge>
+        <span>{t("pictures", { n: version.images })}</span>
+        <span>{t("classes", { n: version.classes.length })}</span>
+        <span>{bytes(version.bytes)}</span>
+      </p>
+    </div>
+  );
+}
+
+export default function DatasetPage({ id }: { id: string }) {
+  const dataset = useDataset(id);
+  const versions = useVersions(id);
+  return <Show of={dataset}>{(d) => <Show of={versions}>{(v) => <Detail dataset={d} versions={v} />}</Show>}</Show>;
+}

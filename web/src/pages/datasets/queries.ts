@@ -1,0 +1,53 @@
+// Datasets, their versions, pictures and faults.
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+
+import { api, withQuery } from "../../api";
+import type { Dataset, Datasets, Faults, Import, Pictures, Version } from "../../types";
+
+const path = (id: string, version?: string) =>
+  `/datasets/${encodeURIComponent(id)}${version === undefined ? "" : `/versions/${encodeURIComponent(version)}`}`;
+
+export const useDatasets = (q = "") => useInfiniteQuery({
+  queryKey: ["datasets", q],
+  queryFn: ({ pageParam, signal }) => api.get<Datasets>(withQuery("/datasets", { q, cursor: pageParam, limit: 50 }), signal),
+  initialPageParam: "",
+  getNextPageParam: (page) => page.next,
+  placeholderData: (before) => before,
+});
+
+export const useDataset = (id: string) => useQuery({
+  queryKey: ["dataset", id], queryFn: () => api.get<Dataset>(path(id)), enabled: Boolean(id),
+});
+
+export const useVersions = (id: string) => useQuery({
+  queryKey: ["dataset", id, "versions"],
+  queryFn: async () => (await api.get<{ versions: Version[] }>(`${path(id)}/versions`)).versions,
+  enabled: Boolean(id),
+});
+
+export const useImports = (id: string) => useQuery({
+  queryKey: ["dataset", id, "imports"],
+  queryFn: async () => (await api.get<{ imports: Import[] }>(`${path(id)}/imports`)).imports,
+  refetchInterval: (query) => (query.state.data?.some((one) => one.state === "queued" || one.state === "running") ? 1000 : false),
+});
+
+export interface PictureFilter { split: string; class: string; fault: string; q: string }
+
+export const usePictures = (id: string, version: string, filter: PictureFilter) => useInfiniteQuery({
+  queryKey: ["dataset", id, "pictures", version, filter],
+  queryFn: ({ pageParam, signal }) =>
+    api.get<Pictures>(withQuery(`${path(id, version)}/images`, { ...filter, cursor: pageParam, limit: 60 }), signal),
+  initialPageParam: "",
+  getNextPageParam: (page) => page.next,
+  placeholderData: (before) => before,
+});
+
+export const useFaults = (id: string, version: string, code: string) => useInfiniteQuery({
+  queryKey: ["dataset", id, "faults", version, code],
+  queryFn: ({ pageParam, signal }) =>
+    api.get<Faults>(withQuery(`${path(id, version)}/faults`, { code, cursor: pageParam, limit: 100 }), signal),
+  initialPageParam: "",
+  getNextPageParam: (page) => page.next,
+});
+
+export const datasetPath = path;

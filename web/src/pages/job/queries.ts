@@ -1,0 +1,182 @@
+// What a job's page shows, and the live feed that keeps it up to date.
+//
+// The log is read first; its newest number L is where the feed begins.  What the other queries answer is read
+// again when the feed has begun, so nothing between them is missed; what the feed then repeats of it is the same.
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+
+import { api, withQuery } from "../../api";
+import { type FeedEvent, type FeedState, openFeed } from "../../feed";
+import {
+  type Attempt, type Best, type Checkpoint, hasEnded, type Job, type LogLine, type Logs, type Metrics, type Results, type Validation,
+} from "../../types";
+import { jobPath } from "../jobs/queries";
+
+const LOG_LINES = 500; // read at first
+const LOG_LINES_MAX = 3000; // held
+
+export const useJob = (id: string) => useQuery({ queryKey: ["job", id], queryFn: () => api.get<Job>(jobPath(id)) });
+
+export const useMetrics = (id: string) => useQuery({
+  queryKey: ["job", id, "metrics"], queryFn: () => api.get<Metrics>(`${jobPath(id)}/metrics`),
+});
+
+export const useLogs = (id: string) => useQuery({
+  queryKey: ["job", id, "logs"],
+  queryFn: async () => (await api.get<Logs>(withQuery(`${jobPath(id)}/logs`, { order: "newest", limit: LOG_LINES }))).logs.reverse(),
+  staleTime: Infinity,
+});
+
+export const useCheckpoints = (id: string) => useQuery({
+  queryKey: ["job", id, "checkpoints"],
+  queryFn: async () => (await api.get<{ checkpoints: Checkpoint[] }>(`${jobPath(id)}/checkpoints`)).checkpoints,
+});
+
+export const useAttempts = (id: string) => useQuery({
+  queryKey: ["job", id, "attempts"],
+  queryFn: async () => (await api.get<{ attempts: Attempt[] }>(`${jobPath(id)}/attempts`)).attempts,
+});
+
+export const useValidations = (id: string) => useQuery({
+  queryKey: ["job", id, "validations"],
+  queryFn: async () => (await api.get<{ validations: { epoch: number; split: string }[] }>(`${jobPath(id)}/validation`)).validations,
+});
+
+export const useValidation = (id: string, epoch: number | undefined) => useQuery({
+  queryKey: ["job", id, "validation", epoch],
+  queryFn: () => api.get<Validation>(`${jobPath(id)}/validation/${epoch}`),
+  enabled: epoch !== undefined,
+  staleTime: Infinity,
+});
+
+export interface ResultFilter { label?: number; predicted?: number; correct?: "true" | "false" }
+export const resultsPath = (id: string, epoch: number, filter: ResultFilter, after: number) =>
+  withQuery(`${jobPath(id)}/validation/${epoch}/images`, { ...filter, after, limit: 60 });
+export const getResults = (path: string) => api.get<Results>(path);
+
+// ---- live
+
+/** What the running epoch says of itself, until its end. */
+export interface Now { epoch: number; step: number; steps: number; metrics: Record<string, number>; time: number; progress: number }
+export interface Live { state: FeedState; now: Now | undefined; left: number | undefined }
+
+interface Told {
+  status?: Job["status"]; attempt?: number; progress?: number; epoch?: number; epochs?: number; step?: number; steps?: number;
+  message?: string; waiting_reason?: string; metrics?: Record<string, number | null>; best?: Best; time?: number;
+}
+
+function patchJob(client: QueryClient, id: string, e: FeedEvent) {
+  const told = e.data as Told;
+  client.setQueryData<Job>(["job", id], (job) => {
+    if (!job) return job;
+    const now = { ...job };
+    if (told.status) {
+      now.status = told.status;
+      now.waiting_reason = told.waiting_reason || null;
+    }
+    if (told.message) now.message = told.message;
+    for (const name of ["attempt", "progress", "epoch", "epochs", "step", "steps"] as const) if (told[name] !== undefined) now[name] = told[name];
+    if (told.best) now.best = told.best;
+    return now;
+  });
+}
+
+function addEpoch(client: QueryClient, id: string, told: Told) {
+  client.setQueryData<Metrics>(["job", id, "metrics"], (had) => {
+    if (!had || !told.metrics || told.epoch === undefined) return had;
+    const metrics = { ...had.metrics };
+    for (const [name, value] of Object.entries(told.metrics)) {
+      const point = { epoch: told.epoch, step: told.step ?? 0, value, time: told.time ?? 0 };
+      metrics[name] = [...(metrics[name] ?? []).filter((p) => p.epoch < point.epoch), point];
+    }
+    return { ...had, epoch: told.epoch, metrics };
+  });
+}
+
+function apply(client: QueryClient, id: string, events: FeedEvent[]) {
+  const refresh = new Set<string>();
+  const lines: LogLine[] = [];
+  for (const e of events) {
+    if (e.event === "log") {
+      lines.push({ ...(e.data as Omit<LogLine, "seq">), seq: e.id });
+      continue;
+    }
+    if (e.event === "checkpoint") {
+      refresh.add("checkpoints");
+      continue;
+    }
+    patchJob(client, id, e);
+    if (e.event === "epoch") {
+      addEpoch(client, id, e.data as Told);
+      refresh.add("validations");
+    }
+    if (e.event === "state" || e.event === "started") ["attempts", "validations", "checkpoints", ""].forEach((one) => refresh.add(one));
+  }
+  if (lines.length)
+    client.setQueryData<LogLine[]>(["job", id, "logs"], (had = []) => {
+      const last = had.at(-1)?.seq ?? 0;
+      return [...had, ...lines.filter((l) => l.seq > last)].slice(-LOG_LINES_MAX);
+    });
+  for (const one of refresh) void client.invalidateQueries({ queryKey: one ? ["job", id, one] : ["job", id], exact: true });
+}
+
+/** Time left from the pace of what has been seen, at most the last minutes. */
+const PACE_MS = 180_000;
+function timeLeft(seen: { at: number; progress: number }[]): number | undefined {
+  const first = seen[0], last = seen.at(-1);
+  if (!first || !last || last.progress <= first.progress) return undefined;
+  return ((last.at - first.at) / (last.progress - first.progress)) * (1 - last.progress);
+}
+
+export function useLive(id: string, job: Job | undefined): Live {
+  const client = useQueryClient();
+  const logs = useLogs(id);
+  const [live, setLive] = useState<Live>({ state: "connecting", now: undefined, left: undefined });
+  const follow = job !== undefined && !hasEnded(job.status);
+  const ready = logs.isFetched;
+  useEffect(() => {
+    if (!ready || !follow) return;
+    const after = client.getQueryData<LogLine[]>(["job", id, "logs"])?.at(-1)?.seq ?? 0;
+    let waiting: FeedEvent[] = [], timer: number | undefined, ended = false;
+    let seen: { at: number; progress: number }[] = [];
+    const flush = () => {
+      timer = undefined;
+      const events = waiting;
+      waiting = [];
+      apply(client, id, events);
+      let now: Now | undefined;
+      for (const e of events) {
+        const told = e.data as Told;
+        if (e.event === "started") seen = [];
+        if (e.event !== "progress" && e.event !== "epoch") continue;
+        seen.push({ at: told.time ?? 0, progress: told.progress ?? 0 });
+        if (e.event === "progress" && told.metrics)
+          now = {
+            epoch: told.epoch ?? 0, step: told.step ?? 0, steps: told.steps ?? 0, time: told.time ?? 0, progress: told.progress ?? 0,
+            metrics: Object.fromEntries(Object.entries(told.metrics).filter((m): m is [string, number] => m[1] !== null)),
+          };
+      }
+      seen = seen.filter((s) => s.at > (seen.at(-1)?.at ?? 0) - PACE_MS);
+      setLive((was) => ({ ...was, now: now ?? was.now, left: timeLeft(seen) }));
+      if (ended) void client.invalidateQueries({ queryKey: ["job", id] });
+    };
+    const soon = () => (timer ??= window.setTimeout(flush, 50)); // a burst is one change of the page
+    const feed = openFeed(id, after, (e) => {
+      waiting.push(e);
+      soon();
+    }, (state) => {
+      setLive((was) => ({ ...was, state }));
+      if (state === "ended") {
+        ended = true;
+        soon();
+      }
+    });
+    for (const one of ["metrics", "checkpoints", "validations"]) void client.invalidateQueries({ queryKey: ["job", id, one] });
+    return () => {
+      feed.close();
+      window.clearTimeout(timer);
+      if (waiting.length) apply(client, id, waiting);
+    };
+  }, [client, id, ready, follow]);
+  return live;
+}

@@ -1,0 +1,35 @@
+// A job in a list.
+import type { ReactNode } from "react";
+
+import { useTexts } from "../../i18n";
+import { Progress, StatusBadge } from "../../parts/ui";
+import { Link } from "../../router";
+import type { Job } from "../../types";
+
+export function JobRow({ job, children }: { job: Job; children?: ReactNode }) {
+  const { t, number, ago } = useTexts();
+  return (
+    <li className="relative flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 hover:bg-raised">
+      <div className="min-w-0 flex-1 basis-60">
+        <Link href={`/app/jobs/${job.job}`} className="block truncate font-medium after:absolute after:inset-0">
+          {job.starred && <span aria-label={t("starred")}>★ </span>}{job.name}
+        </Link>
+        <p className="truncate text-sm text-muted">
+          {job.model} · {job.dataset_name}
+          {job.status === "queued" && job.queue_place > 0 && ` · ${t("job.place", { n: job.queue_place })}`}
+          {job.waiting_reason && ` · ${job.waiting_reason}`}
+        </p>
+      </div>
+      {job.status === "running" && (
+        <div className="w-32 space-y-1">
+          <Progress value={job.progress} label={job.name} />
+          <p className="numbers text-xs text-muted">{t("job.epochOf", { epoch: job.epoch, epochs: job.epochs })}</p>
+        </div>
+      )}
+      {job.best && <span className="numbers text-sm" title={`${job.best.metric}, ${t("epoch")} ${job.best.epoch}`}>{number(job.best.value, 3)}</span>}
+      <StatusBadge status={job.status} />
+      <span className="w-24 text-right text-xs text-muted">{ago(job.created_at)}</span>
+      {children}
+    </li>
+  );
+}

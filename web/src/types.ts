@@ -1,0 +1,110 @@
+// The API's types by the names that the pages use.  Most come from the server's tables (gen/api.ts); what the
+// tables do not hold - JSON members and replies without a table - stands here by hand.
+import type { Reply } from "./gen/api";
+
+type With<T, More> = Omit<T, keyof More> & More;
+
+export type Account = Reply<"GET /auth/me">;
+export type Project = Reply<"GET /projects/{id}">;
+export type Dataset = Reply<"GET /datasets/{id}">;
+export type Import = Reply<"GET /datasets/imports/{id}">;
+export type Prediction = Reply<"POST /training/jobs/{id}/predict">;
+
+export interface Page { next: string | null }
+export interface Datasets extends Page { datasets: Dataset[] }
+export interface Queued { import: string; dataset: string; dataset_name: string; state: string; size: number }
+
+export const splits = ["train", "val", "test", "none"] as const;
+export type Split = (typeof splits)[number];
+export type ClassCount = { name: string; images: number; shapes: number } & Record<Split, number>;
+export interface Stats {
+  classes: ClassCount[];
+  width: { min: number; max: number };
+  height: { min: number; max: number };
+  sizes: { side_max: number; images: number }[];
+  types: Record<string, number>;
+  duplicates: number;
+  other_files: number;
+  fault_counts: Record<string, number>;
+}
+export type Version = With<Reply<"GET /datasets/{id}/versions/{v}">, {
+  classes: string[];
+  split: { method: string; train: number; val: number; test: number; seed: number };
+  stats: Stats | null;
+}>;
+export interface Fault {
+  n: number; severity: string; code: string; file: string; line: number; image: string; message: string; action: string;
+}
+export interface Faults extends Page { total: number; faults: Fault[] }
+
+/** In pixels: boxes [class,x,y,w,h], polygons [class,x1,y1,..], quads [x1,y1,..,x4,y4,text]. */
+export interface Shapes { boxes?: number[][]; polygons?: number[][]; quads?: (number | string)[][] }
+export interface Picture {
+  index: number; name: string; split: Split; sha256: string; bytes: number; width: number; height: number; type: string;
+  label: string | null; label_id: number; shapes: Shapes; url: string; thumb_url: string;
+}
+export interface Pictures extends Page { images: Picture[] }
+
+export type FieldValue = string | number | boolean | null | string[];
+export interface FormField {
+  name: string;
+  type: "bool" | "int" | "float" | "str" | "select" | "json" | "multiselect" | "time";
+  default: FieldValue;
+  min?: number;
+  max?: number;
+  options?: string[];
+  group: string;
+  required: boolean;
+  advanced: boolean;
+  description: string;
+}
+export interface Model {
+  framework: string; name: string; title: string; task: string; parameters: number; description: string;
+  image_size: number; config_schema: FormField[];
+}
+export interface Models {
+  models: Model[];
+  trainers: { framework: string; state: "up" | "down"; error: string | null }[];
+}
+
+export interface Best { epoch: number; metric: string; value: number }
+export interface Warning { field: string; message: string }
+export type Job = With<Reply<"GET /training/jobs/{id}">, {
+  error: { code: string; text: string } | null;
+  best: Best | null;
+  tags: string[];
+  config: Record<string, FieldValue>;
+  warnings: Warning[] | null;
+}>;
+export interface Jobs extends Page { jobs: Job[] }
+export type Status = Job["status"];
+export const statuses: Status[] = ["pending", "queued", "running", "completed", "failed", "cancelled"];
+export const hasEnded = (status: Status) => status === "completed" || status === "failed" || status === "cancelled";
+
+export interface Point { epoch: number; step: number; value: number | null; time: number }
+export interface Metrics { job: string; epoch: number; metrics: Record<string, Point[]> }
+export const levels = ["debug", "info", "warning", "error"] as const;
+export type Level = (typeof levels)[number];
+export interface LogLine { seq: number; time: number; level: Level; epoch: number; message: string }
+export interface Logs { logs: LogLine[]; next: number | null }
+export interface Checkpoint {
+  epoch: number; is_best: boolean; is_last: boolean; is_periodic: boolean; metric: string; value: number;
+  weights_sha256: string; weights_bytes: number; attempt: number; time: number; weights_url?: string;
+}
+export interface Attempt {
+  attempt: number; status: string; trainer: string; reason: string | null; last_seq: number;
+  created_at: string | null; started_at: string | null; ended_at: string | null;
+}
+export interface ClassScore { class: string; precision: number; recall: number; f1: number; support: number }
+export interface Validation {
+  epoch: number; split: string; classes: string[]; images: number; loss: number; accuracy: number; top5: number;
+  precision: number; recall: number; f1: number; per_class: ClassScore[]; confusion?: number[][];
+}
+export interface Result {
+  index: number; name: string; sha256: string; label: number; predicted: number; confidence: number; top: [number, number][];
+}
+export interface Results { epoch: number; split: string; images: Result[]; next: number | null }
+
+export interface Token {
+  id: string; name: string; scopes: string; created_at: string | null; expires_at: string | null; last_used_at: string | null;
+}
