@@ -457,7 +457,7 @@ export interface Routes {
       model?: string;
       /** Name of a framework. */
       framework?: string;
-      /** Id of a project. */
+      /** Only of this project, by id; default for the default one. */
       project?: string;
       /** Part of name, notes, tags, model, dataset's name or id. */
       q?: string;
@@ -478,7 +478,7 @@ export interface Routes {
     body: {
       /** Name for people; empty: made of model and dataset. */
       name?: string;
-      /** Must be the dataset's project, if given. */
+      /** Id or name of the dataset's project, to be sure; `default` is one too. */
       project?: string;
       /** Id or name of the dataset. */
       dataset: string;
@@ -866,9 +866,9 @@ export interface Routes {
     };
     reply: Routes["POST /training/jobs/{id}/uploads"]["reply"];
   };
-  /** Models of all trainers, each with its settings; and the trainers' states. */
+  /** Models of all trainers, each with its settings; the trainers' states. */
   "GET /models": Record<string, never>;
-  /** Models of all trainers, each with its settings; and the trainers' states. */
+  /** Models of all trainers, each with its settings; the trainers' states. */
   "GET /models/list": Record<string, never>;
   /** Whether database, store and trainers answer, each asked now. */
   "GET /health": Record<string, never>;
