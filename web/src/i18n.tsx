@@ -52,7 +52,7 @@ export function textsOf(language: Language): Texts {
       const row = (messages as Record<string, readonly [string, string]>)[`${group}.${value}`];
       return row ? row[at] : value;
     },
-    percent: (value, digits = 1) => `${number(value * 100, digits)} %`,
+    percent: (value, digits = 1) => `${number(value * 100, digits)}\u00a0%`,
     bytes: (value) => {
       const names = ["B", "KiB", "MiB", "GiB", "TiB"];
       const k = value < 1024 ? 0 : Math.min(4, Math.floor(Math.log2(value) / 10));

@@ -30,6 +30,7 @@ export const messages = {
   duplicates: ["Duplicates", "중복"],
   email: ["E-mail", "이메일"],
   epoch: ["Epoch", "에포크"],
+  epochN: ["epoch {n}", "에포크 {n}"],
   fault: ["Fault", "오류"],
   faults: ["{n} {n|fault|faults}", "오류 {n}건"],
   faultsWord: ["Faults", "오류"],

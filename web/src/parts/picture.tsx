@@ -18,10 +18,10 @@ export function Overlay({ shapes, width, height, classes, names }: {
 }) {
   const line = { fill: "none", strokeWidth: 2, vectorEffect: "non-scaling-stroke" as const };
   const size = Math.max(10, Math.max(width, height) / 45);
-  const name = (x: number, y: number, cls: number, text: string) =>
+  const name = (x: number, y: number, cls: number, text: string, high = size) =>
     names && text ? (
-      <text x={x} y={Math.max(size, y - size * 0.25)} fontSize={size} fill={stroke(cls)} stroke="rgb(0 0 0 / 0.75)"
-        strokeWidth={size / 6} paintOrder="stroke">{text}</text>
+      <text x={x} y={Math.max(high, y - high * 0.2)} fontSize={high} fill="white" stroke={stroke(cls)}
+        strokeWidth={high / 5} paintOrder="stroke">{text}</text>
     ) : null;
   return (
     <svg viewBox={`0 0 ${width} ${height}`} className="pointer-events-none absolute inset-0 h-full w-full" aria-hidden="true">
@@ -40,7 +40,7 @@ export function Overlay({ shapes, width, height, classes, names }: {
       {shapes.quads?.map((quad, i) => (
         <g key={`q${i}`}>
           <polygon points={points(quad.slice(0, 8))} stroke={stroke(1)} {...line} />
-          {name(Number(quad[0]), Number(quad[1]), 1, String(quad[8] ?? ""))}
+          {name(Number(quad[0]), Number(quad[1]), 1, String(quad[8] ?? ""), Math.min(size, Math.abs(Number(quad[7]) - Number(quad[1])) * 0.6))}
         </g>
       ))}
     </svg>

@@ -178,7 +178,7 @@ export function Select({ label, value, onChange, options }: {
   label: string; value: string; onChange: (value: string) => void; options: [string, string][];
 }) {
   return (
-    <label className="flex flex-col gap-1 text-xs text-muted">
+    <label className="flex w-fit max-w-full flex-col gap-1 text-xs text-muted">
       {label}
       <select className="field w-auto min-w-32 max-w-full" value={value} onChange={(e) => onChange(e.target.value)}>
         {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}

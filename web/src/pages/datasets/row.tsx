@@ -12,13 +12,12 @@ export function DatasetRow({ dataset }: { dataset: Dataset }) {
         <Link href={`/app/datasets/${dataset.id}`} className="block truncate font-medium after:absolute after:inset-0">{dataset.name}</Link>
         <p className="numbers text-sm text-muted">
           {dataset.versions
-            ? `${t("pictures", { n: dataset.images })} · ${t("classes", { n: dataset.classes })} · ${bytes(dataset.bytes)}`
+            ? `${t("pictures", { n: dataset.images })} · ${t("classes", { n: dataset.classes })} · ${bytes(dataset.bytes)} · ${ago(dataset.updated_at)}`
             : t("dataset.noVersion")}
         </p>
       </div>
       {dataset.faults > 0 && <Badge tone="warning">{t("faults", { n: dataset.faults })}</Badge>}
       {dataset.task && <Badge>{of("task", dataset.task)}</Badge>}
-      <span className="w-28 text-right text-xs text-muted">{ago(dataset.updated_at)}</span>
     </li>
   );
 }

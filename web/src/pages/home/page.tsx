@@ -24,7 +24,7 @@ function Steps({ data, jobs, done, dataset }: { data: boolean; jobs: boolean; do
     <ol className="grid gap-3 sm:grid-cols-3">
       {steps.map((s, i) => (
         <li key={i} aria-current={i === next ? "step" : undefined}
-          className={`flex min-h-24 flex-col justify-between gap-3 rounded border p-4 ${i === next ? "border-primary bg-surface" : "border-border"}`}>
+          className={`flex flex-col sm:min-h-24 justify-between gap-3 rounded border p-4 ${i === next ? "border-primary bg-surface" : "border-border"}`}>
           <p className="flex gap-3 text-sm">
             <span aria-hidden="true" className={`grid h-6 w-6 shrink-0 place-items-center rounded-full border text-xs ${s.done ? "border-success text-success" : i === next ? "border-primary text-primary" : "border-border text-muted"}`}>
               {s.done ? "✓" : i + 1}

@@ -8,7 +8,7 @@ import { Card, Empty } from "../../parts/ui";
 import { color } from "../../theme";
 import type { Metrics, Point } from "../../types";
 
-const HEIGHT = 220;
+const HEIGHT = 200;
 const SERIES = 6;
 const ROWS = 10;
 
@@ -72,7 +72,7 @@ function Chart({ group, epochs }: { group: Group; epochs: number }) {
       cursor: { points: { size: 7 }, drag: { x: false, y: false } },
       scales: { x: { time: false, range: (_, min, max) => [Math.min(1, min), Math.max(max, Math.min(epochs, max + 1), 2)] } },
       axes: [
-        { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
+        { ...axis, size: 30, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
         { ...axis, size: 58, values: (_, ticks) => ticks.map((v) => (v !== 0 && Math.abs(v) < 0.01 ? v.toExponential(0) : String(Number(v.toPrecision(4))))) },
       ],
       series: [{}, ...names.split(" ").map((name, i) => ({
@@ -94,7 +94,7 @@ function Chart({ group, epochs }: { group: Group; epochs: number }) {
   return (
     <Card title={of("metric", group.name)} aside={<span className="numbers text-xs text-muted">{t("epoch")} {data[0][index] ?? ""}</span>}>
       <div ref={box} role="img" aria-label={`${of("metric", group.name)}: ${group.series.map((s) => `${s.name} ${short(s.points.at(-1)?.value)}`).join(", ")}`}
-        className="h-[220px] overflow-hidden" />
+        className="h-[200px] overflow-hidden" />
       <ul className="numbers mt-2 flex flex-wrap gap-x-4 gap-y-1 text-xs">
         {group.series.map((s, i) => (
           <li key={s.name} className="flex items-center gap-1.5">

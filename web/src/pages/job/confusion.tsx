@@ -12,7 +12,7 @@ export function Confusion({ classes, counts, onOpen }: {
   if (classes.length > SHOWN_MAX) return <p className="text-sm text-muted">{t("confusion.large", { n: classes.length })}</p>;
   return (
     <div className="overflow-auto" tabIndex={0} role="region" aria-label={t("confusion")}>
-      <table className="numbers border-separate border-spacing-px text-xs">
+      <table className={`numbers border-separate border-spacing-px text-xs ${few ? "w-full" : ""}`}>
         <caption className="caption-bottom pt-2 text-left text-xs text-muted">{t("confusion.hint")}</caption>
         <thead>
           <tr>
@@ -36,7 +36,7 @@ export function Confusion({ classes, counts, onOpen }: {
                   return (
                     <td key={predicted} className="!p-0">
                       <button type="button" disabled={!n} title={text} aria-label={text} onClick={() => onOpen(label, predicted)}
-                        className={`grid h-8 place-items-center rounded-sm ${few ? "w-10" : "w-7"} ${share > 0.55 ? "text-background" : ""} disabled:cursor-default`}
+                        className={`grid h-8 place-items-center rounded-sm ${few ? "w-full min-w-8" : "w-7"} ${share > 0.55 ? "text-background" : ""} disabled:cursor-default`}
                         style={{ background: `rgb(var(--${label === predicted ? "series-2" : "series-1"}) / ${n ? 0.12 + 0.88 * share : 0.04})` }}>
                         {n ? number(n) : ""}
                       </button>

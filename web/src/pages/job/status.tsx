@@ -17,8 +17,8 @@ function useClock(on: boolean): number {
   return now;
 }
 
-function Item({ name, children }: { name: string; children: ReactNode }) {
-  return <div><dt className="text-xs text-muted">{name}</dt><dd className="numbers text-sm font-medium">{children}</dd></div>;
+function Item({ name, children, wide }: { name: string; children: ReactNode; wide?: boolean }) {
+  return <div className={wide ? "col-span-2" : ""}><dt className="text-xs text-muted">{name}</dt><dd className="numbers text-sm font-medium">{children}</dd></div>;
 }
 
 export function StatusCard({ job, live }: { job: Job; live: Live }) {
@@ -48,10 +48,10 @@ export function StatusCard({ job, live }: { job: Job; live: Live }) {
         {running && <Item name={t("progress")}>{percent(job.progress)}</Item>}
         {running && <Item name={t("job.left")}>{live.left === undefined ? "–" : duration(live.left)}</Item>}
         {elapsed > 0 && <Item name={t("job.elapsed")}>{duration(elapsed)}</Item>}
-        {job.best && <Item name={t("job.best")}>{number(job.best.value, 4)} <span className="font-normal text-muted">{job.best.metric}, {t("epoch")} {job.best.epoch}</span></Item>}
+        {job.best && <Item wide name={t("job.best")}>{number(job.best.value, 4)} <span className="font-normal text-muted">{job.best.metric}, {t("epochN", { n: job.best.epoch })}</span></Item>}
         {now?.metrics["train/loss"] !== undefined && <Item name="train/loss">{number(now.metrics["train/loss"], 4)}</Item>}
         {now?.metrics["images_per_second"] !== undefined && <Item name={t("job.speed")}>{number(now.metrics["images_per_second"], 0)}</Item>}
-        {!running && <Item name={t("created")}>{time(job.created_at)}</Item>}
+        {!running && <Item wide name={t("created")}>{time(job.created_at)}</Item>}
       </dl>
     </Card>
   );

@@ -118,7 +118,7 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
         <p className="text-sm text-muted">{t("validation.of", { n: v.images, split: v.split })}</p>
         <Button onClick={() => setOpen({ filter: { correct: "false" }, title: t("validation.wrong") })}>{t("validation.wrong")}</Button>
       </div>
-      <div className="grid items-start gap-5 xl:grid-cols-2">
+      <div className="grid items-start gap-5 xl:grid-cols-[3fr_2fr]">
         <Card title={t("confusion")}>
           {v.confusion
             ? <Confusion classes={v.classes} counts={v.confusion}

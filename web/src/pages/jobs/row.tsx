@@ -17,6 +17,7 @@ export function JobRow({ job, children }: { job: Job; children?: ReactNode }) {
         <p className="truncate text-sm text-muted">
           {job.model} · {job.dataset_name}
           {job.status === "queued" && job.queue_place > 0 && ` · ${t("job.place", { n: job.queue_place })}`}
+          {` · ${ago(job.created_at)}`}
           {job.waiting_reason && ` · ${job.waiting_reason}`}
         </p>
       </div>
@@ -28,7 +29,6 @@ export function JobRow({ job, children }: { job: Job; children?: ReactNode }) {
       )}
       {job.best && <span className="numbers text-sm" title={`${job.best.metric}, ${t("epoch")} ${job.best.epoch}`}>{number(job.best.value, 3)}</span>}
       <StatusBadge status={job.status} />
-      <span className="w-24 text-right text-xs text-muted">{ago(job.created_at)}</span>
       {children}
     </li>
   );

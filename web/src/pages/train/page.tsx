@@ -43,9 +43,10 @@ function Form({ datasets, models, from }: { datasets: Dataset[]; models: Models;
   const { t, of } = useTexts();
   const client = useQueryClient();
   const query = useQueryParams();
-  const [datasetId, setDataset] = useState(query.get("dataset") ?? from?.dataset ?? datasets[0]?.id ?? "");
-  const [versionNumber, setVersion] = useState(query.get("version") ?? "");
   const fits = (m: Model, d: Dataset | undefined) => !d?.task || m.task === d.task;
+  const [datasetId, setDataset] = useState(() => query.get("dataset") ?? from?.dataset
+    ?? (datasets.find((d) => models.models.some((m) => fits(m, d))) ?? datasets[0])?.id ?? "");
+  const [versionNumber, setVersion] = useState(query.get("version") ?? "");
   const dataset = datasets.find((d) => d.id === datasetId);
   const usable = models.models.filter((m) => fits(m, dataset));
   const [picked, setPicked] = useState(from ? `${from.framework}/${from.model}` : "");
