@@ -9,7 +9,7 @@
 enum { STAGES_MAX = 4 };
 
 struct network {
-    struct net_card card;
+    const struct net_card *card;
     bool linear_normal;
     int stages;
     int width[STAGES_MAX], blocks[STAGES_MAX]; /* of a resnet */
@@ -141,68 +141,73 @@ static void build_mobilenet(const struct network *w, struct graph *g, int classe
     graph_linear(g, graph_average(g, x), classes, "classifier.1");
 }
 
-/* ---- the table */
+/* ---- the tables */
 
-static const struct network networks[] = {
-    {.card = {.name = "tiny",
-              .title = "Tiny ResNet",
-              .task = "classification",
-              .description = "A residual network of 8 layers and 16 to 64 channels: trains in "
-                             "seconds, for trying things out and for very small pictures.",
-              .image_size_default = 32,
-              .image_size_min = 8,
-              .params = 144312},
+static const struct net_card cards[] = {
+    {.name = "tiny",
+     .title = "Tiny ResNet",
+     .task = "classification",
+     .description = "A residual network of 8 layers and 16 to 64 channels: trains in seconds, for "
+                    "trying things out and for very small pictures.",
+     .image_size_default = 32,
+     .image_size_min = 8,
+     .params = 144312},
+    {.name = "resnet18",
+     .title = "ResNet-18",
+     .task = "classification",
+     .description = "Residual network of 18 layers: the usual first choice.",
+     .image_size_default = 224,
+     .image_size_min = 8,
+     .params = 11689512},
+    {.name = "resnet34",
+     .title = "ResNet-34",
+     .task = "classification",
+     .description = "Residual network of 34 layers: more accurate on large sets, twice the work "
+                    "of ResNet-18.",
+     .image_size_default = 224,
+     .image_size_min = 8,
+     .params = 21797672},
+    {.name = "mobilenetv2",
+     .title = "MobileNetV2",
+     .task = "classification",
+     .description = "Inverted residuals with depthwise convolutions: small and quick to run, for "
+                    "phones and browsers.  Without dropout.",
+     .image_size_default = 224,
+     .image_size_min = 8,
+     .params = 3504872},
+};
+enum { NETWORKS = sizeof cards / sizeof cards[0] };
+
+static const struct network networks[NETWORKS] = {
+    {.card = &cards[0],
      .stages = 3,
      .width = {16, 32, 64},
      .blocks = {1, 1, 1},
      .build = build_resnet},
-    {.card = {.name = "resnet18",
-              .title = "ResNet-18",
-              .task = "classification",
-              .description = "Residual network of 18 layers: the usual first choice.",
-              .image_size_default = 224,
-              .image_size_min = 8,
-              .params = 11689512},
+    {.card = &cards[1],
      .stages = 4,
      .width = {64, 128, 256, 512},
      .blocks = {2, 2, 2, 2},
      .build = build_resnet},
-    {.card = {.name = "resnet34",
-              .title = "ResNet-34",
-              .task = "classification",
-              .description = "Residual network of 34 layers: more accurate on large sets, twice "
-                             "the work of ResNet-18.",
-              .image_size_default = 224,
-              .image_size_min = 8,
-              .params = 21797672},
+    {.card = &cards[2],
      .stages = 4,
      .width = {64, 128, 256, 512},
      .blocks = {3, 4, 6, 3},
      .build = build_resnet},
-    {.card = {.name = "mobilenetv2",
-              .title = "MobileNetV2",
-              .task = "classification",
-              .description = "Inverted residuals with depthwise convolutions: small and quick to "
-                             "run, for phones and browsers.  Without dropout.",
-              .image_size_default = 224,
-              .image_size_min = 8,
-              .params = 3504872},
-     .linear_normal = true,
-     .build = build_mobilenet},
+    {.card = &cards[3], .linear_normal = true, .build = build_mobilenet},
 };
-enum { NETWORKS = sizeof networks / sizeof networks[0] };
 
 const struct network *network_find(const char *name)
 {
     for (size_t i = 0; i < NETWORKS; i++)
-        if (strcmp(networks[i].card.name, name) == 0)
+        if (strcmp(networks[i].card->name, name) == 0)
             return &networks[i];
     return NULL;
 }
 
 const struct net_card *network_card(const struct network *w)
 {
-    return &w->card;
+    return w->card;
 }
 
 bool network_linear_normal(const struct network *w)
@@ -219,15 +224,11 @@ const struct net_card *net_card_find(const char *name)
 {
     const struct network *w = network_find(name);
 
-    return w ? &w->card : NULL;
+    return w ? w->card : NULL;
 }
 
 const struct net_card *net_cards(size_t *ret_n)
 {
-    static struct net_card cards[NETWORKS];
-
-    for (size_t i = 0; i < NETWORKS; i++)
-        cards[i] = networks[i].card;
     *ret_n = NETWORKS;
     return cards;
 }

@@ -238,28 +238,43 @@ static void conv_backward_weights(const struct conv_shape *shape, int images, co
     }
 }
 
-/* ---- depthwise: a vector of 16 channels at a time */
+/* ---- depthwise: a vector of channels at a time.  Pixels whose taps all lie inside the picture,
+ * the most of them, need no checks; k is a constant for the compiler where it is 3. */
 
-static void depthwise_forward(const struct conv_shape *s, const float *x, const float *w, float *y,
-                              const struct epilogue *e)
+/* Sum of taps for the patch whose top left input pixel is (y0, x0); x and w at the vector. */
+static always_inline vf depthwise_sum(const struct conv_shape *s, const float *x, const float *w,
+                                      int y0, int x0, const int k)
 {
-    for (int oy = 0; oy < s->oh; oy++)
-        for (int ox = 0; ox < s->ow; ox++) {
-            const ptrdiff_t at = ((ptrdiff_t)oy * s->ow + ox) * CH;
-            vf sum = {0};
-            for (int ky = 0; ky < s->k; ky++) {
-                const int iy = oy * s->stride - s->pad + ky;
-                if (iy < 0 || iy >= s->ih)
-                    continue;
-                for (int kx = 0; kx < s->k; kx++) {
-                    const int ix = ox * s->stride - s->pad + kx;
-                    if (ix >= 0 && ix < s->iw)
-                        sum += ld(x + ((ptrdiff_t)iy * s->iw + ix) * CH) *
-                               ld(w + (ky * s->k + kx) * CH);
-                }
-            }
+    const bool inside = y0 >= 0 && x0 >= 0 && y0 + k <= s->ih && x0 + k <= s->iw;
+    const float *corner = x + ((ptrdiff_t)y0 * s->iw + x0) * CH;
+    vf sum = {0};
+
+    if (inside) {
+#pragma GCC unroll 3
+        for (int ky = 0; ky < k; ky++)
+#pragma GCC unroll 3
+            for (int kx = 0; kx < k; kx++)
+                sum += ld(corner + (ky * s->iw + kx) * CH) * ld(w + (ky * k + kx) * CH);
+        return sum;
+    }
+    for (int ky = 0; ky < k; ky++)
+        for (int kx = 0; kx < k; kx++)
+            if (y0 + ky >= 0 && y0 + ky < s->ih && x0 + kx >= 0 && x0 + kx < s->iw)
+                sum += ld(corner + (ky * s->iw + kx) * CH) * ld(w + (ky * k + kx) * CH);
+    return sum;
+}
+
+static always_inline void depthwise_forward_as(const struct conv_shape *s, const float *x,
+                                               const float *w, float *y, const struct epilogue *e,
+                                               const int k)
+{
+    for (int i = 0; i < s->oh * s->ow; i++)
+        for (int sub = 0; sub < CH; sub += VL) {
+            const ptrdiff_t at = (ptrdiff_t)i * CH + sub;
+            vf sum = depthwise_sum(s, x + sub, w + sub, i / s->ow * s->stride - s->pad,
+                                   i % s->ow * s->stride - s->pad, k);
             if (e) {
-                sum += ld(e->bias);
+                sum += ld(e->bias + sub);
                 if (e->residual)
                     sum += ld(e->residual + at);
                 sum = act_of(sum, e->act);
@@ -268,26 +283,89 @@ static void depthwise_forward(const struct conv_shape *s, const float *x, const 
         }
 }
 
-/* Each input pixel gathers from the outputs that saw it. */
+static void depthwise_forward(const struct conv_shape *s, const float *x, const float *w, float *y,
+                              const struct epilogue *e)
+{
+    if (s->k == 3)
+        depthwise_forward_as(s, x, w, y, e, 3);
+    else
+        depthwise_forward_as(s, x, w, y, e, s->k);
+}
+
+/* Stride above 1: each input pixel gathers from the outputs that saw it. */
+static vf depthwise_gather(const struct conv_shape *s, const float *dy, const float *w, int iy,
+                           int ix)
+{
+    vf sum = {0};
+
+    for (int ky = 0; ky < s->k; ky++) {
+        const int sy = iy + s->pad - ky, oy = sy / s->stride;
+        if (sy < 0 || sy % s->stride || oy >= s->oh)
+            continue;
+        for (int kx = 0; kx < s->k; kx++) {
+            const int sx = ix + s->pad - kx, ox = sx / s->stride;
+            if (sx >= 0 && sx % s->stride == 0 && ox < s->ow)
+                sum += ld(dy + ((ptrdiff_t)oy * s->ow + ox) * CH) * ld(w + (ky * s->k + kx) * CH);
+        }
+    }
+    return sum;
+}
+
+/* Stride 1: the forward pass over dy with the taps turned round. */
 static void depthwise_backward_data(const struct conv_shape *s, const float *dy, const float *w,
                                     float *dx)
 {
-    for (int iy = 0; iy < s->ih; iy++)
-        for (int ix = 0; ix < s->iw; ix++) {
-            vf sum = {0};
-            for (int ky = 0; ky < s->k; ky++) {
-                const int sy = iy + s->pad - ky, oy = sy / s->stride;
-                if (sy < 0 || sy % s->stride || oy >= s->oh)
-                    continue;
-                for (int kx = 0; kx < s->k; kx++) {
-                    const int sx = ix + s->pad - kx, ox = sx / s->stride;
-                    if (sx >= 0 && sx % s->stride == 0 && ox < s->ow)
-                        sum += ld(dy + ((ptrdiff_t)oy * s->ow + ox) * CH) *
-                               ld(w + (ky * s->k + kx) * CH);
-                }
-            }
-            st(dx + ((ptrdiff_t)iy * s->iw + ix) * CH, sum);
+    enum { TAPS_TURNED_MAX = 49 };
+    float turned[TAPS_TURNED_MAX * CH] __attribute__((aligned(64)));
+    const int taps = s->k * s->k;
+
+    if (s->stride == 1 && taps <= TAPS_TURNED_MAX) {
+        const struct conv_shape back = {
+            s->oc, s->ic, s->oh, s->ow, s->ih, s->iw, s->k, 1, s->k - 1 - s->pad, true};
+        for (int t = 0; t < taps; t++)
+            memcpy(turned + (taps - 1 - t) * CH, w + t * CH, CH * sizeof *w);
+        depthwise_forward(&back, dy, turned, dx, NULL);
+        return;
+    }
+    for (int i = 0; i < s->ih * s->iw; i++)
+        for (int sub = 0; sub < CH; sub += VL)
+            st(dx + (ptrdiff_t)i * CH + sub,
+               depthwise_gather(s, dy + sub, w + sub, i / s->iw, i % s->iw));
+}
+
+/* Gradients of 3x3 weights from one image, in nine registers. */
+static void depthwise_weights_3(const struct conv_shape *s, const float *x, const float *dy,
+                                vf sum[9])
+{
+    for (int i = 0; i < s->oh * s->ow; i++) {
+        const int y0 = i / s->ow * s->stride - s->pad, x0 = i % s->ow * s->stride - s->pad;
+        const float *corner = x + ((ptrdiff_t)y0 * s->iw + x0) * CH;
+        const vf g = ld(dy + (ptrdiff_t)i * CH);
+        if (y0 >= 0 && x0 >= 0 && y0 + 3 <= s->ih && x0 + 3 <= s->iw) {
+#pragma GCC unroll 9
+            for (int t = 0; t < 9; t++)
+                sum[t] += ld(corner + (t / 3 * s->iw + t % 3) * CH) * g;
+            continue;
         }
+#pragma GCC unroll 9
+        for (int t = 0; t < 9; t++)
+            if (y0 + t / 3 >= 0 && y0 + t / 3 < s->ih && x0 + t % 3 >= 0 && x0 + t % 3 < s->iw)
+                sum[t] += ld(corner + (t / 3 * s->iw + t % 3) * CH) * g;
+    }
+}
+
+/* One tap of any kernel, one image. */
+static vf depthwise_weight(const struct conv_shape *s, const float *x, const float *dy, int tap)
+{
+    vf sum = {0};
+
+    for (int i = 0; i < s->oh * s->ow; i++) {
+        const int iy = i / s->ow * s->stride - s->pad + tap / s->k;
+        const int ix = i % s->ow * s->stride - s->pad + tap % s->k;
+        if (iy >= 0 && iy < s->ih && ix >= 0 && ix < s->iw)
+            sum += ld(x + ((ptrdiff_t)iy * s->iw + ix) * CH) * ld(dy + (ptrdiff_t)i * CH);
+    }
+    return sum;
 }
 
 static void depthwise_backward_weights(const struct conv_shape *s, int images, const float *x,
@@ -296,25 +374,17 @@ static void depthwise_backward_weights(const struct conv_shape *s, int images, c
     const ptrdiff_t x_image = (ptrdiff_t)s->ih * s->iw * s->ic;
     const ptrdiff_t y_image = (ptrdiff_t)s->oh * s->ow * s->oc;
 
-    for (int ky = 0; ky < s->k; ky++)
-        for (int kx = 0; kx < s->k; kx++) {
-            vf all = {0};
-            for (int n = 0; n < images; n++) {
-                vf sum = {0};
-                for (int oy = 0; oy < s->oh; oy++) {
-                    const int iy = oy * s->stride - s->pad + ky;
-                    if (iy < 0 || iy >= s->ih)
-                        continue;
-                    for (int ox = 0; ox < s->ow; ox++) {
-                        const int ix = ox * s->stride - s->pad + kx;
-                        if (ix >= 0 && ix < s->iw)
-                            sum += ld(x + n * x_image + ((ptrdiff_t)iy * s->iw + ix) * CH) *
-                                   ld(dy + n * y_image + ((ptrdiff_t)oy * s->ow + ox) * CH);
-                    }
-                }
-                all += sum;
+    memset(dw, 0, (size_t)(s->k * s->k) * CH * sizeof *dw);
+    for (int n = 0; n < images; n++)
+        for (int sub = 0; sub < CH; sub += VL) {
+            const float *xn = x + n * x_image + sub, *dyn = dy + n * y_image + sub;
+            vf sum[9] = {{0}};
+            if (s->k == 3)
+                depthwise_weights_3(s, xn, dyn, sum);
+            for (int t = 0; t < s->k * s->k; t++) {
+                float *to = dw + t * CH + sub;
+                st(to, ld(to) + (s->k == 3 ? sum[t] : depthwise_weight(s, xn, dyn, t)));
             }
-            st(dw + (ky * s->k + kx) * CH, all);
         }
 }
 

@@ -2,14 +2,15 @@
  *
  *     C[row][col] = sum over three outer loops and k of A[row, k] * B[k, col]
  *
- * Columns come in vectors of 16.  The outer loops move A and B by fixed strides: for a direct
+ * Columns come in blocks of 16.  The outer loops move A and B by fixed strides: for a direct
  * convolution they are input block and kernel row, for the gradient of its input kernel column too,
  * for the gradient of its weights the rows of the picture; for Winograd they are not used.  Each
  * element of C is summed by one chain in the order of the loops, whatever the tile it falls into:
  * results do not depend on tiling.
  *
- * Tile sizes fill the register file: AVX-512 24 of 32 registers (6x4, 12x2, 16x1), AVX2 12 of 16.
- * Measured on AVX-512: 93-98 % of peak for k of 64 and more.
+ * Tile sizes fill the register file: AVX-512 24 of 32 registers (6x4, 12x2, 16x1 blocks), AVX2 12
+ * of
+ * 16.  Measured on AVX-512: 93-98 % of peak for k of 64 and more.
  */
 #ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_MATMUL_H
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_MATMUL_H
@@ -20,10 +21,10 @@ struct matmul {
     const float *a;
     ptrdiff_t a_row, a_k; /* one of the two is 1 */
     const float *b;
-    ptrdiff_t b_k, b_col; /* to the next k; to the next 16 columns */
+    ptrdiff_t b_k, b_col; /* to the next k; to the next block of columns */
     float *c;
     ptrdiff_t c_row, c_col;
-    int rows, cols; /* cols in vectors of 16 */
+    int rows, cols; /* cols in blocks of 16 */
     int k;
     struct {
         int n; /* 0 in any of them: C = 0 */
@@ -33,14 +34,15 @@ struct matmul {
     const struct epilogue *e; /* bias and residual stand where c stands; NULL: none */
 };
 
-static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int col, vf v)
+/* `channel`: first of the vector's columns */
+static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int channel, vf v)
 {
     float *c = m->c + at;
 
     if (m->add)
         v += ld(c);
     if (m->e) {
-        v += ld(m->e->bias + col * CH);
+        v += ld(m->e->bias + channel);
         if (m->e->residual)
             v += ld(m->e->residual + at);
         v = act_of(v, m->e->act);
@@ -48,17 +50,17 @@ static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int
     st(c, v);
 }
 
-/* ROWS x COLS vectors at (row, col).  k_major says which of a_row and a_k is 1, as a constant. */
+/* ROWS x COLS blocks at (row, col).  k_major says which of a_row and a_k is 1, as a constant. */
 #define MATMUL_TILE(ROWS, COLS)                                                                    \
     static always_inline void matmul_sum_##ROWS##x##COLS(const struct matmul *m, int row, int col, \
                                                          const bool k_major)                       \
     {                                                                                              \
         const ptrdiff_t a_row = k_major ? 1 : m->a_row, a_k = k_major ? m->a_k : 1;                \
         const ptrdiff_t b_col = m->b_col, b_k = m->b_k;                                            \
-        vf acc[ROWS][COLS];                                                                        \
+        vf acc[ROWS][COLS * SUB];                                                                  \
                                                                                                    \
         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                    \
-            _Pragma("GCC unroll 4") for (int j = 0; j < COLS; j++) acc[r][j] = (vf){0};            \
+            _Pragma("GCC unroll 4") for (int j = 0; j < COLS * SUB; j++) acc[r][j] = (vf){0};      \
         for (int x = 0; x < m->outer[0].n; x++)                                                    \
             for (int y = 0; y < m->outer[1].n; y++)                                                \
                 for (int z = 0; z < m->outer[2].n; z++) {                                          \
@@ -67,20 +69,21 @@ static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int
                     const float *b = m->b + col * b_col + x * m->outer[0].b + y * m->outer[1].b +  \
                                      z * m->outer[2].b;                                            \
                     for (int k = 0; k < m->k; k++, a += a_k, b += b_k) {                           \
-                        vf bv[COLS];                                                               \
-                        _Pragma("GCC unroll 4") for (int j = 0; j < COLS; j++) bv[j] =             \
-                            ld(b + j * b_col);                                                     \
+                        vf bv[COLS * SUB];                                                         \
+                        _Pragma("GCC unroll 4") for (int j = 0; j < COLS * SUB; j++) bv[j] =       \
+                            ld(b + j / SUB * b_col + j % SUB * VL);                                \
                         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                    \
                         {                                                                          \
                             vf av = vf_all(a[r * a_row]);                                          \
-                            _Pragma("GCC unroll 4") for (int j = 0; j < COLS; j++) acc[r][j] +=    \
-                                av * bv[j];                                                        \
+                            _Pragma("GCC unroll 4") for (int j = 0; j < COLS * SUB; j++)           \
+                                acc[r][j] += av * bv[j];                                           \
                         }                                                                          \
                     }                                                                              \
                 }                                                                                  \
         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                                    \
-            _Pragma("GCC unroll 4") for (int j = 0; j < COLS; j++)                                 \
-                matmul_store(m, (row + r) * m->c_row + (col + j) * m->c_col, col + j, acc[r][j]);  \
+            _Pragma("GCC unroll 4") for (int j = 0; j < COLS * SUB; j++)                           \
+                matmul_store(m, (row + r) * m->c_row + (col + j / SUB) * m->c_col + j % SUB * VL,  \
+                             (col + j / SUB) * CH + j % SUB * VL, acc[r][j]);                      \
     }                                                                                              \
     static __attribute__((noinline)) void matmul_##ROWS##x##COLS(const struct matmul *m, int row,  \
                                                                  int col)                          \
@@ -97,7 +100,7 @@ static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int
     X(4, 4)                                                                                        \
     X(2, 4) X(1, 4) X(12, 2) X(6, 2) X(2, 2) X(1, 2) X(16, 1) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
 #elif defined __AVX2__
-#define MATMUL_TILES(X) X(3, 2) X(1, 2) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
+#define MATMUL_TILES(X) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 #else
 #define MATMUL_TILES(X) X(2, 1) X(1, 1)
 #endif

@@ -3,6 +3,7 @@
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_MISC_H
 
 #include "engine/kernel/portable/norm.h"
+#include <string.h>
 
 static void image_pack(const float *nchw, float *x, int h, int w)
 {
@@ -16,64 +17,72 @@ static void image_pack(const float *nchw, float *x, int h, int w)
     }
 }
 
-/* The first of equal maxima wins and a NaN wins over all, as in PyTorch. */
+/* One vector of channels; the first of equal maxima wins and a NaN wins over all, as in PyTorch. */
+static always_inline vf max_at(const float *x, int oy, int ox, int ih, int iw, vi *ret_which)
+{
+    vf best = vf_all(-__builtin_inff());
+    vi which = {0};
+
+    for (int k = 0; k < 9; k++) {
+        const int iy = oy * 2 - 1 + k / 3, ix = ox * 2 - 1 + k % 3;
+        if (iy < 0 || iy >= ih || ix < 0 || ix >= iw)
+            continue;
+        const vf v = ld(x + ((size_t)iy * (size_t)iw + (size_t)ix) * CH);
+        const vi more = (v > best) | (v != v);
+        best = vf_pick(more, v, best);
+        which = (which & ~more) | (more & k);
+    }
+    *ret_which = which;
+    return best;
+}
+
 static void max_pool(const float *x, float *y, unsigned char *from, int ih, int iw, int oh, int ow)
 {
     for (int oy = 0; oy < oh; oy++)
-        for (int ox = 0; ox < ow; ox++) {
-            const size_t at = ((size_t)oy * (size_t)ow + (size_t)ox) * CH;
-            vf best = vf_all(-__builtin_inff());
-            vi which = {0};
-            for (int k = 0; k < 9; k++) {
-                const int iy = oy * 2 - 1 + k / 3, ix = ox * 2 - 1 + k % 3;
-                if (iy < 0 || iy >= ih || ix < 0 || ix >= iw)
-                    continue;
-                const vf v = ld(x + ((size_t)iy * (size_t)iw + (size_t)ix) * CH);
-                const vi more = (v > best) | (v != v);
-                best = vf_pick(more, v, best);
-                which = (which & ~more) | (more & k);
+        for (int ox = 0; ox < ow; ox++)
+            for (size_t sub = 0; sub < CH; sub += VL) {
+                const size_t at = ((size_t)oy * (size_t)ow + (size_t)ox) * CH + sub;
+                vi which;
+                st(y + at, max_at(x + sub, oy, ox, ih, iw, &which));
+                for (int i = 0; from && i < VL; i++)
+                    from[at + (size_t)i] = (unsigned char)which[i];
             }
-            st(y + at, best);
-            for (int i = 0; from && i < CH; i++)
-                from[at + (size_t)i] = (unsigned char)which[i];
-        }
 }
 
 static void max_pool_grad(float *const *g, int g_count, const unsigned char *from, float *dx,
                           int ih, int iw, int oh, int ow)
 {
-    for (size_t i = 0; i < (size_t)ih * (size_t)iw * CH; i += CH)
-        st(dx + i, (vf){0});
+    memset(dx, 0, (size_t)ih * (size_t)iw * CH * sizeof *dx);
     for (int oy = 0; oy < oh; oy++)
-        for (int ox = 0; ox < ow; ox++) {
-            const size_t at = ((size_t)oy * (size_t)ow + (size_t)ox) * CH;
-            vf sum = ld(g[0] + at);
-            for (int c = 1; c < g_count; c++)
-                sum += ld(g[c] + at);
+        for (int ox = 0; ox < ow; ox++)
             for (size_t i = 0; i < CH; i++) {
-                const int k = from[at + i];
-                const int iy = oy * 2 - 1 + k / 3, ix = ox * 2 - 1 + k % 3;
-                if (iy >= 0 && iy < ih && ix >= 0 && ix < iw) /* all was -infinity */
-                    dx[((size_t)iy * (size_t)iw + (size_t)ix) * CH + i] += sum[i];
+                const size_t at = ((size_t)oy * (size_t)ow + (size_t)ox) * CH + i;
+                const int iy = oy * 2 - 1 + from[at] / 3, ix = ox * 2 - 1 + from[at] % 3;
+                float sum = g[0][at];
+                for (int c = 1; c < g_count; c++)
+                    sum += g[c][at];
+                if (iy >= 0 && iy < ih && ix >= 0 && ix < iw) /* not: all was -infinity */
+                    dx[((size_t)iy * (size_t)iw + (size_t)ix) * CH + i] += sum;
             }
-        }
 }
 
 static void average(const float *x, float *y, int hw)
 {
-    vf sum = {0};
-
-    for (int i = 0; i < hw; i++)
-        sum += ld(x + (size_t)i * CH);
-    st(y, sum / (float)hw);
+    for (int sub = 0; sub < CH; sub += VL) {
+        vf sum = {0};
+        for (int i = 0; i < hw; i++)
+            sum += ld(x + (size_t)i * CH + sub);
+        st(y + sub, sum / (float)hw);
+    }
 }
 
 static void average_grad(const float *dy, float *dx, int hw)
 {
-    const vf g = ld(dy) / (float)hw;
-
-    for (int i = 0; i < hw; i++)
-        st(dx + (size_t)i * CH, g);
+    for (int sub = 0; sub < CH; sub += VL) {
+        const vf g = ld(dy + sub) / (float)hw;
+        for (int i = 0; i < hw; i++)
+            st(dx + (size_t)i * CH + sub, g);
+    }
 }
 
 static float dot(const float *a, const float *b, size_t n)
@@ -81,22 +90,22 @@ static float dot(const float *a, const float *b, size_t n)
     vf sum = {0};
     float all = 0;
 
-    for (size_t i = 0; i < n; i += CH)
+    for (size_t i = 0; i < n; i += VL)
         sum += ld(a + i) * ld(b + i);
-    for (int i = 0; i < CH; i++)
+    for (int i = 0; i < VL; i++)
         all += sum[i];
     return all;
 }
 
 static void add_scaled(float *y, const float *x, float k, size_t n)
 {
-    for (size_t i = 0; i < n; i += CH)
+    for (size_t i = 0; i < n; i += VL)
         st(y + i, ld(y + i) + ld(x + i) * k);
 }
 
 static void sum_into(float *y, const float *const *parts, int count, size_t at, size_t n)
 {
-    for (size_t i = at; i < at + n; i += CH) {
+    for (size_t i = at; i < at + n; i += VL) {
         vf sum = ld(parts[0] + i);
         for (int p = 1; p < count; p++)
             sum += ld(parts[p] + i);
@@ -106,16 +115,16 @@ static void sum_into(float *y, const float *const *parts, int count, size_t at, 
 
 static double square_sum(const float *x, size_t n)
 {
-    double lanes[CH] = {0}, all = 0;
+    double lanes[VL] = {0}, all = 0;
 
     for (size_t from = 0; from < n; from += RUN * CH) {
         const size_t to = n - from < RUN * CH ? n : from + RUN * CH;
         vf sum = {0};
-        for (size_t i = from; i < to; i += CH)
+        for (size_t i = from; i < to; i += VL)
             sum += ld(x + i) * ld(x + i);
         add_double(lanes, sum);
     }
-    for (int i = 0; i < CH; i++)
+    for (int i = 0; i < VL; i++)
         all += lanes[i];
     return all;
 }
@@ -125,7 +134,7 @@ static double square_sum(const float *x, size_t n)
 static void sgd(float *p, const float *g, float *m, size_t n, float lr, float momentum,
                 bool nesterov, float decay, float grad_scale)
 {
-    for (size_t i = 0; i < n; i += CH) {
+    for (size_t i = 0; i < n; i += VL) {
         const vf w = ld(p + i), grad = ld(g + i) * grad_scale + w * decay;
         const vf mom = ld(m + i) * momentum + grad;
         st(m + i, mom);
@@ -136,12 +145,12 @@ static void sgd(float *p, const float *g, float *m, size_t n, float lr, float mo
 /* torch.optim.AdamW (Loshchilov and Hutter, arXiv:1711.05101) */
 static void adamw(float *p, const float *g, float *m, float *v, size_t n, const struct adamw *a)
 {
-    for (size_t i = 0; i < n; i += CH) {
+    for (size_t i = 0; i < n; i += VL) {
         const vf grad = ld(g + i) * a->grad_scale;
         const vf first = ld(m + i) * a->beta1 + grad * a->rest1;
         const vf second = ld(v + i) * a->beta2 + grad * grad * a->rest2;
         vf root;
-        for (int j = 0; j < CH; j++)
+        for (int j = 0; j < VL; j++)
             root[j] = __builtin_sqrtf(second[j]);
         st(m + i, first);
         st(v + i, second);

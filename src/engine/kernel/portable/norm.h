@@ -2,8 +2,9 @@
  *
  * Statistics: sums of (y - pivot) and its square; the pivot is the running mean, so that the
  * variance does not drown in cancellation.  Runs of at most RUN pixels are summed in float, runs in
- * double.  The gradients follow Ioffe and Szegedy (arXiv:1502.03167), section 3:
- *     dy = scale * (g - mean(g) - xhat * mean(g * xhat)),   xhat = (y - mean) * inv_std
+ * double; where a block is several vectors they take turns run by run, within the cache.  The
+ * gradients follow Ioffe and Szegedy (arXiv:1502.03167), section 3: dy = scale * (g - mean(g) -
+ * xhat * mean(g * xhat)),   xhat = (y - mean) * inv_std
  */
 #ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_NORM_H
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_NORM_H
@@ -14,47 +15,65 @@ enum { RUN = 256 };
 
 static always_inline void add_double(double *to, vf v)
 {
-    for (int i = 0; i < CH; i++)
+    for (int i = 0; i < VL; i++)
         to[i] += (double)v[i];
+}
+
+/* Run number i of a range: one vector of channels over at most RUN pixels of one image. */
+struct bn_run {
+    size_t at; /* its first float */
+    int pixels;
+    int sub; /* the vector's first channel in the block */
+};
+
+static always_inline int bn_runs(const struct bn_range *r)
+{
+    return r->images * ((r->hw + RUN - 1) / RUN) * SUB;
+}
+
+static always_inline struct bn_run bn_run(const struct bn_range *r, int i)
+{
+    const int of_image = (r->hw + RUN - 1) / RUN, sub = i % SUB * VL;
+    const int image = i / SUB / of_image, from = i / SUB % of_image * RUN;
+
+    return (struct bn_run){(size_t)image * r->image_stride + (size_t)(from * CH + sub),
+                           r->hw - from < RUN ? r->hw - from : RUN, sub};
 }
 
 static void bn_sums(const struct bn_range *r, const float *y, const float *pivot, double *sum,
                     double *square)
 {
-    const vf at = ld(pivot);
-
-    for (int n = 0; n < r->images; n++)
-        for (int from = 0; from < r->hw; from += RUN) {
-            const float *p = y + (size_t)n * r->image_stride + (size_t)from * CH;
-            const int count = r->hw - from < RUN ? r->hw - from : RUN;
-            vf s0 = {0}, s1 = {0}, q0 = {0}, q1 = {0};
-            int i = 0;
-            for (; i + 1 < count; i += 2) {
-                const vf a = ld(p + i * CH) - at, b = ld(p + i * CH + CH) - at;
-                s0 += a;
-                s1 += b;
-                q0 += a * a;
-                q1 += b * b;
-            }
-            if (i < count) {
-                const vf a = ld(p + i * CH) - at;
-                s0 += a;
-                q0 += a * a;
-            }
-            add_double(sum, s0 + s1);
-            add_double(square, q0 + q1);
+    for (int n = 0; n < bn_runs(r); n++) {
+        const struct bn_run run = bn_run(r, n);
+        const float *p = y + run.at;
+        const vf origin = ld(pivot + run.sub);
+        vf s0 = {0}, s1 = {0}, q0 = {0}, q1 = {0};
+        int i = 0;
+        for (; i + 1 < run.pixels; i += 2) {
+            const vf a = ld(p + i * CH) - origin, b = ld(p + i * CH + CH) - origin;
+            s0 += a;
+            s1 += b;
+            q0 += a * a;
+            q1 += b * b;
         }
+        if (i < run.pixels) {
+            const vf a = ld(p + i * CH) - origin;
+            s0 += a;
+            q0 += a * a;
+        }
+        add_double(sum + run.sub, s0 + s1);
+        add_double(square + run.sub, q0 + q1);
+    }
 }
 
 static always_inline void bn_apply_as(const struct bn_range *r, const float *y,
                                       const float *residual, float *a, const float *scale,
                                       const float *shift, const enum act act, const bool add)
 {
-    const vf k = ld(scale), c = ld(shift);
-
-    for (int n = 0; n < r->images; n++) {
-        const size_t image = (size_t)n * r->image_stride;
-        for (size_t i = image; i < image + (size_t)r->hw * CH; i += CH) {
+    for (int n = 0; n < bn_runs(r); n++) {
+        const struct bn_run run = bn_run(r, n);
+        const vf k = ld(scale + run.sub), c = ld(shift + run.sub);
+        for (size_t i = run.at; i < run.at + (size_t)run.pixels * CH; i += CH) {
             vf z = ld(y + i) * k + c;
             if (add)
                 z += ld(residual + i);
@@ -63,7 +82,7 @@ static always_inline void bn_apply_as(const struct bn_range *r, const float *y,
     }
 }
 
-/* CASES(X): every activation, with and without a residual, as constants for the compiler. */
+/* Every activation, as a constant for the compiler. */
 #define ACT_CASES(X) X(ACT_NONE) X(ACT_RELU) X(ACT_RELU6) X(ACT_SILU)
 
 static void bn_apply(const struct bn_range *r, const float *y, const float *residual, float *a,
@@ -107,38 +126,34 @@ static always_inline bool bn_recompute(const enum act act, const int count, cons
 static always_inline void bn_grad_sums_as(const struct bn_grad *b, double *sum, double *dot,
                                           const enum act act, const int count, const bool residual)
 {
-    const vf mean = ld(b->mean), inv_std = ld(b->inv_std);
-    const vf scale = ld(b->scale), shift = ld(b->shift);
-
-    for (int n = 0; n < b->range.images; n++)
-        for (int from = 0; from < b->range.hw; from += RUN) {
-            const size_t at = (size_t)n * b->range.image_stride + (size_t)from * CH;
-            const int run = b->range.hw - from < RUN ? b->range.hw - from : RUN;
-            vf s = {0}, d = {0};
-            for (size_t i = at; i < at + (size_t)run * CH; i += CH) {
-                const vf y = ld(b->y + i);
-                const vf g = bn_gradient(b, i, y, scale, shift, act, count, residual);
-                s += g;
-                d += g * ((y - mean) * inv_std);
-                if (!bn_recompute(act, count, residual))
-                    st(b->g[0] + i, g);
-            }
-            add_double(sum, s);
-            add_double(dot, d);
+    for (int n = 0; n < bn_runs(&b->range); n++) {
+        const struct bn_run run = bn_run(&b->range, n);
+        const vf mean = ld(b->mean + run.sub), inv_std = ld(b->inv_std + run.sub);
+        const vf scale = ld(b->scale + run.sub), shift = ld(b->shift + run.sub);
+        vf s = {0}, d = {0};
+        for (size_t i = run.at; i < run.at + (size_t)run.pixels * CH; i += CH) {
+            const vf y = ld(b->y + i);
+            const vf g = bn_gradient(b, i, y, scale, shift, act, count, residual);
+            s += g;
+            d += g * ((y - mean) * inv_std);
+            if (!bn_recompute(act, count, residual))
+                st(b->g[0] + i, g);
         }
+        add_double(sum + run.sub, s);
+        add_double(dot + run.sub, d);
+    }
 }
 
 static always_inline void bn_grad_apply_as(const struct bn_grad *b, const float *mean_g,
                                            const float *mean_dot, const enum act act,
                                            const bool recompute)
 {
-    const vf mean = ld(b->mean), inv_std = ld(b->inv_std);
-    const vf scale = ld(b->scale), shift = ld(b->shift);
-    const vf mg = ld(mean_g), md = ld(mean_dot);
-
-    for (int n = 0; n < b->range.images; n++) {
-        const size_t image = (size_t)n * b->range.image_stride;
-        for (size_t i = image; i < image + (size_t)b->range.hw * CH; i += CH) {
+    for (int n = 0; n < bn_runs(&b->range); n++) {
+        const struct bn_run run = bn_run(&b->range, n);
+        const vf mean = ld(b->mean + run.sub), inv_std = ld(b->inv_std + run.sub);
+        const vf scale = ld(b->scale + run.sub), shift = ld(b->shift + run.sub);
+        const vf mg = ld(mean_g + run.sub), md = ld(mean_dot + run.sub);
+        for (size_t i = run.at; i < run.at + (size_t)run.pixels * CH; i += CH) {
             const vf y = ld(b->y + i);
             vf g = ld(b->g[0] + i);
             if (recompute)

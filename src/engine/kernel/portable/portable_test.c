@@ -209,27 +209,30 @@ TEST(depthwise_convolution_is_the_textbook_s_in_all_passes)
 {
     EACH_ISA(k)
     {
-        for (int stride = 1; stride <= 2; stride++) {
+        for (int i = 0; i < 4; i++) {
+            const int size = i < 2 ? 3 : 5, taps = size * size;
             struct conv_case c = conv_case((struct conv_shape){.ic = 32,
                                                                .oc = 32,
                                                                .ih = 6,
                                                                .iw = 5,
-                                                               .k = 3,
-                                                               .stride = stride,
-                                                               .pad = 1,
+                                                               .k = size,
+                                                               .stride = 1 + i % 2,
+                                                               .pad = size / 2,
                                                                .depthwise = true},
                                            3);
             const struct conv_shape *s = &c.s;
             const size_t in = (size_t)(s->ih * s->iw * CH), out = (size_t)(s->oh * s->ow * CH);
             for (size_t n = 0; n < 6; n++) /* three images of two blocks */
-                k->depthwise_forward(s, c.x + n * in, c.w + n % 2 * 9 * CH, c.got + n * out, NULL);
+                k->depthwise_forward(s, c.x + n * in, c.w + (int)(n % 2) * taps * CH,
+                                     c.got + n * out, NULL);
             CHECK(difference(c.got, c.y, c.yn) < 1e-6);
             for (size_t n = 0; n < 6; n++)
-                k->depthwise_backward_data(s, c.dy + n * out, c.w + n % 2 * 9 * CH, c.got + n * in);
+                k->depthwise_backward_data(s, c.dy + n * out, c.w + (int)(n % 2) * taps * CH,
+                                           c.got + n * in);
             CHECK(difference(c.got, c.dx, c.xn) < 1e-6);
             for (size_t b = 0; b < 2; b++)
                 k->depthwise_backward_weights(s, 3, c.x + b * in, c.dy + b * out,
-                                              c.got + b * 9 * CH);
+                                              c.got + (int)b * taps * CH);
             CHECK(difference(c.got, c.dw, c.wn) < 1e-6);
             conv_case_done(&c);
         }

@@ -1,15 +1,26 @@
-/* vec.h - vectors of 16 floats by GCC's vector extension: one zmm, two ymm or four xmm registers,
- * as the instruction set of the including file has it; in WebAssembly four v128.  Everything is
- * inlined: no vector crosses a call, so how they would be passed (-Wpsabi) does not matter. */
+/* vec.h - vectors of VL floats by GCC's vector extension, as wide as one register of the including
+ * file's instruction set: 16 (AVX-512), 8 (AVX2), 4 (SSE2, WebAssembly).  A block of 16 channels is
+ * then 1, 2 or 4 vectors.  (Wider vectors than the machine's would compile everywhere, but GCC 12
+ * keeps them in memory: 1.7 instead of 100 GFLOP/s on AVX2.)  Everything is inlined: no vector
+ * crosses a call, so how they would be passed (-Wpsabi) does not matter. */
 #ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_VEC_H
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_VEC_H
 
 #include "engine/kernel/kernel.h"
 #include <stdint.h>
 
-typedef float vf __attribute__((vector_size(64)));
-typedef int32_t vi __attribute__((vector_size(64)));
-typedef float vf_mem __attribute__((vector_size(64), aligned(4), may_alias));
+#if defined __AVX512F__
+enum { VL = 16 };
+#elif defined __AVX2__
+enum { VL = 8 };
+#else
+enum { VL = 4 };
+#endif
+enum { SUB = CH / VL }; /* vectors in a block */
+
+typedef float vf __attribute__((vector_size(4 * VL)));
+typedef int32_t vi __attribute__((vector_size(4 * VL)));
+typedef float vf_mem __attribute__((vector_size(4 * VL), aligned(4), may_alias));
 
 #define always_inline inline __attribute__((always_inline))
 

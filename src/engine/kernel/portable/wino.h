@@ -111,28 +111,29 @@ static void wino_weights(const struct conv_shape *s, const float *w, float *u, i
                         turned[8 - t][o][i] = taps[t * cell + i * CH + o];
             taps = &turned[0][0][0];
         }
-        for (int r = 0; r < CH; r++) {
-            vf half[6][3];
-            for (int x = 0; x < 3; x++) {
-                vf g[3], o[6];
-                for (int y = 0; y < 3; y++)
-                    g[y] = ld(taps + (y * 3 + x) * cell + r * CH);
-                wino_g(g, o);
-                for (int y = 0; y < 6; y++)
-                    half[y][x] = o[y];
+        for (int r = 0; r < CH; r++)
+            for (int sub = 0; sub < CH; sub += VL) {
+                vf half[6][3];
+                for (int x = 0; x < 3; x++) {
+                    vf g[3], o[6];
+                    for (int y = 0; y < 3; y++)
+                        g[y] = ld(taps + (y * 3 + x) * cell + r * CH + sub);
+                    wino_g(g, o);
+                    for (int y = 0; y < 6; y++)
+                        half[y][x] = o[y];
+                }
+                for (int y = 0; y < 6; y++) {
+                    vf o[6];
+                    wino_g(half[y], o);
+                    for (int x = 0; x < 6; x++)
+                        st(u +
+                               (((ptrdiff_t)(y * 6 + x) * (cols / group) + col / group) * rows +
+                                rb * CH + r) *
+                                   group +
+                               col % group + sub,
+                           o[x]);
+                }
             }
-            for (int y = 0; y < 6; y++) {
-                vf o[6];
-                wino_g(half[y], o);
-                for (int x = 0; x < 6; x++)
-                    st(u +
-                           (((ptrdiff_t)(y * 6 + x) * (cols / group) + col / group) * rows +
-                            rb * CH + r) *
-                               group +
-                           col % group,
-                       o[x]);
-            }
-        }
     }
 }
 
@@ -143,8 +144,9 @@ static void wino_patch(const struct conv_shape *s, int channels, const float *x,
     const int h = s->ih, w = s->iw, y0 = at.y - 1, x0 = at.x - 1;
     const bool inside = y0 >= 0 && x0 >= 0 && y0 + WINO_PATCH <= h && x0 + WINO_PATCH <= w;
 
-    for (int cb = 0; cb < channels / CH; cb++) {
-        const float *plane = x + ((ptrdiff_t)at.image * (channels / CH) + cb) * h * w * CH;
+    for (int c = 0; c < channels; c += VL) {
+        const float *plane =
+            x + ((ptrdiff_t)at.image * (channels / CH) + c / CH) * h * w * CH + c % CH;
         vf half[6][6];
         for (int j = 0; j < WINO_PATCH; j++) {
             vf d[6], o[6];
@@ -163,7 +165,7 @@ static void wino_patch(const struct conv_shape *s, int channels, const float *x,
             vf o[6];
             wino_b(half[i], o);
             for (int j = 0; j < WINO_PATCH; j++)
-                st(v + (i * 6 + j) * point_stride + cb * CH, o[j]);
+                st(v + (i * 6 + j) * point_stride + c, o[j]);
         }
     }
 }
@@ -174,8 +176,9 @@ static void wino_patch_grad(const struct conv_shape *s, const float *dy, struct 
 {
     const int h = s->oh, w = s->ow;
 
-    for (int cb = 0; cb < s->oc / CH; cb++) {
-        const float *plane = dy + ((ptrdiff_t)at.image * (s->oc / CH) + cb) * h * w * CH;
+    for (int c = 0; c < s->oc; c += VL) {
+        const float *plane =
+            dy + ((ptrdiff_t)at.image * (s->oc / CH) + c / CH) * h * w * CH + c % CH;
         vf half[6][4];
         for (int j = 0; j < WINO_TILE; j++) {
             vf d[4], o[6];
@@ -193,7 +196,7 @@ static void wino_patch_grad(const struct conv_shape *s, const float *dy, struct 
             vf o[6];
             wino_a_back(half[i], o);
             for (int j = 0; j < WINO_PATCH; j++)
-                st(z + (i * 6 + j) * point_stride + cb * CH, o[j]);
+                st(z + (i * 6 + j) * point_stride + c, o[j]);
         }
     }
 }
@@ -212,14 +215,14 @@ static void wino_output(const struct conv_shape *s, int cols, const float *m,
     const int rows_left = h - at.y < WINO_TILE ? h - at.y : WINO_TILE;
     const int cols_left = w - at.x < WINO_TILE ? w - at.x : WINO_TILE;
 
-    for (int cb = 0; cb < cols / CH; cb++) {
+    for (int c = 0; c < cols; c += VL) {
         const ptrdiff_t corner =
-            ((((ptrdiff_t)at.image * (cols / CH) + cb) * h + at.y) * w + at.x) * CH;
+            ((((ptrdiff_t)at.image * (cols / CH) + c / CH) * h + at.y) * w + at.x) * CH + c % CH;
         vf half[4][6];
         for (int j = 0; j < WINO_PATCH; j++) {
             vf d[6], o[4];
             for (int i = 0; i < WINO_PATCH; i++)
-                d[i] = ld(m + (i * 6 + j) * point_stride + cb * CH);
+                d[i] = ld(m + (i * 6 + j) * point_stride + c);
             wino_a(d, o);
             for (int i = 0; i < WINO_TILE; i++)
                 half[i][j] = o[i];
@@ -230,7 +233,7 @@ static void wino_output(const struct conv_shape *s, int cols, const float *m,
             for (int j = 0; j < cols_left; j++) {
                 const ptrdiff_t to = corner + ((ptrdiff_t)i * w + j) * CH;
                 if (e) {
-                    o[j] += ld(e->bias + cb * CH);
+                    o[j] += ld(e->bias + c);
                     if (e->residual)
                         o[j] += ld(e->residual + to);
                     o[j] = act_of(o[j], e->act);
@@ -314,25 +317,27 @@ static void wino_grad_weights(const struct conv_shape *s, const float *du, float
 {
     const ptrdiff_t point_stride = (ptrdiff_t)s->ic * s->oc;
 
-    for (int i = 0; i < s->ic; i++) {
-        const float *from = du + (ptrdiff_t)i * s->oc + ob * CH;
-        float *to = dw + ((ptrdiff_t)ob * (s->ic / CH) + i / CH) * 9 * CH * CH + i % CH * CH;
-        vf half[3][6];
-        for (int x = 0; x < 6; x++) {
-            vf u[6], o[3];
-            for (int y = 0; y < 6; y++)
-                u[y] = ld(from + (y * 6 + x) * point_stride);
-            wino_g_back(u, o);
-            for (int y = 0; y < 3; y++)
-                half[y][x] = o[y];
+    for (int i = 0; i < s->ic; i++)
+        for (int sub = 0; sub < CH; sub += VL) {
+            const float *from = du + (ptrdiff_t)i * s->oc + ob * CH + sub;
+            float *to =
+                dw + ((ptrdiff_t)ob * (s->ic / CH) + i / CH) * 9 * CH * CH + i % CH * CH + sub;
+            vf half[3][6];
+            for (int x = 0; x < 6; x++) {
+                vf u[6], o[3];
+                for (int y = 0; y < 6; y++)
+                    u[y] = ld(from + (y * 6 + x) * point_stride);
+                wino_g_back(u, o);
+                for (int y = 0; y < 3; y++)
+                    half[y][x] = o[y];
+            }
+            for (int y = 0; y < 3; y++) {
+                vf o[3];
+                wino_g_back(half[y], o);
+                for (int x = 0; x < 3; x++)
+                    st(to + (y * 3 + x) * CH * CH, o[x]);
+            }
         }
-        for (int y = 0; y < 3; y++) {
-            vf o[3];
-            wino_g_back(half[y], o);
-            for (int x = 0; x < 3; x++)
-                st(to + (y * 3 + x) * CH * CH, o[x]);
-        }
-    }
 }
 
 #endif
