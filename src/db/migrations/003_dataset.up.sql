@@ -11,7 +11,8 @@ CREATE TABLE dataset (
     created_by  TEXT REFERENCES "user" (id) ON DELETE SET NULL,
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,
-    deleted_at  INTEGER
+    deleted_at  INTEGER,
+    project_was TEXT                            -- deleted: its project, which may then go too
 );
 CREATE UNIQUE INDEX dataset_name ON dataset (coalesce(project_id, ''), name_key)
     WHERE deleted_at IS NULL;

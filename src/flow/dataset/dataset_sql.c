@@ -219,7 +219,8 @@ enum rc dataset_delete(struct db *db, str id, struct err *e)
     if (rc)
         return rc;
     rc = tx_exec(tx, e,
-                 "UPDATE dataset SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL"
+                 "UPDATE dataset SET deleted_at = ?, project_was = project_id, project_id = NULL"
+                 " WHERE id = ? AND deleted_at IS NULL"
                  " AND NOT EXISTS (SELECT 1 FROM dataset_import i WHERE i.dataset_id = dataset.id"
                  " AND i.state IN ('queued', 'running'))",
                  db_i(os_now_ms()), db_s(id));

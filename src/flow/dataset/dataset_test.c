@@ -381,5 +381,12 @@ TEST(lists_are_paged_by_name_and_hide_foreign_projects)
     CHECK_EQ(dataset_find(db, &arena, im.dataset, STR("somebody"), &d, &err), RC_NOT_FOUND);
     CHECK_OK(dataset_find(db, &arena, STR("alpha"), STR(""), &d, &err), &err);
     CHECK_EQ(d.project_id.n, 0); /* the default project first */
+    CHECK_OK(import_fail(db, &im, STR("x"), STR(""), STR("y"), &err), &err);
+    CHECK_OK(import_get(db, &arena, im.import, &im, &err), &err);
+    CHECK_STR(im.project_id, "p1"); /* who may see it stays */
+    CHECK_OK(db_begin(db, DB_WRITE, &tx, &err), &err);
+    CHECK_OK(tx_exec0(tx, &err, "DELETE FROM project"),
+             &err); /* what is deleted holds no project */
+    CHECK_OK(tx_commit(tx, &err), &err);
     tear_down();
 }

@@ -207,10 +207,11 @@ enum rc upload_stale(struct db *db, struct arena *a, int64_t now, str **ret, siz
 /* ---- imports: reading */
 
 #define IMPORT                                                                                     \
-    "SELECT i.id, i.dataset_id, d.name, coalesce(d.project_id, ''), i.kind, i.state, i.phase,"     \
-    " i.version, i.error_code, i.error_fault, i.error, i.upload_id, i.base_version, i.split,"      \
-    " coalesce(i.created_by, ''), i.progress, i.images, i.faults, i.attempt, i.created_at,"        \
-    " i.started_at, i.ended_at FROM dataset_import i JOIN dataset d ON d.id = i.dataset_id "
+    "SELECT i.id, i.dataset_id, d.name, coalesce(d.project_id, d.project_was, ''), i.kind,"        \
+    " i.state, i.phase, i.version, i.error_code, i.error_fault, i.error, i.upload_id,"             \
+    " i.base_version, i.split, coalesce(i.created_by, ''), i.progress, i.images, i.faults,"        \
+    " i.attempt, i.created_at, i.started_at, i.ended_at"                                           \
+    " FROM dataset_import i JOIN dataset d ON d.id = i.dataset_id "
 
 static enum rc import_row(struct rows *r, struct arena *a, struct import *ret, struct err *e)
 {
@@ -479,7 +480,8 @@ enum rc import_fail(struct db *db, const struct import *im, str code, str fault,
     if (!rc) /* a dataset that never got anything goes with its import */
         rc = tx_exec(
             tx, e,
-            "UPDATE dataset SET deleted_at = ? WHERE id = ? AND NOT EXISTS"
+            "UPDATE dataset SET deleted_at = ?, project_was = project_id, project_id = NULL"
+            " WHERE id = ? AND NOT EXISTS"
             " (SELECT 1 FROM dataset_version v WHERE v.dataset_id = dataset.id)"
             " AND NOT EXISTS (SELECT 1 FROM dataset_import i WHERE i.dataset_id = dataset.id"
             " AND i.state IN ('queued', 'running'))",
