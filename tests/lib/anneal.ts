@@ -29,11 +29,11 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits for a condition, asked every 20 ms; fails with its name after the deadline. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined | false>, ms = 60_000): Promise<T> {
+export async function until<T>(what: string, ask: () => Promise<T | undefined | null | false>, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const value = await ask();
-    if (value !== undefined && value !== false) return value;
+    if (value !== undefined && value !== null && value !== false) return value;
     if (Date.now() > end) throw new Error(`after ${ms} ms still not: ${what}`);
     await new Promise((r) => setTimeout(r, 20));
   }
