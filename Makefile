@@ -101,10 +101,13 @@ build/gen/web_assets.c: tools/gen-assets $(wildcard build/web/*) $(wildcard buil
 
 # ---- sanitizer build and unit tests
 SAN := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+# GCC 12 gives an instrumented stack frame 32-byte alignment at times, under vectors that need 64
+# (its bug 110027): the frames of those files go without, their heap accesses stay checked.
+san_isa = $(if $(filter %_avx512.c,$<),--param=asan-stack=0)
 build/asan/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
-	$(Q)$(CC) $(CPPFLAGS) -DANNEAL_TEST $(PKG_CFLAGS) $(CFLAGS) $(isa) $(SAN) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) -DANNEAL_TEST $(PKG_CFLAGS) $(CFLAGS) $(isa) $(SAN) $(san_isa) -MMD -MP -c $< -o $@
 build/asan/libanneal.a: $(LIBSRC:%.c=build/asan/%.o) $(GEN:%.c=build/asan/%.o)
 	@rm -f $@; ar rcs $@ $^
 build/asan/anneal: $(BINSRC:%.c=build/asan/%.o) build/asan/libanneal.a
