@@ -65,7 +65,7 @@ static enum rc check_dataset(const struct run *r, struct err *e)
     if (s->n[SPLIT_VAL] == 0)
         return err_set(e, RC_INVALID,
                        "the dataset has no pictures in its split 'val', so nothing "
-                       "can be scored; import it with a split, e.g. --split 0.9,0.1");
+                       "can be scored; import it with a split, e.g. --split 0.8,0.1,0.1");
     return RC_OK;
 }
 
