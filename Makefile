@@ -164,6 +164,7 @@ bench: build/anneal
 	bench/run
 doctor deps:
 	tools/setup --verbose
+	@if [ -x build/anneal ]; then build/anneal doctor; fi
 PREFIX ?= /usr/local
 install: build/anneal
 	install -D -m 755 build/anneal $(DESTDIR)$(PREFIX)/bin/anneal
