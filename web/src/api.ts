@@ -18,7 +18,9 @@ function problemOf(status: number, text: string, statusText: string): Problem {
   return new Problem(status, doc.code ?? "", doc.detail ?? (statusText || `HTTP ${status}`), doc.errors?.[0]?.field);
 }
 
+/** Problems that are found on this side; their texts stand in messages.ts. */
 export const unreachable = "unreachable";
+export const unlabelled = "unlabelled";
 
 async function ask(path: string, init: RequestInit): Promise<Response> {
   try {

@@ -2,7 +2,7 @@
 import { type QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 
-import { api, type Sending, withQuery } from "./api";
+import { api, Problem, type Sending, unlabelled, withQuery } from "./api";
 import { datasetName, isArchive } from "./parts/files";
 import { type Named, tar } from "./parts/tar";
 import type { Import, Queued } from "./types";
@@ -43,6 +43,9 @@ async function follow(id: number, name: string): Promise<Import> {
   }
 }
 
+/** Loose pictures have no class: their import would fail after all of them have been sent. */
+const loose = (files: Named[]) => files.every(({ path }) => !path.includes("/") && /\.(jpe?g|png|webp)$/i.test(path));
+
 /** Sends one archive as it is, or other files in a tar; a dataset of this name gets a further version. */
 export async function startUpload(client: QueryClient, files: Named[], name = datasetName(files)): Promise<void> {
   const [first] = files;
@@ -50,6 +53,10 @@ export async function startUpload(client: QueryClient, files: Named[], name = da
   const body = files.length === 1 && isArchive(first.path) ? first.file : tar(files);
   const id = ++last;
   uploads = [{ id, name, bytes: body.size, phase: "sending", sent: 0 }, ...uploads];
+  if (loose(files)) {
+    change(id, { phase: "failed", error: new Problem(0, unlabelled, "") });
+    return;
+  }
   const sending = api.upload<Queued>(withQuery("/datasets/upload", { name }), body, "application/octet-stream",
     (sent) => change(id, { sent }));
   running.set(id, sending);

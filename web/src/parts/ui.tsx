@@ -4,7 +4,7 @@ import {
   type ButtonHTMLAttributes, type InputHTMLAttributes, type ReactElement, type ReactNode, cloneElement, useEffect, useId, useRef,
 } from "react";
 
-import { Problem, unreachable } from "../api";
+import { Problem, unlabelled, unreachable } from "../api";
 import { useTexts } from "../i18n";
 import { Link } from "../router";
 import type { Status } from "../types";
@@ -110,17 +110,19 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-export function useErrorText() {
+function useErrorText() {
   const { t } = useTexts();
-  return (error: unknown): string =>
-    error instanceof Problem && error.code === unreachable ? t("unreachable")
-      : error instanceof Error ? error.message : String(error);
+  return (error: unknown): string => {
+    const code = error instanceof Problem ? error.code : "";
+    if (code === unreachable || code === unlabelled) return t(code);
+    return error instanceof Error ? error.message : String(error);
+  };
 }
 
 export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void }) {
   const { t } = useTexts();
   const text = useErrorText();
-  const code = error instanceof Problem && error.code && error.code !== unreachable ? error.code : "";
+  const code = error instanceof Problem && error.status > 0 ? error.code : "";
   return (
     <div role="alert" className="flex flex-wrap items-center gap-x-4 gap-y-2 rounded border border-destructive/50 bg-destructive/5 px-4 py-3 text-sm">
       <p className="min-w-0 flex-1 break-words">

@@ -7,7 +7,7 @@ import { UploadPlace, Uploads } from "../../parts/upload";
 import { Link, setQuery, useQueryParams, useTitle } from "../../router";
 import { useMay } from "../../session";
 import type { Dataset, Version } from "../../types";
-import { useDataset, useImports, useVersions } from "../datasets/queries";
+import { useDataset, useImports, useVersion, useVersions } from "../datasets/queries";
 import { Balance } from "./balance";
 import { Describe, Remove, Resplit } from "./dialogs";
 import { FaultReport } from "./faults";
@@ -71,7 +71,9 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
   const query = useQueryParams();
   const may = useMay("engineer");
   const [dialog, setDialog] = useState<"describe" | "split" | "delete">();
-  const version = versions.find((v) => String(v.number) === query.get("version")) ?? versions[0];
+  const listed = versions.find((v) => String(v.number) === query.get("version")) ?? versions[0];
+  const full = useVersion(dataset.id, listed?.version);
+  const version = full.data ?? listed;
   const tab = tabs.find((one) => one === query.get("tab")) ?? "pictures";
   useTitle(dataset.name);
   return (
@@ -91,7 +93,7 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
             tabs={[["pictures", t("picturesWord")], ["balance", t("balance")], ["faults", `${t("faultsWord")} (${version.faults})`],
               ["versions", `${t("versions")} (${versions.length})`]]} />
           {tab === "pictures" && <Gallery key={version.version} version={version} />}
-          {tab === "balance" && <Balance version={version} />}
+          {tab === "balance" && <Show of={full} lines={8}>{(v) => <Balance version={v} />}</Show>}
           {tab === "faults" && <FaultReport version={version} />}
           {tab === "versions" && <Versions versions={versions} dataset={dataset} />}
         </>

@@ -25,6 +25,14 @@ export const useVersions = (id: string) => useQuery({
   enabled: Boolean(id),
 });
 
+/** With its statistics, which the list of versions leaves out. */
+export const useVersion = (id: string, version: string | undefined) => useQuery({
+  queryKey: ["dataset", id, "version", version],
+  queryFn: () => api.get<Version>(path(id, version)),
+  enabled: Boolean(id && version),
+  staleTime: Infinity,
+});
+
 export const useImports = (id: string) => useQuery({
   queryKey: ["dataset", id, "imports"],
   queryFn: async () => (await api.get<{ imports: Import[] }>(`${path(id)}/imports`)).imports,

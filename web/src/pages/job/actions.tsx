@@ -1,13 +1,13 @@
 // What one can do with a job: cancel, go on, do it again, score it.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
 import { api, Problem } from "../../api";
 import { useTexts } from "../../i18n";
 import { Button, ButtonLink, Confirm, Dialog, ErrorNote, Field, Input } from "../../parts/ui";
 import { navigate } from "../../router";
-import { hasEnded, type Job, type Version } from "../../types";
-import { datasetPath } from "../datasets/queries";
+import { hasEnded, type Job } from "../../types";
+import { useVersion } from "../datasets/queries";
 import { jobPath, useChangeJob } from "../jobs/queries";
 
 /** A new job made of this one: restart, resume, test. */
@@ -53,10 +53,7 @@ function Resume({ job, onClose }: { job: Job; onClose: () => void }) {
 function Test({ job, onClose }: { job: Job; onClose: () => void }) {
   const { t, of } = useTexts();
   const make = useMake(job);
-  const version = useQuery({
-    queryKey: ["dataset", job.dataset, "version", job.dataset_version],
-    queryFn: () => api.get<Version>(datasetPath(job.dataset, job.dataset_version)),
-  });
+  const version = useVersion(job.dataset, job.dataset_version);
   const names = (["test", "val", "train"] as const).filter((s) => (version.data?.[s] ?? 0) > 0);
   const [split, setSplit] = useState("");
   const chosen = split || names[0] || "";

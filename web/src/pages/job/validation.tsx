@@ -42,7 +42,7 @@ function Classes({ rows, onOpen }: { rows: ClassScore[]; onOpen: (label: number)
   });
   return (
     <div className="max-h-[32rem] overflow-auto" tabIndex={0} role="region" aria-label={t("classesWord")}>
-      <table className="numbers w-full text-sm">
+      <table className="numbers w-full text-sm [&_td]:px-2 [&_th]:px-2">
         <thead className="sticky top-0 bg-surface">
           <tr>
             {columns.map(([key, text]) => (
@@ -118,7 +118,7 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
         <p className="text-sm text-muted">{t("validation.of", { n: v.images, split: v.split })}</p>
         <Button onClick={() => setOpen({ filter: { correct: "false" }, title: t("validation.wrong") })}>{t("validation.wrong")}</Button>
       </div>
-      <div className="grid items-start gap-5 xl:grid-cols-[3fr_2fr]">
+      <div className="grid items-start gap-5 xl:grid-cols-[5fr_4fr]">
         <Card title={t("confusion")}>
           {v.confusion
             ? <Confusion classes={v.classes} counts={v.confusion}
