@@ -139,6 +139,25 @@ describe("the web app", { skip }, () => {
     await other.close();
   });
 
+  test("a page goes on by itself after the server was gone, without losing or doubling an epoch", async () => {
+    const id = await create(anneal, "long", { model: "tiny", epochs: 1000, warmup_epochs: 0 });
+    await page.goto(`${anneal.url}/app/jobs/${id}`);
+    const chart = page.getByRole("img", { name: /^Loss/ });
+    const epoch = async () => Number((await page.locator("dt", { hasText: "Epoch" }).locator("xpath=../dd").innerText()).split(" ")[0]);
+    await chart.waitFor({ timeout: SLOW_MS });
+    await anneal.down();
+    await page.getByText("The connection is lost").waitFor({ timeout: SLOW_MS });
+    const before = await epoch();
+    await anneal.up();
+    await page.waitForFunction(`Number(document.querySelector("main dl dd").textContent.split(" ")[0]) > ${before + 1}`, undefined, { timeout: SLOW_MS });
+    await page.getByText(/as a table/).click();
+    const rows = (await page.locator("details tbody th").allInnerTexts()).map(Number);
+    assert.deepEqual(rows, [...new Set(rows)].sort((a, b) => b - a), "each epoch once");
+    assert.equal((rows[0] ?? 0) - (rows.at(-1) ?? 0), rows.length - 1, "no epoch is missing");
+    await anneal.api("DELETE", `/training/jobs/${id}`);
+    await page.locator("main").getByText("Cancelled", { exact: true }).waitFor();
+  });
+
   test("when the session has ended, one logs in over the page and it goes on", async () => {
     await page.goto(`${anneal.url}/app/account`);
     await page.getByLabel("New password").fill("correct horse battery");
@@ -163,7 +182,7 @@ describe("the web app", { skip }, () => {
     assert.equal(await page.locator("html").getAttribute("lang"), "ko");
     await page.goto(`${anneal.url}/app/account`);
     await page.getByRole("button", { name: "로그아웃" }).click();
-    await page.getByLabel("비밀번호").waitFor();
+    await page.getByLabel("비밀번호", { exact: true }).waitFor();
     assert.equal((await context.request.get(`${anneal.url}/auth/me`)).status(), 401);
   });
 

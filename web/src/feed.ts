@@ -1,12 +1,14 @@
 // A job's live feed: a WebSocket, and Server-Sent Events where none can be opened.  Each event has a rising
 // number; after a break the feed goes on behind the last one seen, so none is missed and none comes twice.
 import { api } from "./api";
+import { hasEnded, type Job } from "./types";
 
 export interface FeedEvent { id: number; event: string; data: unknown }
 export type FeedState = "connecting" | "live" | "waiting" | "ended";
 
 const RETRY_MS = [500, 1000, 2000, 5000, 10_000];
 const SOCKET_TRIES = 2; // so often in a row without a connection: then Server-Sent Events
+const SAID_ALL = 1000; // a WebSocket's normal end
 const END = "end"; // the server's word that the job has ended and all of it has been sent
 
 export interface Feed { close(): void }
@@ -28,15 +30,18 @@ export function openFeed(job: string, after: number, onEvent: (e: FeedEvent) => 
     last = e.id;
     onEvent(e);
   };
+  /** A plain call before each further try: it refreshes the session, and knows whether there is more to come. */
+  const look = () => {
+    api.get<Job>(`/training/jobs/${job}`).then(
+      (now) => (hasEnded(now.status) ? finish() : connect()),
+      (e: { status?: number }) => (e.status === 404 ? finish() : again()));
+  };
   const again = () => {
     if (closed) return;
     onState("waiting");
     const wait = RETRY_MS[Math.min(failures, RETRY_MS.length - 1)] ?? 1000;
     failures++;
-    // A plain call first: it refreshes the session, or says that the job is gone.
-    timer = window.setTimeout(() => {
-      api.get(`/training/jobs/${job}`).then(connect, (e: { status?: number }) => (e.status === 404 ? finish() : again()));
-    }, wait);
+    timer = window.setTimeout(look, wait);
   };
   const up = () => {
     failures = 0;
@@ -52,10 +57,7 @@ export function openFeed(job: string, after: number, onEvent: (e: FeedEvent) => 
     }
     socket.onopen = up;
     socket.onmessage = (m) => take(JSON.parse(String(m.data)) as FeedEvent);
-    socket.onclose = (e) => {
-      if (e.code === 1000 && !closed) return finish(); // the server has said all there is
-      again();
-    };
+    socket.onclose = (e) => (e.code === SAID_ALL && !closed ? look() : again());
   };
   const viaEvents = () => {
     source = new EventSource(`/training/jobs/${job}/events?after=${last}`);

@@ -250,6 +250,10 @@ export function Tabs<K extends string>({ label, tabs, value, onChange }: {
   );
 }
 
+export function TabPanel({ label, children }: { label: string; children: ReactNode }) {
+  return <div role="tabpanel" aria-label={label}>{children}</div>;
+}
+
 /** A modal dialog: the browser keeps the focus inside and gives it back; Escape closes. */
 export function Dialog({ title, onClose, children, wide }: { title: string; onClose?: () => void; children: ReactNode; wide?: boolean }) {
   const { t } = useTexts();

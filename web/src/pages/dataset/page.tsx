@@ -2,7 +2,7 @@
 import { useState } from "react";
 
 import { useTexts } from "../../i18n";
-import { Badge, Button, ButtonLink, Empty, ErrorNote, PageHead, Progress, Select, Show, Tabs } from "../../parts/ui";
+import { Badge, Button, ButtonLink, Empty, ErrorNote, PageHead, Progress, Select, Show, TabPanel, Tabs } from "../../parts/ui";
 import { UploadPlace, Uploads } from "../../parts/upload";
 import { Link, setQuery, useQueryParams, useTitle } from "../../router";
 import { useMay } from "../../session";
@@ -92,10 +92,12 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
           <Tabs label={dataset.name} value={tab} onChange={(to) => setQuery({ tab: to === "pictures" ? "" : to })}
             tabs={[["pictures", t("picturesWord")], ["balance", t("balance")], ["faults", `${t("faultsWord")} (${version.faults})`],
               ["versions", `${t("versions")} (${versions.length})`]]} />
-          {tab === "pictures" && <Gallery key={version.version} version={version} />}
-          {tab === "balance" && <Show of={full} lines={8}>{(v) => <Balance version={v} />}</Show>}
-          {tab === "faults" && <FaultReport version={version} />}
-          {tab === "versions" && <Versions versions={versions} dataset={dataset} />}
+          <TabPanel label={t(tab === "pictures" ? "picturesWord" : tab === "faults" ? "faultsWord" : tab)}>
+            {tab === "pictures" && <Gallery key={version.version} version={version} />}
+            {tab === "balance" && <Show of={full} lines={8}>{(v) => <Balance version={v} />}</Show>}
+            {tab === "faults" && <FaultReport version={version} />}
+            {tab === "versions" && <Versions versions={versions} dataset={dataset} />}
+          </TabPanel>
         </>
       ) : (
         <div className="space-y-4">

@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 
 import { useTexts } from "../../i18n";
-import { Loading, PageHead, Show, Tabs } from "../../parts/ui";
+import { Loading, PageHead, Show, TabPanel, Tabs } from "../../parts/ui";
 import { Link, setQuery, useQueryParams, useTitle } from "../../router";
 import { useMay } from "../../session";
 import type { Job, Warning } from "../../types";
@@ -55,6 +55,7 @@ function JobView({ job }: { job: Job }) {
   const may = useMay("engineer");
   const live = useLive(job.job, job);
   const tab = tabs.find((one) => one === query.get("tab")) ?? (job.kind === "test" ? "validation" : "charts");
+  const labels = { charts: t("chart"), validation: t("validation"), try: t("try"), log: t("log"), details: t("details") };
   useTitle(job.name);
   return (
     <>
@@ -64,12 +65,14 @@ function JobView({ job }: { job: Job }) {
       <StatusCard job={job} live={live} />
       <Warnings job={job} />
       <Tabs label={job.name} value={tab} onChange={(to) => setQuery({ tab: to })}
-        tabs={[["charts", t("chart")], ["validation", t("validation")], ["try", t("try")], ["log", t("log")], ["details", t("details")]]} />
-      {tab === "charts" && <Curves job={job} />}
-      {tab === "validation" && <ValidationView job={job} />}
-      {tab === "try" && <Predict job={job} />}
-      {tab === "log" && <Log id={job.job} />}
-      {tab === "details" && <Details job={job} />}
+        tabs={tabs.map((one) => [one, labels[one]])} />
+      <TabPanel label={labels[tab]}>
+        {tab === "charts" && <Curves job={job} />}
+        {tab === "validation" && <ValidationView job={job} />}
+        {tab === "try" && <Predict job={job} />}
+        {tab === "log" && <Log id={job.job} />}
+        {tab === "details" && <Details job={job} />}
+      </TabPanel>
     </>
   );
 }
