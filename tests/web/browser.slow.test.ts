@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import type { Browser, BrowserContext, Page } from "../../web/node_modules/playwright-core";
-import { Anneal, root } from "../lib/anneal";
+import { Anneal, root, until } from "../lib/anneal";
 import { create, upload } from "../lib/jobs";
 import { noise, patterns, png } from "../lib/pictures";
 
@@ -149,7 +149,7 @@ describe("the web app", { skip }, () => {
     await page.getByText("The connection is lost").waitFor({ timeout: SLOW_MS });
     const before = await epoch();
     await anneal.up();
-    await page.waitForFunction(`Number(document.querySelector("main dl dd").textContent.split(" ")[0]) > ${before + 1}`, undefined, { timeout: SLOW_MS });
+    await until("two further epochs are shown", async () => (await epoch()) > before + 1, SLOW_MS);
     await page.getByText(/as a table/).click();
     const rows = (await page.locator("details tbody th").allInnerTexts()).map(Number);
     assert.deepEqual(rows, [...new Set(rows)].sort((a, b) => b - a), "each epoch once");
@@ -200,7 +200,7 @@ describe("the web app", { skip }, () => {
     for (const path of paths) {
       await page.goto(anneal.url + path);
       await page.locator("h1").waitFor();
-      await page.waitForFunction("!document.querySelector('.animate-pulse')");
+      await page.locator(".animate-pulse").first().waitFor({ state: "detached" });
       const over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
       assert.equal(over, 0, `${path} is wider than the screen`);
     }
