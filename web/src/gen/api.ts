@@ -883,9 +883,9 @@ export interface Routes {
   /** The web app. */
   "GET /": Record<string, never>;
   /** A page of the web app. */
-  "GET /app/{page...}": Record<string, never>;
+  "GET /app/{page}": Record<string, never>;
   /** A file of the web app. */
-  "GET /assets/{file...}": Record<string, never>;
+  "GET /assets/{file}": Record<string, never>;
   /** The icon. */
   "GET /favicon.svg": Record<string, never>;
 }
