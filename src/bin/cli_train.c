@@ -172,6 +172,36 @@ static enum rc create(struct cli *c, const struct json **ret, struct err *e)
     return rc;
 }
 
+enum { MODELS_MAX = 256 };
+
+/* A name that the trainer does not know is told at once, with the nearest; the server takes it, and
+ * the job would fail only when it starts.  A trainer that is down is no reason to refuse. */
+static enum rc check_model(struct cli *c, struct err *e)
+{
+    const struct train_flags *f = c->flags;
+    const struct train_spec *spec = c->more;
+    const char *names[MODELS_MAX + 1] = {0}, *near;
+    const struct json *doc = NULL;
+    size_t n = 0;
+    enum rc rc = cli_call(c, c->a, HTTP_GET, "/models/list", NULL, &doc, e);
+
+    if (rc == RC_UNAVAILABLE || rc == RC_UNAUTHENTICATED)
+        return rc;
+    JSON_EACH(m, json_get(doc, "models")) {
+        if (!str_eq(json_str(m, "framework", STR("")), f->framework) || n == MODELS_MAX)
+            continue;
+        if (str_eq(json_str(m, "name", STR("")), spec->model))
+            return RC_OK;
+        names[n++] = text_in(c, m, "name");
+    }
+    if (!n)
+        return RC_OK;
+    near = nearest_name(names, spec->model);
+    return err_field(
+        e, RC_INVALID, "model", "there is no model '%.*s'%s%s%s; `anneal models` lists them",
+        STR_F(spec->model), near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 static enum rc run_train(struct cli *c, struct err *e)
 {
     const struct train_flags *f = c->flags;
@@ -184,6 +214,8 @@ static enum rc run_train(struct cli *c, struct err *e)
         return cli_misuse(c, e, "--wait with --no-start would wait for ever");
     if (f->wait)
         rc = follow_prepare(c, e);
+    if (!rc && flags_given(&c->given, "model") && !f->resume.n)
+        rc = check_model(c, e);
     if (!rc)
         rc = f->resume.n ? resume(c, &job, e) : create(c, &job, e);
     return rc ? rc : tell_new_job(c, job, f->wait, e);

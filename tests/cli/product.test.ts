@@ -186,6 +186,9 @@ test("settings are refused by name before anything runs", async () => {
   const none = await anneal.cli("train", "--dataset", "absent", "--model", "tiny");
   assert.equal(none.code, 1);
   assert.match(none.stderr, /absent/);
+  const model = await anneal.cli("train", "--dataset", "patterns", "--model", "tinny", "--json");
+  assert.equal(model.code, 1);
+  assert.match(model.json.error.text, /no model 'tinny', did you mean 'tiny'/);
 });
 
 test("Ctrl-C while waiting leaves the job running and says how to follow and cancel it", async () => {
