@@ -105,6 +105,9 @@ int os_terminal_columns(int fd); /* 0: not a terminal, or it does not tell */
 /* Path of the running binary. */
 const char *os_self_path(void);
 uint64_t os_rss_bytes(void); /* resident memory of this process */
+/* Bytes that can still be taken without the kernel killing somebody: of the machine, or of the
+ * container if that is less.  0: unknown. */
+uint64_t os_memory_available(void);
 int os_cpu_count(void);      /* that we may use: affinity and the container's quota */
 
 /* ---- threads: a fixed pool with a bounded queue */

@@ -30,11 +30,12 @@ struct graph_config {
     int batch_max;
     int image_size;
     bool train;
-    bool onednn;      /* direct and depthwise convolutions by oneDNN */
-    int threads;      /* at least 1 */
-    const char *isa;  /* kernels_get's argument: NULL for the best */
-    bool no_winograd; /* tests compare with and without */
-    int states;       /* optimiser state arrays: 0..2 */
+    bool onednn;        /* direct and depthwise convolutions by oneDNN */
+    int threads;        /* at least 1 */
+    const char *isa;    /* kernels_get's argument: NULL for the best */
+    bool no_winograd;   /* tests compare with and without */
+    uint64_t bytes_max; /* refuse to take more; 0: no limit */
+    int states;         /* optimiser state arrays: 0..2 */
 };
 
 /* How a parameter's elements lie in its arena. */

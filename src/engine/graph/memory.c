@@ -7,6 +7,7 @@
  */
 #include "base/mem.h"
 #include "engine/graph/graph_int.h"
+#include <string.h>
 
 static int add_floats(struct graph *g, size_t floats_of_image)
 {
@@ -81,29 +82,63 @@ static void plan_backward(struct graph *g, int i)
     }
 }
 
-static bool take(struct graph *g, void **to, size_t bytes)
+/* One block of memory: where its pointer goes, and how large it is. */
+struct block {
+    void *to;
+    size_t bytes;
+};
+
+enum { BLOCKS_MAX = 12 };
+
+static int list_blocks(struct graph *g, struct block list[BLOCKS_MAX])
 {
-    if (bytes == 0)
-        return true;
-    *to = mem_alloc_aligned(PLAN_ALIGN, bytes);
-    g->bytes += bytes;
-    return *to != NULL;
+    const size_t f = sizeof(float), rows = (size_t)g->config.batch_max;
+    const bool train = g->config.train;
+    const struct block blocks[] = {
+        {&g->arena, g->plan.bytes},
+        {&g->work, g->work_floats * f},
+        {&g->scratch, g->scratch_floats * (size_t)g->config.threads * f},
+        {&g->values, g->value_floats * f},
+        {&g->stats, g->stat_floats * f},
+        {&g->saved, g->saved_floats * f},
+        {&g->folded, g->folded_floats * f},
+        {&g->grads, train ? g->value_floats * f : 0},
+        {&g->logits_grad, train ? rows * (size_t)graph_logits_row(g) * f : 0},
+        {&g->state[0], g->config.states > 0 ? g->value_floats * f : 0},
+        {&g->state[1], g->config.states > 1 ? g->value_floats * f : 0},
+    };
+
+    memcpy(list, blocks, sizeof blocks);
+    return (int)(sizeof blocks / sizeof blocks[0]);
 }
 
-static bool take_floats(struct graph *g, float **to, size_t floats)
+static enum rc take_blocks(struct graph *g, struct err *e)
 {
-    void *p = NULL;
+    struct block list[BLOCKS_MAX];
+    const int count = list_blocks(g, list);
+    const char *what = NULL;
 
-    if (!take(g, &p, floats * sizeof(float)))
-        return false;
-    *to = p;
-    return true;
+    for (int i = 0; i < count; i++)
+        g->bytes += list[i].bytes;
+    if (g->config.bytes_max && g->bytes > g->config.bytes_max)
+        what = "this machine can give"; /* before the kernel kills us for touching it */
+    for (int i = 0; i < count && !what; i++)
+        if (list[i].bytes) {
+            void *p = mem_alloc_aligned(PLAN_ALIGN, list[i].bytes);
+            memcpy(list[i].to, &p, sizeof p);
+            what = p ? NULL : "there is";
+        }
+    if (what)
+        return err_set(e, RC_NOMEM,
+                       "the network needs %llu MiB of memory for batches of %d, more than %s; use "
+                       "a smaller batch or image size",
+                       (unsigned long long)(g->bytes >> 20), g->config.batch_max, what);
+    return RC_OK;
 }
 
 enum rc graph_place(struct graph *g, struct err *e)
 {
     const bool train = g->config.train;
-    void *arena = NULL;
 
     for (int i = 0; i < g->node_count; i++)
         plan_forward(g, i);
@@ -113,23 +148,5 @@ enum rc graph_place(struct graph *g, struct err *e)
     if (rc)
         return rc;
     g->scratch_floats = (g->scratch_floats + PLAN_ALIGN) / CH * CH; /* and a page between threads */
-    bool ok = take(g, &arena, g->plan.bytes);
-    g->arena = arena;
-    ok = ok && take_floats(g, &g->work, g->work_floats) &&
-         take_floats(g, &g->scratch, g->scratch_floats * (size_t)g->config.threads) &&
-         take_floats(g, &g->values, g->value_floats) && take_floats(g, &g->stats, g->stat_floats) &&
-         take_floats(g, &g->saved, g->saved_floats) && take_floats(g, &g->folded, g->folded_floats);
-    if (ok && train) {
-        ok = take_floats(g, &g->grads, g->value_floats) &&
-             take_floats(g, &g->logits_grad,
-                         (size_t)g->config.batch_max * (size_t)graph_logits_row(g));
-        for (int s = 0; ok && s < g->config.states; s++)
-            ok = take_floats(g, &g->state[s], g->value_floats);
-    }
-    if (!ok)
-        return err_set(e, RC_NOMEM,
-                       "out of memory: the network needs more than %llu MiB for batches of %d; "
-                       "use a smaller batch or image size",
-                       (unsigned long long)(g->bytes >> 20), g->config.batch_max);
-    return RC_OK;
+    return take_blocks(g, e);
 }

@@ -46,6 +46,8 @@ static enum rc resolve(struct net_config *c, struct err *e)
         c->threads = 1;
     if (c->stem == NET_STEM_AUTO)
         c->stem = c->image_size < NET_STEM_SMALL_BELOW ? NET_STEM_SMALL : NET_STEM_LARGE;
+    if (c->bytes_max == 0)
+        c->bytes_max = os_memory_available() / 10 * 9;
     if (c->backend == NET_ONEDNN)
         rc = onednn_check(e);
     else if (c->backend == NET_AUTO)
@@ -120,6 +122,7 @@ static enum rc build(struct net *n, struct err *e)
                                     .train = c->train,
                                     .onednn = c->backend == NET_ONEDNN,
                                     .threads = c->threads,
+                                    .bytes_max = c->bytes_max,
                                     .states = !c->train                   ? 0
                                               : c->optimizer == NET_ADAMW ? 2
                                                                           : 1};

@@ -61,11 +61,12 @@ struct net_config {
     enum net_stem stem;
     enum net_optimizer optimizer; /* fixes the optimiser state kept; ignored without `train` */
     int threads;                  /* 0: one for each processor */
+    uint64_t bytes_max;           /* memory it may take; 0: nine tenths of what is available now */
 };
 
 struct net;
-/* RC_INVALID names the field at fault.  All weights are zero until net_init_weights or
- * net_tensor_set. */
+/* RC_INVALID names the field at fault; RC_NOMEM says how much would be needed.  All weights are
+ * zero until net_init_weights or net_tensor_set. */
 enum rc net_new(struct net **ret, const struct net_config *c, struct err *e) must_check;
 void net_free(struct net *n); /* NULL is fine */
 

@@ -595,6 +595,20 @@ TEST(each_allocation_may_fail_without_a_leak)
     }
 }
 
+TEST(a_net_that_does_not_fit_is_refused_before_it_takes_the_memory)
+{
+    struct net_config c = config_of("resnet34", 1024, 1024); /* hundreds of gigabytes */
+    struct net *n = NULL;
+    struct err e = {0};
+
+    CHECK_EQ(net_new(&n, &c, &e), RC_NOMEM);
+    CHECK(str_find(str_of(e.text), STR("smaller batch")) > 0);
+    c = config_of("tiny", 32, 16);
+    c.bytes_max = 1 << 20;
+    CHECK_EQ(net_new(&n, &c, &e), RC_NOMEM);
+    CHECK(!n && os_rss_bytes() < 2ull << 30);
+}
+
 TEST(the_plan_can_be_read)
 {
     const struct net_config c = config_of("resnet18", 32, 4);

@@ -1,0 +1,63 @@
+/* memory.c - how much memory may still be taken before the kernel starts killing.
+ *
+ * Linux hands out more memory than there is and kills a process when it is touched, so whoever is
+ * about to take gigabytes asks first: MemAvailable of /proc/meminfo, and inside a container (cgroup
+ * version 2) what is left below its limit.
+ */
+#include "os/os.h"
+#include <fcntl.h>
+
+/* At most sizeof text - 1 bytes of a small kernel file; "" if it cannot be read. */
+static str read_small(const char *path, char *text, size_t room)
+{
+    size_t n = 0;
+    int fd = -1;
+
+    if (os_open(path, O_RDONLY, 0, &fd, NULL) != RC_OK)
+        return STR_NONE;
+    if (os_read(fd, text, room, &n, NULL) != RC_OK)
+        n = 0;
+    os_close(fd);
+    return (str){text, n};
+}
+
+/* The number of bytes behind "MemAvailable:"; 0 if there is none. */
+static uint64_t available_of(str meminfo)
+{
+    const str key = STR("MemAvailable:");
+    uint64_t kib = 0;
+    str line;
+
+    while (str_line(&meminfo, &line)) {
+        if (!str_starts(line, key))
+            continue;
+        str number = str_trim(str_sub(line, key.n, line.n));
+        if (str_ends(number, STR(" kB")) && str_u64(str_sub(number, 0, number.n - 3), &kib) &&
+            kib <= UINT64_MAX / 1024)
+            return kib * 1024;
+    }
+    return 0;
+}
+
+/* What is left of a control group; UINT64_MAX without a limit ("max", or no such files). */
+static uint64_t left_of_group(str limit, str used)
+{
+    uint64_t most = 0, taken = 0;
+
+    if (!str_u64(str_trim(limit), &most) || !str_u64(str_trim(used), &taken))
+        return UINT64_MAX;
+    return most > taken ? most - taken : 0;
+}
+
+uint64_t os_memory_available(void)
+{
+    char meminfo[4096], limit[64], used[64];
+    const uint64_t machine = available_of(read_small("/proc/meminfo", meminfo, sizeof meminfo));
+    const uint64_t group =
+        left_of_group(read_small("/sys/fs/cgroup/memory.max", limit, sizeof limit),
+                      read_small("/sys/fs/cgroup/memory.current", used, sizeof used));
+
+    if (machine == 0) /* unknown */
+        return group == UINT64_MAX ? 0 : group;
+    return machine < group ? machine : group;
+}
