@@ -99,8 +99,23 @@ const refusals: { what: string; archive: () => Buffer; fault: string; says: RegE
   { what: "a zip without pictures", fault: "unknown_layout", says: /no JPEG, PNG or WebP/,
     archive: () => zip([{ name: "cat/readme.md", data: Buffer.from("hello") }]) },
   { what: "an empty zip", fault: "unknown_layout", says: /the zip file is empty/, archive: () => zip([]) },
-  { what: "pictures without labels", fault: "unknown_layout", says: /a folder for each class/,
+  { what: "pictures without labels", fault: "unknown_layout", says: /a folder for each of two or more classes/,
     archive: () => zip([{ name: "1.png", data: plain(1) }, { name: "2.png", data: plain(2) }]) },
+  { what: "a single class", fault: "unknown_layout", says: /two or more classes/,
+    archive: () => zip([{ name: "train/cat/1.png", data: plain(1) }, { name: "val/cat/2.png", data: plain(2) }]) },
+  { what: "a directory that hides entries from its end record", fault: "", says: /200|directory/,
+    archive: () => {
+      const all = zip(Array.from({ length: 201 }, (_, i) => ({ name: `cat/${i}.png`, data: plain(i, 4) })));
+      all.writeUInt16LE(1, all.length - 14);
+      all.writeUInt16LE(1, all.length - 12);
+      return all;
+    } },
+  { what: "a directory that points outside of the file", fault: "truncated", says: /directory|damaged/,
+    archive: () => {
+      const all = zip(twoClasses(5));
+      all.writeUInt32LE(0xfffffff0, all.length - 6);
+      return all;
+    } },
   { what: "only broken pictures", fault: "", says: /picture/,
     archive: () => zip([{ name: "cat/1.jpg", data: Buffer.from("\xff\xd8\xff\xe0 no more", "latin1") },
       { name: "dog/1.png", data: plain(1).subarray(0, 60) }]) },
