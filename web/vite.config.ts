@@ -9,6 +9,6 @@ export default defineConfig({
   plugins: [react()],
   build: { outDir: "../build/web", emptyOutDir: true, assetsInlineLimit: 0 },
   server: { proxy: Object.fromEntries(
-    ["/auth", "/datasets", "/training", "/models", "/projects", "/users", "/health", "/version"].map(
-      (path) => [path, { target: api, changeOrigin: true }])) },
+    ["/auth", "/datasets", "/training", "/ws", "/models", "/projects", "/users", "/health", "/version"].map(
+      (path) => [path, { target: api, changeOrigin: true, ws: path === "/ws" }])) },
 });

@@ -158,6 +158,17 @@ describe("the web app", { skip }, () => {
     await page.locator("main").getByText("Cancelled", { exact: true }).waitFor();
   });
 
+  test("tabs that find their access expired at once refresh it without ending the session", async () => {
+    const tabs = [page, await context.newPage(), await context.newPage()];
+    for (const round of [1, 2, 3]) {
+      await context.clearCookies({ name: "anneal_session" });
+      await Promise.all(tabs.map((tab) => tab.goto(`${anneal.url}/app/jobs?round=${round}`)));
+      for (const tab of tabs) await tab.locator("main li").first().waitFor();
+    }
+    await tabs[1]?.close();
+    await tabs[2]?.close();
+  });
+
   test("when the session has ended, one logs in over the page and it goes on", async () => {
     await page.goto(`${anneal.url}/app/account`);
     await page.getByLabel("New password").fill("correct horse battery");

@@ -43,10 +43,30 @@ export function onExpired(show: (() => Promise<void>) | undefined) {
 
 const opening = ["/auth/login", "/auth/link", "/auth/refresh", "/auth/logout"];
 
+const LOCK = "anneal-refresh";
+const LOCK_MS = 5_000; // what a tab that was closed meanwhile costs the others
+
+/** One tab at a time: a refresh token that is sent twice ends the session, and all tabs share one. */
+async function alone<T>(act: () => Promise<T>): Promise<T> {
+  if (navigator.locks) return navigator.locks.request(LOCK, act);
+  const held = () => Date.now() - Number(localStorage.getItem(LOCK) ?? 0) < LOCK_MS; // plain http in a LAN has no locks
+  while (held()) await new Promise((done) => setTimeout(done, 50 + 100 * Math.random()));
+  localStorage.setItem(LOCK, String(Date.now()));
+  try {
+    return await act();
+  } finally {
+    localStorage.removeItem(LOCK);
+  }
+}
+
+async function refreshNow(): Promise<boolean> {
+  if ((await ask("/auth/me", {})).ok) return true; // another tab has
+  const init = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
+  return (await ask("/auth/refresh", init)).ok;
+}
+
 async function refresh(): Promise<boolean> {
-  refreshing ??= ask("/auth/refresh", { method: "POST", body: "{}", headers: { "content-type": "application/json" } })
-    .then((reply) => reply.ok)
-    .finally(() => (refreshing = undefined));
+  refreshing ??= alone(refreshNow).finally(() => (refreshing = undefined));
   return refreshing;
 }
 

@@ -21,7 +21,7 @@ function Card({ tried }: { tried: Tried }) {
   const { t, percent, number } = useTexts();
   const { result } = tried;
   return (
-    <li className="card flex flex-col gap-4 !p-3 sm:flex-row">
+    <li className="card flex flex-col gap-4 !p-3 sm:flex-row sm:items-start">
       <img src={tried.url} alt={tried.name} className="aspect-square w-full rounded bg-raised object-contain sm:w-36" />
       <div className="min-w-0 flex-1 space-y-2">
         <p className="truncate text-sm text-muted" title={tried.name}>{tried.name}</p>

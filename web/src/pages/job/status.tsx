@@ -37,7 +37,7 @@ export function StatusCard({ job, live }: { job: Job; live: Live }) {
         )}
         {job.attempt > 1 && <span className="text-sm text-muted">{t("job.attempt", { n: job.attempt, all: job.attempts })}</span>}
         {live.state === "waiting" && !hasEnded(job.status) && <span role="status" className="text-sm text-warning">{t("live.waiting")}</span>}
-        <p aria-live="polite" className="min-w-0 flex-1 basis-60 break-words text-sm text-muted">
+        <p aria-live="polite" className="min-w-0 basis-full break-words text-sm text-muted sm:flex-1 sm:basis-60">
           {job.waiting_reason ?? (job.status === "failed" ? "" : job.message)}
         </p>
       </div>
