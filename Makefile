@@ -25,7 +25,9 @@ $(error packages are missing; see above)
 endif
 endif
 
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS)
+endif
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 # Debian's wslay and jpeg have no .pc file.
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS)) -lwslay -ljpeg -lpthread -ldl -lm
