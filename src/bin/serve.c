@@ -334,6 +334,7 @@ static int run(int argc, char **argv)
     log_setup(level, !strcmp(config_str(s.config, "log_format"), "json"), "serve");
     rc = start(&s, &e);
     if (!rc) {
+        os_memory_give_back();
         int sig = os_stop_wait();
         log_info("signal %d: no new requests; running ones get %s seconds", sig,
                  config_str(s.config, "drain_seconds"));

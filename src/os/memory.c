@@ -1,4 +1,5 @@
-/* memory.c - how much memory may still be taken before the kernel starts killing.
+/* memory.c - how much memory may still be taken before the kernel starts killing, and giving back
+ * what is at rest.
  *
  * Linux hands out more memory than there is and kills a process when it is touched, so whoever is
  * about to take gigabytes asks first: MemAvailable of /proc/meminfo, and inside a container (cgroup
@@ -6,6 +7,10 @@
  */
 #include "os/os.h"
 #include <fcntl.h>
+#include <link.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* At most sizeof text - 1 bytes of a small kernel file; "" if it cannot be read. */
 static str read_small(const char *path, char *text, size_t room)
@@ -60,4 +65,29 @@ uint64_t os_memory_available(void)
     if (machine == 0) /* unknown */
         return group == UINT64_MAX ? 0 : group;
     return machine < group ? machine : group;
+}
+
+/* The read-only segments of one library: of them nothing can be lost. */
+static int give_back_code(struct dl_phdr_info *lib, size_t size, void *ud)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+    (void)size;
+    (void)ud;
+    for (int i = 0; i < lib->dlpi_phnum; i++) {
+        const ElfW(Phdr) *h = &lib->dlpi_phdr[i];
+        uintptr_t from = (lib->dlpi_addr + h->p_vaddr) & ~(page - 1);
+        uintptr_t to = (lib->dlpi_addr + h->p_vaddr + h->p_memsz) & ~(page - 1);
+
+        /* a page that a writable segment shares is left alone: `to` is rounded down */
+        if (h->p_type == PT_LOAD && !(h->p_flags & PF_W) && to > from)
+            (void)madvise((void *)from, to - from, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void os_memory_give_back(void)
+{
+    malloc_trim(0);
+    dl_iterate_phdr(give_back_code, NULL);
 }

@@ -1,6 +1,7 @@
 /* memory_test.c - the kernel's figures, and what stands in for them. */
 #include "os/memory.c"
 
+#include "base/mem.h"
 #include "base/test.h"
 
 TEST(available_memory_is_read_from_meminfo)
@@ -24,3 +25,18 @@ TEST(this_machine_has_some_memory_left)
 {
     CHECK(os_memory_available() > 1 << 20);
 }
+TEST(what_is_given_back_is_still_there)
+{
+    static int data = 7;
+    static const char text[] = "constants come back from the file";
+    char *heap = mem_strdup("the heap stays");
+    uint64_t before = os_rss_bytes();
+
+    os_memory_give_back();
+    CHECK(os_rss_bytes() < before);
+    CHECK_EQ(data, 7);
+    CHECK(!strcmp(text, "constants come back from the file"));
+    CHECK(heap && !strcmp(heap, "the heap stays"));
+    mem_free(heap);
+}
+

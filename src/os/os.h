@@ -108,6 +108,9 @@ uint64_t os_rss_bytes(void); /* resident memory of this process */
 /* Bytes that can still be taken without the kernel killing somebody: of the machine, or of the
  * container if that is less.  0: unknown. */
 uint64_t os_memory_available(void);
+/* Gives back what only the start needed: free heap, and the mapped code and constants of all
+ * libraries, which come back from the page cache as they are used.  Slow; once, at rest. */
+void os_memory_give_back(void);
 int os_cpu_count(void);      /* that we may use: affinity and the container's quota */
 
 /* ---- threads: a fixed pool with a bounded queue */
