@@ -10,7 +10,8 @@ static enum rc nobody(struct err *e)
 {
     return err_set(
         e, RC_UNAUTHENTICATED,
-        "log in, or send `Authorization: Bearer TOKEN` (the CLI finds its own in DATA/admin.token)");
+        "log in, or send `Authorization: Bearer TOKEN` (the CLI finds its own in "
+        "DATA/admin.token)");
 }
 
 static bool is_loopback(str peer)

@@ -283,8 +283,8 @@ static enum rc nothing_found(const struct harvest *p, struct err *e)
         e, RC_CORRUPT, "unknown_layout",
         "the archive holds %zu pictures but no labels that are known.  Looked for: a folder for "
         "each of two or more classes (cat/1.jpg, or train/cat/1.jpg); YOLO (images/1.jpg, "
-        "labels/1.txt, data.yaml); COCO (a .json with images and annotations); Pascal VOC (1.jpg, 1.xml); ICDAR "
-        "(1.jpg, 1.txt or 1.csv with x1,y1,x2,y2,x3,y3,x4,y4,text)",
+        "labels/1.txt, data.yaml); COCO (a .json with images and annotations); Pascal VOC (1.jpg, "
+        "1.xml); ICDAR (1.jpg, 1.txt or 1.csv with x1,y1,x2,y2,x3,y3,x4,y4,text)",
         images);
 }
 
