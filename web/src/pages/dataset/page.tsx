@@ -20,6 +20,7 @@ function Imports({ id }: { id: string }) {
   const newest = imports.data?.[0];
   return (
     <>
+      {imports.isError && <div className="mb-5"><ErrorNote error={imports.error} retry={() => void imports.refetch()} /></div>}
       {open.map((one) => (
         <div key={one.import} className="card mb-5 space-y-2">
           <p className="text-sm" aria-live="polite">{t("upload.importing", { part: percent(one.progress, 0), n: one.images })}</p>

@@ -65,7 +65,7 @@ function JobView({ job }: { job: Job }) {
       <StatusCard job={job} live={live} />
       <Warnings job={job} />
       <Tabs label={job.name} value={tab} onChange={(to) => setQuery({ tab: to })}
-        tabs={tabs.map((one) => [one, labels[one]])} />
+        tabs={tabs.filter((one) => one !== "charts" || job.kind === "train").map((one) => [one, labels[one]])} />
       <TabPanel label={labels[tab]}>
         {tab === "charts" && <Curves job={job} />}
         {tab === "validation" && <ValidationView job={job} />}
