@@ -1,5 +1,6 @@
 // One dataset: a version's pictures, balance and faults, and the versions themselves.
-import { useState } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 
 import { useTexts } from "../../i18n";
 import { Badge, Button, ButtonLink, Empty, ErrorNote, PageHead, Progress, Select, Show, TabPanel, Tabs } from "../../parts/ui";
@@ -18,6 +19,12 @@ function Imports({ id }: { id: string }) {
   const imports = useImports(id);
   const open = imports.data?.filter((one) => one.state === "queued" || one.state === "running") ?? [];
   const newest = imports.data?.[0];
+  const client = useQueryClient();
+  const [waited, setWaited] = useState(0);
+  useEffect(() => {
+    if (waited && !open.length) void client.invalidateQueries({ queryKey: ["dataset", id] }); // one has just ended
+    setWaited(open.length);
+  }, [waited, open.length, client, id]);
   return (
     <>
       {imports.isError && <div className="mb-5"><ErrorNote error={imports.error} retry={() => void imports.refetch()} /></div>}
