@@ -20,6 +20,12 @@ const SLOW_MS = 120_000;
 let anneal: Anneal, browser: Browser, context: BrowserContext, page: Page, dir: string;
 const foreign: string[] = [], complaints: string[] = [];
 
+/** Runs in the page: what a screen reader could only call "button" or "edit". */
+const nameless = `[...document.querySelectorAll("button, a[href], input:not([hidden]), select, textarea, [role=tab], [role=img], img")]
+  .filter((e) => e.checkVisibility() && !(e.getAttribute("aria-label") || e.tagName !== "SELECT" && e.textContent.trim() || e.alt !== undefined && e.hasAttribute("alt")
+    || [...(e.labels ?? [])].some((l) => l.textContent.trim()) || e.title))
+  .map((e) => e.outerHTML.slice(0, 120))`;
+
 function watch(one: Page) {
   one.on("request", (r) => {
     const url = new URL(r.url());
@@ -208,7 +214,7 @@ describe("the web app", { skip }, () => {
     assert.equal((await context.request.get(`${anneal.url}/auth/me`)).status(), 401);
   });
 
-  test("no page is wider than a phone, nothing was asked of another host, and nothing complained", async () => {
+  test("every control has a name, no page is wider than a phone, nothing was asked of another host, and nothing complained", async () => {
     const login = await context.request.post(`${anneal.url}/auth/login`, {
       data: { email: (await anneal.get("/auth/me")).email, password: "correct horse battery" },
     });
@@ -225,6 +231,8 @@ describe("the web app", { skip }, () => {
       await page.locator(".animate-pulse").first().waitFor({ state: "detached" });
       const over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
       assert.equal(over, 0, `${path} is wider than the screen`);
+      assert.deepEqual(await page.evaluate(nameless), [], `${path} has controls without a name`);
+      assert.equal(await page.locator("h1").count(), 1, `${path} has one heading of the first level`);
     }
     assert.deepEqual(foreign, []);
     assert.deepEqual(complaints, []);
