@@ -132,6 +132,22 @@ test("resumed from any checkpoint the weights are those of the undisturbed run",
   assert.equal(from.base_job, whole.job);
 });
 
+test("a cancelled run resumed from its last checkpoint ends with the same bytes", { timeout: 180_000 }, async () => {
+  const config = { epochs: 40, goal: "loss", seed: 21 };
+  const whole = await run(config);
+  const id = await create(anneal, "patterns", { ...small, ...config });
+  await until("it has a checkpoint", async () => (await anneal.get(`/training/jobs/${id}`)).epoch >= 3);
+  await anneal.api("DELETE", `/training/jobs/${id}`);
+  const cut = await anneal.get(`/training/jobs/${id}/checkpoints/last`);
+  assert.ok(cut.epoch < 40, "it was cancelled in the midst");
+  const made = await post(`/training/jobs/${id}/resume`, {});
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const resumed = await ended(anneal, made.body.job);
+  assert.equal(resumed.status, "completed", JSON.stringify(resumed.error));
+  assert.equal((await last(resumed.job)).weights_sha256, (await last(whole.job)).weights_sha256);
+  assert.equal((await anneal.get(`/training/jobs/${id}`)).status, "cancelled", "the old one stays cancelled");
+});
+
 test("a restart keeps the old job as it was, metrics, logs and weights", async () => {
   const old = await run({});
   const shown = async () => JSON.stringify(await Promise.all(["", "/metrics", "/logs", "/checkpoints", "/attempts", "/validation"]

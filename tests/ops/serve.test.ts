@@ -111,6 +111,20 @@ test("health is degraded while the trainer is killed, and up again after", { tim
   assert.equal(done.status, "completed");
 });
 
+test("metrics are in Prometheus' format, each family declared once, and tell what health tells", async () => {
+  const text = await (await anneal.api("GET", "/metrics")).text();
+  const types = [...text.matchAll(/^# TYPE (\w+) (counter|gauge|histogram)$/gm)].map((m) => m[1]!);
+  assert.equal(new Set(types).size, types.length);
+  for (const name of ["training_jobs_total", "training_duration_seconds", "active_training_jobs", "http_requests_total",
+    "http_request_duration_seconds", "callback_lag_seconds", "dataset_imports_total", "trainer_up"])
+    assert.ok(types.includes(name), name);
+  for (const line of text.trim().split("\n"))
+    assert.match(line, /^(# (HELP|TYPE) .+|[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? -?[\d.e+-]+|[a-z_]+(\{.*\})? (NaN|\+Inf))$/, line);
+  assert.match(text, /trainer_up\{framework="anneal"\} 1/);
+  assert.match(text, /training_jobs_total\{framework="anneal",status="completed"\} [1-9]/);
+  assert.ok(!text.includes(anneal.token));
+});
+
 test("SIGTERM answers what is under way, ends with 0 and leaves no process", { timeout: 120_000 }, async () => {
   const job = await create(anneal, "patterns", { ...small, epochs: 300 });
   await until("a worker runs", async () => ofRole(anneal.pid, "worker").length > 0);

@@ -135,11 +135,11 @@ double metrics_value(struct metrics *m, enum metric_id id, const char *labels)
 static void write_series(const char *name, const char *labels, const struct series *s,
                          enum metric_kind kind, struct buf *out)
 {
-    const char *sep = labels[0] ? "," : "";
+    const char *sep = labels[0] ? "," : "", *open = labels[0] ? "{" : "",
+               *close = labels[0] ? "}" : "";
 
     if (kind != METRIC_HISTOGRAM) {
-        buf_printf(out, "%s%s%s%s %.17g\n", name, labels[0] ? "{" : "", labels,
-                   labels[0] ? "}" : "", s->value);
+        buf_printf(out, "%s%s%s%s %.17g\n", name, open, labels, close, s->value);
         return;
     }
     for (int i = 0; i < BOUNDS; i++)
@@ -147,7 +147,8 @@ static void write_series(const char *name, const char *labels, const struct seri
                    (unsigned long long)s->bucket[i]);
     buf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, labels, sep,
                (unsigned long long)s->count);
-    buf_printf(out, "%s_sum{%s} %.17g\n%s_count{%s} %llu\n", name, labels, s->value, name, labels,
+    buf_printf(out, "%s_sum%s%s%s %.17g\n", name, open, labels, close, s->value);
+    buf_printf(out, "%s_count%s%s%s %llu\n", name, open, labels, close,
                (unsigned long long)s->count);
 }
 
