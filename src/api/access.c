@@ -121,8 +121,8 @@ enum rc access_check(struct ctx *c, struct err *e)
     enum rc rc;
 
     c->who = (struct caller){STR(""), STR(""), ROLE_NONE, STR(""), STR(""), STR(""), 0};
-    if (c->route->access == ACCESS_PUBLIC)
-        return RC_OK;
+    if (c->route->access == ACCESS_PUBLIC) /* log-in and refresh set and use cookies */
+        return same_origin(c, e);
     if (c->route->access == ACCESS_METRICS && is_loopback(http_peer(c->req)))
         return RC_OK;
     rc = identify(c, &found, e);

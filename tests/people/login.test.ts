@@ -65,6 +65,20 @@ test("a refresh token works once; its second use ends the session for both who h
   assert.equal((await send("GET", "/auth/me", undefined, first.refresh_token)).status, 401, "a refresh token is no access token");
 });
 
+test("another site's page can neither log in, nor refresh, nor log out with a browser's cookies", async () => {
+  const who = await registered();
+  const session = await login(who);
+  const cookies = session.headers.getSetCookie().map((c) => c.split(";")[0]).join("; ");
+  for (const header of [{ origin: "http://evil.example" }, { "sec-fetch-site": "cross-site" }, { origin: "null" }] as Record<string, string>[]) {
+    assert.equal((await send("POST", "/auth/login", who, undefined, header)).status, 403, JSON.stringify(header));
+    assert.equal((await send("POST", "/auth/refresh", undefined, undefined, { ...header, cookie: cookies })).status, 403);
+    assert.equal((await send("POST", "/auth/logout", undefined, undefined, { ...header, cookie: cookies })).status, 403);
+  }
+  assert.equal((await send("GET", "/auth/me", undefined, undefined, { cookie: cookies })).status, 200);
+  const own = { cookie: cookies, origin: anneal.url, "sec-fetch-site": "same-origin" };
+  assert.equal((await send("POST", "/auth/refresh", undefined, undefined, own)).status, 200);
+});
+
 test("log-out ends this session and no other", async () => {
   const who = await registered();
   const one = (await login(who)).body, two = (await login(who)).body;
