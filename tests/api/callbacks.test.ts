@@ -2,70 +2,30 @@
 // changes but a counter.  The test itself is the trainer here: a service that takes the job and reports.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { createServer, type Server } from "node:http";
 import { after, before, test } from "node:test";
 
 import { Anneal, until } from "../lib/anneal";
 import { create, upload } from "../lib/jobs";
 import { patterns } from "../lib/pictures";
-
-interface Order {
-  job_id: string;
-  attempt: number;
-  token: string;
-  callback_url: string;
-}
+import { type Order, Trainer } from "../lib/trainer";
 
 let anneal: Anneal;
-let service: Server;
-const orders: Order[] = [];
-const deleted: string[] = [];
-let lost = false;
+let trainer: Trainer;
 
 before(async () => {
-  service = createServer((request, reply) => {
-    let body = "";
-    request.on("data", (d: Buffer) => (body += d.toString()));
-    request.on("end", () => {
-      const send = (status: number, json: unknown) => {
-        reply.writeHead(status, { "content-type": "application/json" });
-        reply.end(JSON.stringify(json));
-      };
-      const url = request.url ?? "";
-      if (request.method === "POST" && (url === "/training/start" || url === "/train")) {
-        const order = JSON.parse(body) as Order;
-        orders.push(order);
-        return send(200, { job_id: order.job_id, attempt: order.attempt, status: "accepted" });
-      }
-      if (request.method === "DELETE") {
-        deleted.push(url.split("/").at(-1) ?? "");
-        return send(200, {});
-      }
-      const order = orders.filter((o) => url.endsWith(o.job_id)).at(-1);
-      if (url.startsWith("/jobs/") && order && !lost)
-        return send(200, { job_id: order.job_id, attempt: order.attempt, status: "running", progress: 0, undelivered: 0 });
-      if (url.startsWith("/health")) return send(200, { status: "up" });
-      if (url.startsWith("/models")) return send(200, { models: [] });
-      return send(404, { title: "no", status: 404, code: "not_found", detail: "no such job" });
-    });
-  });
-  await new Promise<void>((done) => service.listen(0, "127.0.0.1", done));
-  const address = service.address();
-  const port = address && typeof address === "object" ? address.port : 0;
-  anneal = await Anneal.start(["--training-mode", "service", "--trainer-service-url", `http://127.0.0.1:${port}`,
-    "--trainer-token", "shared-secret-of-the-test", "--jobs-per-trainer", "20", "--jobs-per-user", "20"]);
+  trainer = await Trainer.start();
+  anneal = await Anneal.start([...trainer.flags, "--jobs-per-trainer", "20", "--jobs-per-user", "20"]);
   const done = await upload(anneal, "patterns", patterns(6, 2));
   assert.equal(done.state, "done");
 });
 after(async () => {
   await anneal.remove();
-  service.close();
+  trainer.stop();
 });
 
 async function begin(): Promise<{ job: string; order: Order }> {
   const job = await create(anneal, "patterns", { model: "tiny", epochs: 3 });
-  const order = await until("the trainer has the order", async () => orders.find((o) => o.job_id === job));
-  return { job, order };
+  return { job, order: await trainer.order(job) };
 }
 
 async function send(order: Order, report: Record<string, unknown>, token = order.token): Promise<{ status: number; body: any }> {
@@ -123,7 +83,7 @@ test("an older attempt is fenced off", async () => {
   const { job, order } = await begin();
   await send(order, { seq: 1, kind: "started" });
   await send(order, { seq: 2, kind: "failed", error: "lost", error_code: "worker_lost", retryable: true });
-  const next = await until("the second attempt", async () => orders.find((o) => o.job_id === job && o.attempt === 2));
+  const next = await until("the second attempt", async () => trainer.orders.find((o) => o.job_id === job && o.attempt === 2));
   await send(next, { seq: 1, kind: "started" });
   const before = await state(job);
   const stale = await send(order, epoch(3, 1, 0.2));
@@ -139,7 +99,7 @@ test("cancel reaches the trainer and the job never comes back", async () => {
   const late = await send(order, epoch(2, 1, 0.3));
   assert.equal(late.body.cancel, true);
   assert.equal((await anneal.get(`/training/jobs/${job}`)).status, "cancelled");
-  await until("the trainer is told", async () => deleted.includes(job));
+  await until("the trainer is told", async () => trainer.deleted.includes(job));
   await send(order, { seq: 3, kind: "completed", epoch: 3, progress: 1 });
   assert.equal((await anneal.get(`/training/jobs/${job}`)).status, "cancelled");
 });

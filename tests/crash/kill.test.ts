@@ -1,12 +1,12 @@
 // kill -9 of the worker, the trainer or serve at random moments: the job completes without help, one set
 // of metrics is stored, and the weights are those of an undisturbed run, byte for byte.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 
 import { Anneal } from "../lib/anneal";
 import { create, ended, metrics, upload } from "../lib/jobs";
 import { patterns } from "../lib/pictures";
+import { end, ofRole } from "../lib/processes";
 
 const kills = process.env["CHECK_ALL"] ? 12 : 4;
 const seed = Number(process.env["KILL_SEED"] ?? Date.now() % 100000);
@@ -25,38 +25,13 @@ before(async () => {
 });
 after(() => anneal.remove());
 
-/** Direct children by parent, from /proc. */
-function children(parent: number): number[] {
-  return readdirSync("/proc").filter((n) => /^\d+$/.test(n)).map(Number).filter((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === parent;
-    } catch {
-      return false;
-    }
-  });
-}
-const runs = (pid: number, role: string) => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0")[1] === role;
-  } catch {
-    return false;
-  }
-};
-
-/** Kills one of the three; true if it was there. */
+/** Kills one of the three, and says which. */
 async function killOne(): Promise<string> {
-  const trainer = children(anneal.pid).find((pid) => runs(pid, "trainer"));
-  const worker = trainer && children(trainer).find((pid) => runs(pid, "worker"));
+  const trainer = ofRole(anneal.pid, "trainer")[0];
+  const worker = ofRole(anneal.pid, "worker")[0];
   const pick = random();
-  if (pick < 0.4 && worker) {
-    process.kill(worker, "SIGKILL");
-    return "worker";
-  }
-  if (pick < 0.7 && trainer) {
-    process.kill(trainer, "SIGKILL");
-    return "trainer";
-  }
+  if (pick < 0.4 && worker && end(worker)) return "worker";
+  if (pick < 0.7 && trainer && end(trainer)) return "trainer";
   await anneal.down("SIGKILL");
   await anneal.up();
   return "serve";

@@ -7,7 +7,7 @@ import { Anneal, until } from "../lib/anneal";
 import { plain, twoClasses, zip } from "../lib/archives";
 import { create, ended, metrics, upload } from "../lib/jobs";
 import { patterns, tar } from "../lib/pictures";
-import { ofRole } from "../lib/processes";
+import { end, ofRole } from "../lib/processes";
 
 let anneal: Anneal;
 before(async () => {
@@ -71,20 +71,14 @@ test("a worker that dies each time ends the job after its attempts, and says how
   const before = ofRole(anneal.pid, "worker");
   const job = await create(anneal, "patterns", { ...small, epochs: 1000 }, { retries: 1 });
   let killed = 0;
-  const end = await until("the job has ended", async () => {
-    for (const pid of ofRole(anneal.pid, "worker").filter((p) => !before.includes(p)))
-      try {
-        process.kill(pid, "SIGKILL");
-        killed++;
-      } catch {
-        // it had gone by itself
-      }
+  const last = await until("the job has ended", async () => {
+    killed += ofRole(anneal.pid, "worker").filter((pid) => !before.includes(pid) && end(pid)).length;
     const now = await anneal.get(`/training/jobs/${job}`);
     return ["completed", "failed"].includes(now.status) && now;
   }, 120_000);
-  assert.equal(end.status, "failed");
-  assert.ok(killed >= 2 && end.attempt === 2, `${killed} kills, ${end.attempt} attempts`);
-  assert.ok(/signal|killed|died/i.test(end.error.text), end.error.text);
+  assert.equal(last.status, "failed");
+  assert.ok(killed >= 2 && last.attempt === 2, `${killed} kills, ${last.attempt} attempts`);
+  assert.ok(/signal|killed|died/i.test(last.error.text), last.error.text);
 });
 
 test("everything at once: starts, cancels and changes of one job leave one true state", { timeout: 180_000 }, async () => {

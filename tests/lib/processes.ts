@@ -37,6 +37,15 @@ export function alive(pid: number): boolean {
   }
 }
 
+/** kill -9; false if the process had gone by itself. */
+export function end(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
+  }
+}
+
 /** The descendants of `parent` that run as `anneal ROLE`. */
 export const ofRole = (parent: number, role: string) => descendants(parent).filter((pid) => command(pid)[1] === role);
 

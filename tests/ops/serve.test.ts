@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { Anneal, freePort, run, until } from "../lib/anneal";
 import { create, ended, upload } from "../lib/jobs";
 import { patterns } from "../lib/pictures";
-import { alive, command, descendants, ofRole } from "../lib/processes";
+import { alive, command, descendants, end, ofRole } from "../lib/processes";
 import { storeKeys } from "../lib/store";
 
 let anneal: Anneal;
@@ -98,7 +98,7 @@ test("a trainer never gets the store's keys", () => {
 test("health is degraded while the trainer is killed, and up again after", { timeout: 120_000 }, async () => {
   await until("the trainer is up", async () => (await trainerStatus()) === "up");
   await until("it is told that the trainer is down", async () => {
-    for (const pid of ofRole(anneal.pid, "trainer")) process.kill(pid, "SIGKILL");
+    ofRole(anneal.pid, "trainer").forEach(end);
     const health = await anneal.get("/health");
     assert.equal(health.parts.database.status, "up");
     return health.status === "degraded" && health.parts.trainers.anneal.status === "down" && health.parts.trainers.anneal.error;

@@ -8,7 +8,7 @@ import { Anneal, until } from "../lib/anneal";
 import { form, lyingPng, plain } from "../lib/archives";
 import { create, ended, upload } from "../lib/jobs";
 import { patterns, png } from "../lib/pictures";
-import { ofRole, resident } from "../lib/processes";
+import { end, ofRole, resident } from "../lib/processes";
 
 let anneal: Anneal;
 let job: any;
@@ -126,7 +126,7 @@ test("the model stays warm, many askers are served, and the predictor's death co
   const expected = (await many([pictures[0]!])).body.results[0].predictions;
   const workers = ofRole(anneal.pid, "worker");
   assert.equal(workers.length, 1, "one warm predictor");
-  for (const pid of workers) process.kill(pid, "SIGKILL");
+  workers.forEach(end);
   const again = await until("it answers again", async () => {
     const reply = await many([pictures[0]!]);
     return reply.status === 200 && reply;
