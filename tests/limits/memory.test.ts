@@ -54,3 +54,16 @@ test(`an upload of ${uploadBytes / MiB} MiB leaves serve below 64 MB`, { timeout
   await until("the import has failed and its dataset is gone", async () =>
     (await anneal.get("/datasets")).datasets.length === 0);
 });
+
+test("twenty uploads at once are taken or told to wait, within 100 MB", { timeout: 120_000 }, async () => {
+  const body = new Blob([new Uint8Array(16 * MiB)]);
+  const replies = await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+    const reply = await fetch(`${anneal.url}/datasets/upload?name=many-${i}`, { method: "POST", body,
+      headers: { authorization: `Bearer ${anneal.token}`, "content-type": "application/octet-stream" } });
+    return [reply.status, (await reply.json()) as any] as const;
+  }));
+  for (const [status, reply] of replies) assert.ok(status === 202 || (status === 429 && reply.code === "limit_reached"), JSON.stringify(reply));
+  assert.ok(replies.some(([status]) => status === 202));
+  assert.ok(rss("VmHWM") < 100e6, `serve held up to ${(rss("VmHWM") / 1e6).toFixed(1)} MB`);
+  assert.equal((await fetch(`${anneal.url}/health`)).status, 200);
+});
