@@ -4,6 +4,7 @@
  * read years later, whatever the defaults are then.
  */
 #include "api/jobs.h"
+#include "api/trainer_ask.h"
 #include "flow/dataset/dataset.h"
 #include "flow/job/launcher.h"
 #include "flow/job/scheduler.h"
@@ -307,6 +308,8 @@ static enum rc post_job(struct ctx *c, struct err *e)
         rc = read_settings(c, b, &spec, e);
     if (!rc)
         rc = settle(c, &spec, &n.config, &warnings, e);
+    if (!rc)
+        rc = model_check(c, b->framework, spec.model, e);
     if (!rc)
         rc = choose_data(c, b->dataset, b->version, &d, &v, e);
     if (!rc)

@@ -25,27 +25,66 @@ static void write_model(const struct json *m, const char *framework, struct jw *
     jw_obj_end(w);
 }
 
-static enum rc list_one(struct ctx *c, const struct site *site, struct jw *w, struct err *e)
+/* The trainer's array of models, in the request's arena. */
+static enum rc models_of(struct ctx *c, const struct site *site, const struct json **ret,
+                         struct err *e)
 {
     struct client_call call = {
         .method = HTTP_GET, .timeout_ms = LIST_TIMEOUT_MS, .connect_ms = LIST_CONNECT_MS};
     const struct json *doc = NULL, *models;
     struct buf body;
+    str text;
     enum rc rc = trainer_ask(site, "/models", NULL, &call, &body, e);
 
     if (rc)
         return rc;
-    rc = json_parse(c->a, buf_view(&body), NULL, &doc, e);
+    text = arena_str(c->a, buf_view(&body)); /* the tree's raw texts point into it */
+    buf_done(&body);
+    if (!text.p)
+        return err_set(e, RC_NOMEM, "out of memory while reading the models");
+    rc = json_parse(c->a, text, NULL, &doc, e);
     models = rc ? NULL : json_get(doc, "models");
     if (!rc && (!models || models->type != JSON_ARR))
         rc = err_set(e, RC_UPSTREAM, "the trainer's list of models has no `models`");
     if (!rc)
-        JSON_EACH(m, models) {
-            if (m->type == JSON_OBJ)
-                write_model(m, site->framework, w);
-        }
-    buf_done(&body);
+        *ret = models;
     return rc;
+}
+
+static enum rc list_one(struct ctx *c, const struct site *site, struct jw *w, struct err *e)
+{
+    const struct json *models = NULL;
+    enum rc rc = models_of(c, site, &models, e);
+
+    JSON_EACH(m, models) {
+        if (m->type == JSON_OBJ)
+            write_model(m, site->framework, w);
+    }
+    return rc;
+}
+
+enum rc model_check(struct ctx *c, str framework, str model, struct err *e)
+{
+    const struct json *models = NULL;
+    struct buf names;
+    struct site site;
+    bool known = false;
+
+    if (launcher_find(scheduler_launcher(c->app->scheduler), framework, &site, NULL) ||
+        models_of(c, &site, &models, NULL))
+        return RC_OK;
+    buf_init(&names, 512);
+    JSON_EACH(m, models) {
+        str name = json_str(m, "name", STR(""));
+
+        known |= str_eq(name, model);
+        buf_printf(&names, "%s%.*s", names.n ? ", " : "", STR_F(name));
+    }
+    if (!known)
+        err_field(e, RC_INVALID, "config.model", "there is no model '%.*s'; '%.*s' trains: %s",
+                  STR_F(model), STR_F(framework), names.p);
+    buf_done(&names);
+    return known ? RC_OK : RC_INVALID;
 }
 
 static enum rc get_models(struct ctx *c, struct err *e)

@@ -2,6 +2,7 @@
 #ifndef ANNEAL_API_TRAINER_ASK_H
 #define ANNEAL_API_TRAINER_ASK_H
 
+#include "api/route.h"
 #include "flow/job/launcher.h"
 #include "net/client.h"
 
@@ -13,5 +14,9 @@ enum { TRAINER_BODY_MAX = 32 << 20 };
  * RC_UPSTREAM. */
 enum rc trainer_ask(const struct site *site, const char *path, const char *type,
                     struct client_call *call, struct buf *body, struct err *e) must_check;
+
+/* models.c: RC_INVALID if the framework's trainer answers and does not list this model.  While it
+ * does not answer, RC_OK: the job waits, and the trainer itself will say. */
+enum rc model_check(struct ctx *c, str framework, str model, struct err *e) must_check;
 
 #endif

@@ -60,7 +60,7 @@ export class Trainer {
     if (url.startsWith("/jobs/") && order)
       return [200, { job_id: id, attempt: order.attempt, status: "running", progress: 0, undelivered: 0 }];
     if (url.startsWith("/health")) return [200, { status: "up" }];
-    if (url.startsWith("/models")) return [200, { models: [] }];
+    if (url.startsWith("/models")) return [200, { models: [{ name: "tiny" }, { name: "resnet18" }] }];
     return [404, { title: "no", status: 404, code: "not_found", detail: "no such job" }];
   }
 
