@@ -61,11 +61,12 @@ TEST(curl_signs_and_the_store_agrees)
     const char *const put[] = {"-T", file, "-H", "Content-Type: image/x-test", NULL};
     static const char *const put_text[] = {"-X", "PUT", "--data-binary", "hello", NULL};
     static const char *const del[] = {"-X", "DELETE", NULL};
-    char *p = rig_bytes(9, 200000);
     struct rig g;
+    char *p;
 
     if (!have_curl())
         return;
+    p = rig_bytes(9, 200000);
     rig_open(&g);
     snprintf(file, sizeof file, "%s/file", test_dir());
     snprintf(upload, sizeof upload, "/tests/a-file");

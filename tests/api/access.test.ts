@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Anneal } from "../lib/anneal";
+import { Anneal, cookiesOf } from "../lib/anneal";
 
 interface Operation {
   method: string;
@@ -120,7 +120,7 @@ test("the printed link logs in once, by a cookie that scripts cannot read", asyn
     });
   const first = await login();
   assert.equal(first.status, 200);
-  const cookie = first.headers.getSetCookie().find((c) => c.startsWith("anneal_session="));
+  const cookie = cookiesOf(first).find((c) => c.startsWith("anneal_session="));
   assert.match(cookie ?? "", /HttpOnly/);
   assert.match(cookie ?? "", /SameSite=Strict/);
   const pair = (cookie ?? "").split(";")[0] ?? "";

@@ -155,3 +155,8 @@ export function run(args: string[], env: NodeJS.ProcessEnv = process.env): Promi
     });
   });
 }
+
+/** The cookies that a reply sets, each as "name=value; attributes" (Node 18 has no getSetCookie). */
+export function cookiesOf(reply: { headers: Headers }): string[] {
+  return (reply.headers.get("set-cookie") ?? "").split(/, (?=[a-z_]+=)/);
+}

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Anneal, until } from "../lib/anneal";
+import { Anneal, until, cookiesOf } from "../lib/anneal";
 import { create, upload } from "../lib/jobs";
 import { type Event, sse, WebSocketClient } from "../lib/live";
 import { patterns } from "../lib/pictures";
@@ -167,7 +167,7 @@ test("a socket keeps to its protocol and to its owner", async () => {
   // A page of another site has the browser send our cookie along.
   const login = await fetch(`${anneal.url}/auth/link`, { method: "POST", headers: { "content-type": "application/json" },
     body: JSON.stringify({ token: anneal.link }) });
-  const cookie = login.headers.getSetCookie().find((c) => c.startsWith("anneal_session="))?.split(";")[0] ?? "";
+  const cookie = cookiesOf(login).find((c) => c.startsWith("anneal_session="))?.split(";")[0] ?? "";
   assert.equal(await status(path, { Authorization: "", Cookie: cookie, Origin: "http://evil.example" }), 403);
   const own = new WebSocketClient(anneal, path, { Authorization: "", Cookie: cookie, Origin: `http://127.0.0.1:${anneal.port}` });
   await until("the own page gets in", async () => own.status === 101);
