@@ -24,6 +24,8 @@ void command_help(const struct command *c); /* to stdout */
 
 /* Prints "anneal: text" (red on a terminal) and gives the exit status that fits. */
 int command_fail(const struct err *e);
+/* The same for a command line that is wrong. */
+int command_refuse(const struct err *e);
 int command_usage(const struct command *c, const char *fmt, ...) printf_like(2, 3);
 
 /* Every row of the configuration is a flag: --store-listen ADDR or --store-listen=ADDR; also

@@ -62,6 +62,13 @@ int command_fail(const struct err *e)
     return e->rc == RC_UNAVAILABLE ? EXIT_UNREACHABLE : EXIT_FAILED;
 }
 
+int command_refuse(const struct err *e)
+{
+    int status = command_fail(e);
+
+    return e->rc == RC_INVALID ? EXIT_USAGE : status;
+}
+
 int command_usage(const struct command *c, const char *fmt, ...)
 {
     char text[ERR_TEXT_MAX];

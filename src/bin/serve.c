@@ -327,7 +327,7 @@ static int run(int argc, char **argv)
     os_stop_block();
     arena_init(&s.arena, 16 << 20);
     if (settings_load(&s.config, argc, argv, &e))
-        return command_fail(&e);
+        return command_refuse(&e);
     for (int i = 0; i < 4; i++)
         if (!strcmp(config_str(s.config, "log_level"), levels[i]))
             level = (enum log_level)i;

@@ -145,7 +145,7 @@ static int run(int argc, char **argv)
         return EXIT_OK;
     }
     if (settings_load(&c, n, argv, &e))
-        return command_fail(&e);
+        return command_refuse(&e);
     if (json)
         print_json(c);
     else

@@ -18,7 +18,7 @@ static int run_store(int argc, char **argv)
 
     os_stop_block();
     if (settings_load(&c, argc, argv, &e))
-        return command_fail(&e);
+        return command_refuse(&e);
     snprintf(dir, sizeof dir, "%s/store", config_str(c, "data"));
     struct store_config setup = {.dir = dir,
                                  .listen = config_str(c, "store_listen"),

@@ -57,7 +57,7 @@ static int run_trainer(int argc, char **argv)
     setup.listen = take_flag(&argc, argv, "--listen");
     setup.dir = take_flag(&argc, argv, "--dir");
     if (settings_load(&c, argc, argv, &e))
-        return command_fail(&e);
+        return command_refuse(&e);
     if (!setup.listen)
         setup.listen = "127.0.0.1:8001";
     if (!setup.dir) {

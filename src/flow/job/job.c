@@ -217,7 +217,7 @@ enum rc job_retry(struct change *c, const struct cause *why, struct err *e)
     struct job *j = &c->j;
     int64_t wait = c->js->s.retry_ms;
 
-    j->failures++;
+    j->failures += !why->blameless;
     if (j->failures >= j->attempts_max) {
         struct cause last = *why;
 

@@ -16,8 +16,9 @@
  * 3. A report is applied once, in order of seq, while its attempt is the current one; else it is
  *    refused and changes nothing (spec/contract.h).
  * 4. A running job's attempt has a lease that reports and polls renew.  Once it has run out the
- *    attempt is lost; after attempts_max lost or retryably failed attempts the job has failed.  A
- *    checkpoint of a new epoch starts that count again: a long run may outlive many restarts.
+ *    attempt is lost; after attempts_max lost or retryably failed attempts (but for a trainer that
+ *    was stopped in good order) the job has failed.  A checkpoint of a new epoch starts that count
+ *    again: a long run may outlive many restarts.
  * 5. The token of an attempt is stored as its SHA-256 only.
  * 6. One sequence numbers a job's events and log lines: the live feed.  Of progress events the
  * newest of an epoch is kept, and none of an epoch that is done; of log lines the newest

@@ -29,6 +29,7 @@ enum rc change_end(struct change *c, enum rc rc, struct err *e) must_check;
 struct cause {
     enum attempt_status attempt; /* what becomes of the current attempt, if it is open */
     bool stop;                   /* the trainer has to be told to stop it */
+    bool blameless;              /* the attempt ended in good order: not one of attempts_max */
     const char *code;            /* of a failure; "" none */
     const char *text;            /* why, for people; "" none */
 };

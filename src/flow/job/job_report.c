@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "flow/job/job_int.h"
 #include <math.h>
+#include <string.h>
 
 enum {
     METRICS_MAX = 64, /* of one report */
@@ -248,7 +249,9 @@ static enum rc add_failure(struct change *c, const struct report *r, struct err 
     why.text = *text   ? text
                : asked ? "the trainer reported a failure without a reason; see the logs"
                        : "the trainer stopped the attempt without being asked to";
-    /* A trainer that stops a job nobody cancelled is shutting down: another attempt helps. */
+    /* A trainer that stops a job nobody cancelled is shutting down: another attempt helps, and
+     * restarts of serve, however many, do not use up a job's attempts. */
+    why.blameless = !strcmp(why.code, "trainer_stopped");
     if (r->retryable || !asked)
         return job_retry(c, &why, e);
     return job_move(c, JOB_FAILED, &why, e);

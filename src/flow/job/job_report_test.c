@@ -340,6 +340,24 @@ TEST(one_best_and_one_last_checkpoint)
     tear_down();
 }
 
+TEST(a_trainer_that_is_stopped_in_good_order_uses_up_no_attempt)
+{
+    struct job j;
+
+    set_up();
+    j = running();
+    for (int i = 1; i <= 6; i++) { /* attempts_max is 3 */
+        report(j.id, i,
+               R(REPORT_FAILED, 1, .error_code = STR("trainer_stopped"), .error = STR("stopped"),
+                 .retryable = true),
+               1);
+        CHECK_EQ(get(j.id).failures, 0);
+        CHECK_EQ(get(j.id).status, JOB_QUEUED);
+        run_job(j.id, 100000 * i);
+    }
+    tear_down();
+}
+
 TEST(a_new_checkpoint_starts_the_count_of_failures_again_and_an_old_one_does_not)
 {
     struct job j;
