@@ -4,8 +4,6 @@
 
 #include "flow/dataset/dataset.h"
 
-/* Commits if rc is RC_OK, else rolls back. */
-enum rc dataset_tx_end(struct tx *tx, enum rc rc, struct err *e) must_check;
 static inline struct db_val db_text_or_null(str s)
 {
     return s.n ? db_s(s) : db_null();

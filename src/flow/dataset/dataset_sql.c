@@ -52,14 +52,6 @@ enum rc dataset_nomem(struct err *e)
     return err_set(e, RC_NOMEM, "out of memory while reading datasets");
 }
 
-enum rc dataset_tx_end(struct tx *tx, enum rc rc, struct err *e)
-{
-    if (!rc)
-        return tx_commit(tx, e);
-    tx_rollback(tx);
-    return rc;
-}
-
 str like_part(struct arena *a, str text)
 {
     char *p = arena_alloc(a, 2 * text.n + 3);
@@ -169,7 +161,7 @@ enum rc dataset_find(struct db *db, struct arena *a, str id_or_name, str who, st
     while (!rc && n < 2 && rows_next(r))
         rc = dataset_row(r, a, &found[n++], e);
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (rc)
         return rc;
     if (!n)
@@ -203,7 +195,7 @@ enum rc dataset_list(struct db *db, struct arena *a, const struct dataset_query 
     while (!rc && n < (size_t)q->limit && rows_next(r))
         rc = dataset_row(r, a, &list[n++], e);
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (rc)
         return rc;
     *ret = list;
@@ -227,7 +219,7 @@ enum rc dataset_delete(struct db *db, str id, struct err *e)
     if (!rc && !tx_changes(tx))
         rc =
             err_set(e, RC_CONFLICT, "an import of this dataset is still running; wait for its end");
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc dataset_describe(struct db *db, str id, str name, str description, struct err *e)
@@ -249,7 +241,7 @@ enum rc dataset_describe(struct db *db, str id, str name, str description, struc
                  db_s(id));
     if (rc == RC_CONFLICT)
         err_field(e, rc, "name", "the project has a dataset of this name already");
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 /* ---- versions */
@@ -331,7 +323,7 @@ enum rc dataset_version_find(struct db *db, struct arena *a, str dataset_id, str
         if (!n++)
             rc = version_row(r, a, &v, e);
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (rc)
         return rc;
     if (!n)
@@ -361,7 +353,7 @@ enum rc dataset_versions(struct db *db, struct arena *a, str dataset_id,
     while (!rc && n < SHOWN_MAX && rows_next(r))
         rc = version_row(r, a, &list[n++], e);
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (rc)
         return rc;
     *ret = list;

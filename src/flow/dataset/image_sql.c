@@ -86,7 +86,7 @@ enum rc dataset_images(struct db *db, struct arena *a, const struct image_query 
     while (!rc && n < (size_t)q->limit && rows_next(r))
         rc = image_row(r, a, &list[n++], e);
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (rc)
         return rc;
     *ret = list;
@@ -111,7 +111,7 @@ static enum rc one_image(struct db *db, struct arena *a, const char *sql, const 
         rc = image_row(r, a, &im, e);
     }
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (!rc && !found)
         return err_set(e, RC_NOT_FOUND, "the dataset has no such image");
     if (!rc)
@@ -176,7 +176,7 @@ enum rc dataset_faults(struct db *db, struct arena *a, const struct fault_query 
             rc = dataset_nomem(e);
     }
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (rc)
         return rc;
     *ret = list;
@@ -248,7 +248,7 @@ enum rc dataset_diff(struct db *db, struct arena *a, const struct dataset_versio
         return rc;
     for (int k = 0; !rc && k < DIFF_KINDS; k++)
         rc = diff_one(tx, a, (enum diff_kind)k, from->content, to->content, &d, e);
-    rc = dataset_tx_end(tx, rc, e);
+    rc = tx_end(tx, rc, e);
     if (!rc)
         *ret = d;
     return rc;
@@ -318,7 +318,7 @@ enum rc content_begin(struct db *db, str version, const struct dataset_header *h
         rc = tx_exec(tx, e, "DELETE FROM dataset_content WHERE id = ?", db_i(id));
     if (!rc && !ready)
         rc = content_insert(tx, version, h, format, bytes, manifest_bytes, &id, e);
-    rc = dataset_tx_end(tx, rc, e);
+    rc = tx_end(tx, rc, e);
     if (!rc) {
         *ret_id = id;
         *ret_ready = ready;
@@ -354,7 +354,7 @@ enum rc content_add(struct db *db, int64_t id, const struct content_row *rows, s
         return rc;
     for (size_t i = 0; !rc && i < n; i++)
         rc = add_row(tx, id, &rows[i], e);
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 /* ---- sweeping */
@@ -372,7 +372,7 @@ static enum rc any_row(struct db *db, struct err *e, const char *sql, const stru
     rc = tx_query_(tx, &r, e, sql, v, n);
     found = !rc && rows_next(r);
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (!rc)
         *ret = found;
     return rc;

@@ -55,7 +55,7 @@ enum rc upload_new(struct db *db, struct arena *a, struct upload *u, struct err 
         " created_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?)",
         db_s(u->id), db_text_or_null(u->project_id), db_s(u->name), db_i(u->bytes),
         db_i(u->part_bytes), db_s(u->split), db_text_or_null(u->created_by), db_i(now), db_i(now));
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc upload_describe(struct db *db, const struct upload *u, struct err *e)
@@ -69,7 +69,7 @@ enum rc upload_describe(struct db *db, const struct upload *u, struct err *e)
                  "UPDATE dataset_upload SET name = ?, project_id = ?, split = ?"
                  " WHERE id = ?",
                  db_s(u->name), db_text_or_null(u->project_id), db_s(u->split), db_s(u->id));
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 static enum rc upload_find(struct tx *tx, struct arena *a, str id, struct upload *ret,
@@ -114,7 +114,7 @@ enum rc upload_get(struct db *db, struct arena *a, str id, struct upload *ret, s
     struct tx *tx;
     enum rc rc = db_begin(db, DB_READ, &tx, e);
 
-    return rc ? rc : dataset_tx_end(tx, upload_find(tx, a, id, ret, e), e);
+    return rc ? rc : tx_end(tx, upload_find(tx, a, id, ret, e), e);
 }
 
 enum rc upload_part_put(struct db *db, str id, int64_t n, int64_t bytes, struct err *e)
@@ -133,7 +133,7 @@ enum rc upload_part_put(struct db *db, str id, int64_t n, int64_t bytes, struct 
                      "INSERT INTO dataset_upload_part (upload_id, n, bytes) VALUES (?, ?, ?)"
                      " ON CONFLICT (upload_id, n) DO UPDATE SET bytes = excluded.bytes",
                      db_s(id), db_i(n), db_i(bytes));
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc upload_parts(struct db *db, struct arena *a, str id, struct upload_part **ret,
@@ -154,7 +154,7 @@ enum rc upload_parts(struct db *db, struct arena *a, str id, struct upload_part 
     while (!rc && n < PARTS_MAX && rows_next(r))
         list[n++] = (struct upload_part){rows_int(r, 0), rows_int(r, 1)};
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (rc)
         return rc;
     *ret = list;
@@ -170,7 +170,7 @@ enum rc upload_remove(struct db *db, str id, struct err *e)
     if (rc)
         return rc;
     rc = tx_exec(tx, e, "DELETE FROM dataset_upload WHERE id = ?", db_s(id));
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc upload_stale(struct db *db, struct arena *a, int64_t now, str **ret, size_t *ret_n,
@@ -196,7 +196,7 @@ enum rc upload_stale(struct db *db, struct arena *a, int64_t now, str **ret, siz
             rc = dataset_nomem(e);
     }
     enum rc end = rows_done(r, rc ? NULL : e);
-    rc = dataset_tx_end(tx, rc ? rc : end, e);
+    rc = tx_end(tx, rc ? rc : end, e);
     if (rc)
         return rc;
     *ret = list;
@@ -278,7 +278,7 @@ enum rc import_get(struct db *db, struct arena *a, str id, struct import *ret, s
     struct tx *tx;
     enum rc rc = db_begin(db, DB_READ, &tx, e);
 
-    return rc ? rc : dataset_tx_end(tx, import_find(tx, a, id, ret, e), e);
+    return rc ? rc : tx_end(tx, import_find(tx, a, id, ret, e), e);
 }
 
 enum rc import_list(struct db *db, struct arena *a, str dataset_id, struct import **ret,
@@ -294,7 +294,7 @@ enum rc import_list(struct db *db, struct arena *a, str dataset_id, struct impor
     rc = import_rows(tx, a, list, SHOWN_MAX, ret_n, e,
                      IMPORT "WHERE i.dataset_id = ? ORDER BY i.created_at DESC, i.id DESC",
                      dataset_id);
-    rc = dataset_tx_end(tx, rc, e);
+    rc = tx_end(tx, rc, e);
     if (!rc)
         *ret = list;
     return rc;
@@ -374,7 +374,7 @@ enum rc import_of_upload(struct db *db, struct arena *a, str upload_id, struct i
         rc = dataset_open(tx, a, &u, &dataset, e);
     if (!rc)
         rc = enqueue(tx, a, dataset, "archive", u.id, STR(""), u.split, u.created_by, ret, e);
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 enum rc import_of_version(struct db *db, struct arena *a, const struct dataset_version *base,
@@ -395,10 +395,10 @@ enum rc import_of_version(struct db *db, struct arena *a, const struct dataset_v
     if (!rc)
         rc = db_begin(db, DB_WRITE, &tx, e);
     if (!rc)
-        rc = dataset_tx_end(tx,
-                            enqueue(tx, a, base->dataset, "split", STR(""), base->version,
-                                    buf_view(&spec), who, ret, e),
-                            e);
+        rc = tx_end(tx,
+                    enqueue(tx, a, base->dataset, "split", STR(""), base->version, buf_view(&spec),
+                            who, ret, e),
+                    e);
     buf_done(&spec);
     return rc;
 }
@@ -410,7 +410,7 @@ static enum rc one(struct db *db, struct err *e, const char *sql, const struct d
     struct tx *tx;
     enum rc rc = db_begin(db, DB_WRITE, &tx, e);
 
-    return rc ? rc : dataset_tx_end(tx, tx_exec_(tx, e, sql, v, n), e);
+    return rc ? rc : tx_end(tx, tx_exec_(tx, e, sql, v, n), e);
 }
 #define ONE(db, e, sql, ...)                                                                       \
     one((db), (e), (sql), (const struct db_val[]){__VA_ARGS__},                                    \
@@ -441,7 +441,7 @@ enum rc import_take(struct db *db, struct arena *a, struct import *ret, struct e
     rc = import_rows(tx, a, &im, 1, &n, e,
                      IMPORT "WHERE i.state = 'queued' ORDER BY i.created_at, i.id LIMIT 1",
                      STR_NONE);
-    rc = dataset_tx_end(tx, rc, e);
+    rc = tx_end(tx, rc, e);
     if (!rc && n)
         rc =
             ONE(db, e,
@@ -486,7 +486,7 @@ enum rc import_fail(struct db *db, const struct import *im, str code, str fault,
             " AND NOT EXISTS (SELECT 1 FROM dataset_import i WHERE i.dataset_id = dataset.id"
             " AND i.state IN ('queued', 'running'))",
             db_i(now), db_s(im->dataset));
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
 
 static enum rc version_insert(struct tx *tx, const struct import *im, const struct import_result *r,
@@ -552,5 +552,5 @@ enum rc import_finish(struct db *db, const struct import *im, const struct impor
     if (!rc)
         rc = tx_exec(tx, e, "UPDATE dataset SET updated_at = ? WHERE id = ?", db_i(now),
                      db_s(im->dataset));
-    return dataset_tx_end(tx, rc, e);
+    return tx_end(tx, rc, e);
 }
