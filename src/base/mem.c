@@ -17,7 +17,7 @@ enum { MEM_HEAD = 16 };
 static const uint32_t MEM_LIVE = 0x4c697665u, MEM_FREED = 0x46726565u;
 
 struct mem_head {
-    size_t size;
+    _Alignas(MEM_HEAD) size_t size;
     uint32_t back; /* from the block to the start of malloc's memory */
     uint32_t magic;
 };

@@ -8,7 +8,7 @@
 
 #include <locale.h>
 #include <math.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,12 +231,20 @@ static bool decimal_read(str s, struct decimal *d)
     return true;
 }
 
-static locale_t c_locale;
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-
-static void c_locale_make(void)
+/* Made by whoever comes first, kept for good; without a lock, so that this runs where there are no
+ * threads as well (WebAssembly). */
+static locale_t c_locale(void)
 {
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    static _Atomic(locale_t) shared;
+    locale_t have = atomic_load(&shared), made;
+
+    if (have)
+        return have;
+    made = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!made || atomic_compare_exchange_strong(&shared, &have, made))
+        return made;
+    freelocale(made);
+    return have;
 }
 
 bool str_f64(str s, double *ret)
@@ -256,10 +264,10 @@ bool str_f64(str s, double *ret)
         *ret = d.minus ? -v : v;
         return true;
     }
-    pthread_once(&c_locale_once, c_locale_make);
+    const locale_t locale = c_locale();
     memcpy(text, s.p, s.n);
     text[s.n] = 0;
-    v = c_locale ? strtod_l(text, NULL, c_locale) : strtod(text, NULL);
+    v = locale ? strtod_l(text, NULL, locale) : strtod(text, NULL);
     if (!isfinite(v))
         return false;
     *ret = v;

@@ -20,29 +20,36 @@ void frame_work_size(const struct frame *f, int32_t width, int32_t height, int32
     *ret_h = (int32_t)h;
 }
 
+enum rc frame_take(const struct frame *f, int32_t width, int32_t height, struct image *full,
+                   struct image *ret, struct err *e)
+{
+    struct image out;
+    int32_t w, h;
+    enum rc rc;
+
+    frame_work_size(f, width, height, &w, &h);
+    if (full->width == w && full->height == h) {
+        *ret = *full;
+        return RC_OK;
+    }
+    rc = image_resize(full, w, h, &out, e);
+    image_done(full);
+    if (!rc)
+        *ret = out;
+    return rc;
+}
+
 enum rc frame_open(const struct frame *f, str bytes, const struct image_limits *lim,
                    struct image *ret, struct err *e)
 {
     struct image_info info;
-    struct image full, out;
-    int32_t w, h;
+    struct image full;
     enum rc rc = image_probe(bytes, lim, &info, e);
 
     if (!rc)
         rc = image_decode(bytes, lim, f->work_side, &full, e);
-    if (rc)
-        return rc;
     /* from the size in the file, so that scaled decoding does not move the result by a pixel */
-    frame_work_size(f, info.width, info.height, &w, &h);
-    if (full.width == w && full.height == h) {
-        *ret = full;
-        return RC_OK;
-    }
-    rc = image_resize(&full, w, h, &out, e);
-    image_done(&full);
-    if (!rc)
-        *ret = out;
-    return rc;
+    return rc ? rc : frame_take(f, info.width, info.height, &full, ret, e);
 }
 
 void frame_table(const struct frame *f, float ret[3][256])

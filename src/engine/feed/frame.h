@@ -31,6 +31,10 @@ extern const float frame_imagenet_mean[3], frame_imagenet_std[3];
 /* Decodes to the working picture. */
 enum rc frame_open(const struct frame *f, str bytes, const struct image_limits *lim,
                    struct image *ret, struct err *e) must_check;
+/* The same from pixels, which it takes over (even when it fails): `full` may be a reduced form of a
+ * picture of width x height. */
+enum rc frame_take(const struct frame *f, int32_t width, int32_t height, struct image *full,
+                   struct image *ret, struct err *e) must_check;
 /* Its size for a picture of width x height, without decoding. */
 void frame_work_size(const struct frame *f, int32_t width, int32_t height, int32_t *ret_w,
                      int32_t *ret_h);

@@ -104,6 +104,19 @@ void rgba_on_white(const uint8_t *rgba, size_t n, uint8_t *rgb)
     }
 }
 
+enum rc image_of_rgba(const uint8_t *rgba, int32_t width, int32_t height,
+                      const struct image_limits *lim, struct image *ret, struct err *e)
+{
+    const struct image_info in = {.width = width, .height = height};
+    enum rc rc = check_limits(&in, lim, e);
+
+    if (!rc)
+        rc = image_alloc(width, height, ret, e);
+    if (!rc)
+        rgba_on_white(rgba, (size_t)width * (size_t)height, ret->rgb);
+    return rc;
+}
+
 enum rc image_alloc(int32_t width, int32_t height, struct image *ret, struct err *e)
 {
     ASSERT(width > 0 && height > 0);

@@ -38,6 +38,11 @@ struct image {
 void image_done(struct image *im); /* zeroed memory is fine */
 enum rc image_alloc(int32_t width, int32_t height, struct image *ret, struct err *e) must_check;
 
+/* Pixels that somebody else decoded (a browser's canvas: RGBA, rows without padding, colours not
+ * multiplied by alpha), laid on white. */
+enum rc image_of_rgba(const uint8_t *rgba, int32_t width, int32_t height,
+                      const struct image_limits *lim, struct image *ret, struct err *e) must_check;
+
 /* Any of the above as RGB: grey, palette, 16 bit, CMYK and YCCK are converted, transparency is laid
  * on white, the EXIF orientation is applied.  side_min > 0 allows a smaller result (JPEG only: a
  * half, a quarter or an eighth while decoding, several times faster), whose shorter side is still

@@ -571,3 +571,21 @@ TEST(real_pictures_decode)
     n = each_of("../shared/data/receipts.zip", decode_and_probe);
     CHECK(n == -1 || n == 40);
 }
+
+TEST(pixels_of_a_canvas_are_laid_on_white_within_the_limits)
+{
+    const uint8_t rgba[] = {10, 20, 30, 255, 10, 20, 30, 0, 0, 0, 0, 51};
+    const struct image_limits lim = {.side_max = 2};
+    struct image im;
+    struct err e;
+
+    CHECK_OK(image_of_rgba(rgba, 3, 1, NULL, &im, &e), &e);
+    CHECK(im.width == 3 && im.height == 1);
+    CHECK(im.rgb[0] == 10 && im.rgb[1] == 20 && im.rgb[2] == 30);
+    CHECK(im.rgb[3] == 255 && im.rgb[4] == 255 && im.rgb[5] == 255);
+    CHECK(im.rgb[6] == 204 && im.rgb[8] == 204);
+    image_done(&im);
+    CHECK_EQ(image_of_rgba(rgba, 3, 1, &lim, &im, &e), RC_TOO_LARGE);
+    CHECK_EQ(image_of_rgba(rgba, 0, 1, NULL, &im, &e), RC_CORRUPT);
+    CHECK_EQ(image_of_rgba(rgba, 3, -1, NULL, &im, &e), RC_CORRUPT);
+}

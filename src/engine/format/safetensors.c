@@ -1,11 +1,9 @@
-/* safetensors.c - reads files of tensors.  The format and the rules stand in safetensors.h. */
+/* safetensors.c - reads tensors from wherever their bytes are.  The format and the rules stand in
+ * safetensors.h; files are opened by safetensors_file.c, so that this part needs no system. */
 #include "engine/format/safetensors.h"
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "os/os.h"
-#include <errno.h>
-#include <fcntl.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "tensors are read as they lie in the file");
@@ -15,8 +13,8 @@ enum { HEADER_ARENA_BYTES_MAX = 256 << 20 };
 struct safetensors {
     struct arena arena;
     struct safetensors_header h;
-    int fd;
-    char *path;
+    struct safetensors_source from;
+    char *name;
 };
 
 static const struct {
@@ -169,82 +167,85 @@ enum rc safetensors_parse(str header, uint64_t file_bytes, struct arena *a,
     return rc;
 }
 
-/* ---- file */
-
-static enum rc read_at(int fd, const char *path, void *p, size_t n, uint64_t at, struct err *e)
-{
-    while (n > 0) {
-        ssize_t got = os_sys.pread(fd, p, n, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return err_errno(e, errno, "reading %s", path);
-        if (got == 0)
-            return err_set(e, RC_CORRUPT, "%s ends early", path);
-        p = (char *)p + got;
-        n -= (size_t)got;
-        at += (uint64_t)got;
-    }
-    return RC_OK;
-}
+/* ---- opening */
 
 static enum rc read_header(struct safetensors *s, struct err *e)
 {
-    uint64_t file_bytes, len;
+    const uint64_t bytes = s->from.bytes;
+    uint64_t len;
     char *text;
-    enum rc rc = os_file_size(s->path, &file_bytes, e);
+    enum rc rc;
 
-    if (rc)
-        return rc;
-    if (file_bytes < 8)
+    if (bytes < 8)
         return err_set(e, RC_CORRUPT, "a safetensors file of %llu bytes is too short",
-                       (unsigned long long)file_bytes);
-    rc = read_at(s->fd, s->path, &len, 8, 0, e);
+                       (unsigned long long)bytes);
+    rc = s->from.read(s->from.ud, &len, 8, 0, e);
     if (rc)
         return rc;
-    if (len > file_bytes - 8)
+    if (len > bytes - 8)
         return err_set(e, RC_CORRUPT,
                        "the header says it is %llu bytes long, but the file has %llu",
-                       (unsigned long long)len, (unsigned long long)file_bytes);
+                       (unsigned long long)len, (unsigned long long)bytes);
     if (len > SAFETENSORS_HEADER_BYTES_MAX)
         return err_set(e, RC_TOO_LARGE, "a header of %llu bytes; the limit is %d",
                        (unsigned long long)len, SAFETENSORS_HEADER_BYTES_MAX);
     text = arena_alloc(&s->arena, (size_t)len + 1);
     if (!text)
         return err_set(e, RC_NOMEM, "no memory for the header of a safetensors file");
-    rc = read_at(s->fd, s->path, text, (size_t)len, 8, e);
-    return rc ? rc : safetensors_parse((str){text, (size_t)len}, file_bytes, &s->arena, &s->h, e);
+    rc = s->from.read(s->from.ud, text, (size_t)len, 8, e);
+    return rc ? rc : safetensors_parse((str){text, (size_t)len}, bytes, &s->arena, &s->h, e);
 }
 
-enum rc safetensors_open(struct safetensors **ret, const char *path, struct err *e)
+enum rc safetensors_begin(struct safetensors **ret, const char *name,
+                          const struct safetensors_source *from, struct err *e)
 {
     struct safetensors *s = mem_zalloc(sizeof *s);
     enum rc rc;
 
-    if (!s)
-        return err_set(e, RC_NOMEM, "no memory to open %s", path);
+    if (!s) {
+        from->close(from->ud);
+        return err_set(e, RC_NOMEM, "no memory to open %s", name);
+    }
     arena_init(&s->arena, HEADER_ARENA_BYTES_MAX);
-    s->fd = -1;
-    s->path = mem_strndup(path, strlen(path));
-    rc = s->path ? os_open(path, O_RDONLY, 0, &s->fd, e)
-                 : err_set(e, RC_NOMEM, "no memory to open %s", path);
-    if (!rc && (rc = read_header(s, e)) != RC_OK)
-        rc = err_wrap(e, rc, "%s", path);
-    if (rc)
+    s->from = *from;
+    s->name = mem_strndup(name, strlen(name));
+    rc = s->name ? read_header(s, e) : err_set(e, RC_NOMEM, "no memory to open %s", name);
+    if (rc) {
         safetensors_close(s);
-    else
-        *ret = s;
-    return rc;
+        return err_wrap(e, rc, "%s", name);
+    }
+    *ret = s;
+    return RC_OK;
 }
 
 void safetensors_close(struct safetensors *s)
 {
     if (!s)
         return;
-    os_close(s->fd);
+    s->from.close(s->from.ud);
     arena_done(&s->arena);
-    mem_free(s->path);
+    mem_free(s->name);
     mem_free(s);
+}
+
+static enum rc read_memory(void *ud, void *p, size_t n, uint64_t at, struct err *e)
+{
+    const char *bytes = ud;
+
+    memcpy(p, bytes + at, n);
+    return RC_OK;
+}
+
+static void close_memory(void *ud)
+{
+}
+
+enum rc safetensors_view(struct safetensors **ret, const char *name, str bytes, struct err *e)
+{
+    const struct safetensors_source from = {
+        bytes.n, read_memory, close_memory, (void *)(uintptr_t)bytes.p};
+
+    return safetensors_begin(ret, name, &from, e);
 }
 
 size_t safetensors_count(const struct safetensors *s)
@@ -301,14 +302,14 @@ enum rc safetensors_read(struct safetensors *s, size_t i, float *ret, struct err
     enum rc rc;
 
     if (strcmp(t->dtype, "F32") == 0)
-        return read_at(s->fd, s->path, ret, (size_t)t->bytes, t->at, e);
+        return s->from.read(s->from.ud, ret, (size_t)t->bytes, t->at, e);
     if (!half && !brain)
         return err_set(e, RC_UNSUPPORTED,
-                       "%s: tensor '%.*s' is %s; weights must be F32, F16 or BF16", s->path,
+                       "%s: tensor '%.*s' is %s; weights must be F32, F16 or BF16", s->name,
                        STR_F(t->name), t->dtype);
     /* The 2-byte values go to the upper half of the room for 4-byte ones, and widen upwards. */
     uint16_t *in = (uint16_t *)ret + t->count;
-    rc = read_at(s->fd, s->path, in, (size_t)t->bytes, t->at, e);
+    rc = s->from.read(s->from.ud, in, (size_t)t->bytes, t->at, e);
     if (rc)
         return rc;
     for (size_t k = 0; k < t->count; k++) {

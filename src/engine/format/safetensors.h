@@ -1,4 +1,5 @@
-/* safetensors.h - named tensors in a file: weights, and the optimiser state of an exact resume.
+/* safetensors.h - named tensors in a file or in memory: weights, and the optimiser state of an
+ * exact resume.
  *
  * The format (huggingface.co/docs/safetensors): 8 bytes little-endian length of the header; the
  * header, a JSON object
@@ -59,6 +60,9 @@ struct safetensors_tensor {
 struct safetensors;
 /* RC_CORRUPT with the reason; the file stays open until closed. */
 enum rc safetensors_open(struct safetensors **ret, const char *path, struct err *e) must_check;
+/* The same of a file that lies in memory, lent until closed; `name` is for the texts of errors. */
+enum rc safetensors_view(struct safetensors **ret, const char *name, str bytes,
+                         struct err *e) must_check;
 void safetensors_close(struct safetensors *s); /* NULL is fine */
 size_t safetensors_count(const struct safetensors *s);
 const struct safetensors_tensor *safetensors_at(const struct safetensors *s,
@@ -68,6 +72,17 @@ str safetensors_meta(const struct safetensors *s, const char *key); /* STR_NONE 
 /* Elements of tensor i as float32: F32 as is, F16 and BF16 exactly converted; RC_UNSUPPORTED for
  * other types. */
 enum rc safetensors_read(struct safetensors *s, size_t i, float *ret, struct err *e) must_check;
+
+/* Under both: anything of `bytes` bytes of which pieces inside can be read.  Takes the source over:
+ * it is closed with the reader, and on failure. */
+struct safetensors_source {
+    uint64_t bytes;
+    enum rc (*read)(void *ud, void *p, size_t n, uint64_t at, struct err *e);
+    void (*close)(void *ud);
+    void *ud;
+};
+enum rc safetensors_begin(struct safetensors **ret, const char *name,
+                          const struct safetensors_source *from, struct err *e) must_check;
 
 /* The header alone: file_bytes long file that starts with 8 + header.n bytes.  What open uses, and
  * the fuzzer's door.  Tensors (sorted by name) and metadata live in `a`. */

@@ -224,3 +224,24 @@ TEST(each_failing_allocation_is_reported)
         CHECK_EQ(rc, RC_NOMEM);
     }
 }
+
+TEST(bytes_in_memory_read_as_the_file_does)
+{
+    struct safetensors_written w;
+    struct safetensors *s;
+    struct arena a;
+    struct err e;
+    float v[6];
+    str raw;
+
+    CHECK_OK(safetensors_write(path_in("m"), NULL, 0, three, 3, false, fill, NULL, &w, &e), &e);
+    arena_init(&a, 1 << 20);
+    CHECK_OK(os_read_file(&a, path_in("m"), 1 << 20, &raw, &e), &e);
+    CHECK_OK(safetensors_view(&s, "memory", raw, &e), &e);
+    CHECK_OK(safetensors_read(s, 0, v, &e), &e);
+    CHECK(v[0] == 100.25f && v[5] == 105.25f);
+    safetensors_close(s);
+    for (size_t n = 0; n < raw.n; n++) /* cut anywhere: an error, never a read behind the end */
+        CHECK_EQ(safetensors_view(&s, "memory", (str){raw.p, n}, &e), RC_CORRUPT);
+    arena_done(&a);
+}

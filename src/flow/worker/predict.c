@@ -2,7 +2,7 @@
 #include "flow/worker/predict.h"
 
 #include "base/mem.h"
-#include "flow/worker/model.h"
+#include "engine/bundle/model.h"
 #include "flow/worker/score.h"
 #include "os/os.h"
 #include "spec/contract.h"

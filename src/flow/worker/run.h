@@ -3,7 +3,7 @@
 #define ANNEAL_FLOW_WORKER_RUN_H
 
 #include "engine/feed/loader.h"
-#include "flow/worker/model.h"
+#include "engine/bundle/model.h"
 #include "flow/worker/score.h"
 #include "spec/contract.h"
 #include "spec/train.h"

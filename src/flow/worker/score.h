@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "engine/feed/samples.h"
+#include "engine/model/rank.h"
 
 enum { SCORE_TOP = 5, SCORE_CONFUSION_CLASSES_MAX = 512 /* beyond, the matrix is left out */ };
 
@@ -38,11 +39,6 @@ void score_add(struct score *s, const float *logits, int32_t label);
 void score_finish(struct score *s);
 /* "val/loss", "val/accuracy" .. into an open object. */
 void score_write_metrics(const struct score *s, struct jw *w);
-
-/* Softmax in double, with the largest logit taken off first. */
-void softmax(const float *logits, int32_t n, double *ret);
-/* Indices of the k largest of p, largest first, the smaller index first among equals. */
-void top_k(const double *p, int32_t n, int32_t k, int32_t *ret);
 
 /* The first line and the lines of spec/contract.h (struct validation). */
 void score_write_head(const struct score *s, int64_t epoch, const char *split, const str *classes,

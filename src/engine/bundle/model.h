@@ -7,10 +7,11 @@
  * of the outputs; image_size; stem "small" | "large"; fit "squash" | "center_crop" and work_side
  * (frame.h); mean, std "0.485,0.456,0.406" (R,G,B); seed; epoch
  *
- * No time, host, attempt or thread count: equal training gives equal bytes.
+ * No time, host, attempt or thread count: equal training gives equal bytes.  The browser loads the
+ * same file from memory (wasm/), so only model_file.c knows of paths.
  */
-#ifndef ANNEAL_FLOW_WORKER_MODEL_H
-#define ANNEAL_FLOW_WORKER_MODEL_H
+#ifndef ANNEAL_ENGINE_BUNDLE_MODEL_H
+#define ANNEAL_ENGINE_BUNDLE_MODEL_H
 
 #include "engine/feed/frame.h"
 #include "engine/format/safetensors.h"
@@ -47,8 +48,11 @@ void model_free(struct model *m); /* NULL is fine */
 /* Name, classes, frame, stem and seed come from the file, the rest from `p`. */
 enum rc model_load(struct model **ret, const char *path, const struct model_plan *p,
                    struct err *e) must_check;
+enum rc model_load_from(struct model **ret, struct safetensors *s, const struct model_plan *p,
+                        struct err *e) must_check;
 /* Weights from a file of the very same model; RC_CONFLICT names the difference. */
 enum rc model_fill(struct model *m, const char *path, struct err *e) must_check;
+enum rc model_fill_from(struct model *m, struct safetensors *s, struct err *e) must_check;
 enum rc model_save(const struct model *m, int64_t epoch, const char *path,
                    struct safetensors_written *ret, struct err *e) must_check;
 /* RC_CORRUPT if the file's SHA-256 is not this; "" checks nothing. */

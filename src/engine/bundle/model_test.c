@@ -1,6 +1,6 @@
 /* model_test.c - weights files that describe themselves, and files that only look like it. */
 #include "base/test.h"
-#include "flow/worker/model.c"
+#include "engine/bundle/model.c"
 
 static const str two[] = {STR("a \"quoted\" one"), STR("b")};
 

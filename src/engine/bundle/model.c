@@ -1,10 +1,8 @@
 /* model.c - see model.h. */
-#include "flow/worker/model.h"
+#include "engine/bundle/model.h"
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "os/os.h"
-#include <fcntl.h>
 
 enum { META_MAX = 12, MODEL_ARENA_BYTES_MAX = 64 << 20 };
 
@@ -303,17 +301,14 @@ static enum rc fill_from(struct model *m, struct safetensors *s, struct err *e)
     return rc;
 }
 
-enum rc model_load(struct model **ret, const char *path, const struct model_plan *how,
-                   struct err *e)
+enum rc model_load_from(struct model **ret, struct safetensors *s, const struct model_plan *how,
+                        struct err *e)
 {
     struct model_plan p = *how;
-    struct safetensors *s;
     struct model *m = NULL;
     struct arena a;
-    enum rc rc = safetensors_open(&s, path, e);
+    enum rc rc;
 
-    if (rc)
-        return err_wrap(e, rc, "loading weights");
     arena_init(&a, MODEL_ARENA_BYTES_MAX);
     rc = read_plan(s, &a, &p, e);
     if (!rc)
@@ -321,10 +316,9 @@ enum rc model_load(struct model **ret, const char *path, const struct model_plan
     if (!rc)
         rc = fill_from(m, s, e);
     arena_done(&a);
-    safetensors_close(s);
     if (rc) {
         model_free(m);
-        return err_wrap(e, rc, "the weights %s", path);
+        return rc;
     }
     *ret = m;
     return RC_OK;
@@ -352,15 +346,12 @@ static enum rc same_model(const struct model *m, const struct model_plan *p, str
                 : RC_OK;
 }
 
-enum rc model_fill(struct model *m, const char *path, struct err *e)
+enum rc model_fill_from(struct model *m, struct safetensors *s, struct err *e)
 {
     struct model_plan p = {0};
-    struct safetensors *s;
     struct arena a;
-    enum rc rc = safetensors_open(&s, path, e);
+    enum rc rc;
 
-    if (rc)
-        return rc;
     arena_init(&a, MODEL_ARENA_BYTES_MAX);
     rc = read_plan(s, &a, &p, e);
     if (!rc)
@@ -368,39 +359,5 @@ enum rc model_fill(struct model *m, const char *path, struct err *e)
     if (!rc)
         rc = fill_from(m, s, e);
     arena_done(&a);
-    safetensors_close(s);
-    return rc ? err_wrap(e, rc, "the weights %s", path) : RC_OK;
-}
-
-enum rc model_check_file(const char *path, str sha256, struct err *e)
-{
-    enum { CHUNK = 1 << 16 };
-    char *chunk, hex[SHA256_HEX + 1];
-    uint8_t digest[SHA256_BYTES];
-    struct hasher h;
-    size_t got = 1;
-    int fd = -1;
-    enum rc rc;
-
-    if (!sha256.n)
-        return RC_OK;
-    if (!(chunk = mem_alloc(CHUNK)))
-        return no_memory(e);
-    rc = os_open(path, O_RDONLY, 0, &fd, e);
-    if (!rc && !(rc = sha256_init(&h, e))) {
-        while (!rc && got > 0) {
-            rc = os_read(fd, chunk, CHUNK, &got, e);
-            if (!rc)
-                hasher_add(&h, chunk, got);
-        }
-        hasher_final(&h, digest);
-    }
-    os_close(fd);
-    mem_free(chunk);
-    if (rc)
-        return rc;
-    hex_of(digest, sizeof digest, hex);
-    return str_is(sha256, hex)
-               ? RC_OK
-               : err_set(e, RC_CORRUPT, "%s is damaged: its SHA-256 is %s", path, hex);
+    return rc;
 }
