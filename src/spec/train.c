@@ -26,10 +26,8 @@ const struct field train_spec_fields[] = {
           .help = "Same data, settings and seed give the same weights, byte for byte."),
     F_INT(S, threads, .dflt = "0", .min = 0, .max = 256, .group = "Training", ADV,
           .help = "Threads of the worker; 0 is one for each core. Never changes the result."),
-    F_ENUM(
-        S, stem, stem_names, .dflt = "\"auto\"", .group = "Model", ADV,
-        .help =
-            "First layers: small keeps the resolution (pictures below 96 pixels), large "
+    F_ENUM(S, stem, stem_names, .dflt = "\"auto\"", .group = "Model", ADV,
+           .help = "First layers: small keeps the resolution (pictures below 96 pixels), large "
                    "halves it twice."),
     F_ENUM(S, backend, backend_names, .dflt = "\"auto\"", .group = "Model", ADV,
            .help = "Kernels: onednn is fast, portable is the plain C reference."),
@@ -65,11 +63,8 @@ const struct field train_spec_fields[] = {
           .help = "Probability of a horizontal flip."),
     F_NUM(S, vertical_flip, .dflt = "0", .min = 0, .max = 1, .group = "Augmentation", ADV,
           .help = "Probability of a vertical flip."),
-    F_ENUM(
-        S,
-        crop, crop_names, .dflt = "\"auto\"", .group = "Augmentation",
-        .help =
-            "pad: random crop of the padded picture; resized: random area and aspect; auto: "
+    F_ENUM(S, crop, crop_names, .dflt = "\"auto\"", .group = "Augmentation",
+           .help = "pad: random crop of the padded picture; resized: random area and aspect; auto: "
                    "by the input size."),
     F_INT(S, crop_padding, .dflt = "4", .min = 0, .max = 128, .group = "Augmentation", ADV,
           .help = "Pixels added on each side before a pad crop."),
@@ -85,6 +80,28 @@ const struct field train_spec_fields[] = {
           .help = "Random shift of hue, in turns."),
     F_NUM(S, mixup, .dflt = "0", .min = 0, .max = 4, .group = "Augmentation",
           .help = "Alpha of mixup (Zhang et al. 2018); 0 is off."),
+    F_NUM(S, mixup_probability, .dflt = "0.1", .min = 0, .max = 1, .group = "Augmentation", ADV,
+          .help = "Objects: part of the pictures that mixup blends with another."),
+    F_NUM(S, mosaic, .dflt = "1", .min = 0, .max = 1, .group = "Augmentation",
+          .help = "Objects: probability that four pictures are joined into one."),
+    F_INT(S, close_mosaic, .dflt = "10", .min = 0, .max = 1000, .group = "Augmentation",
+          .help = "Objects: epochs at the end without mosaic and mixup."),
+    F_NUM(S, hsv_h, .dflt = "0.015", .min = 0, .max = 0.5, .group = "Augmentation", ADV,
+          .help = "Objects: random shift of hue, in turns."),
+    F_NUM(S, hsv_s, .dflt = "0.7", .min = 0, .max = 1, .group = "Augmentation", ADV,
+          .help = "Objects: random change of saturation, as a factor of 1 +- this."),
+    F_NUM(S, hsv_v, .dflt = "0.4", .min = 0, .max = 1, .group = "Augmentation", ADV,
+          .help = "Objects: random change of brightness, as a factor of 1 +- this."),
+    F_NUM(S, rotate, .dflt = "0", .min = 0, .max = 180, .group = "Augmentation",
+          .help = "Objects: random turn by up to so many degrees either way."),
+    F_NUM(S, translate, .dflt = "0.1", .min = 0, .max = 0.9, .group = "Augmentation", ADV,
+          .help = "Objects: random shift, as a part of the side."),
+    F_NUM(S, scale, .dflt = "0.5", .min = 0, .max = 0.9, .group = "Augmentation",
+          .help = "Objects: random zoom, as a factor of 1 +- this."),
+    F_NUM(S, shear, .dflt = "0", .min = 0, .max = 45, .group = "Augmentation", ADV,
+          .help = "Objects: random shear by up to so many degrees either way."),
+    F_NUM(S, multi_scale, .dflt = "0", .min = 0, .max = 0.5, .group = "Augmentation",
+          .help = "Objects: each batch has a size of its own, a factor of 1 +- this."),
     F_NUM(S, label_smoothing, .dflt = "0.1", .min = 0, .max = 0.5, .group = "Regularisation",
           .help = "Part of the target that is spread over all classes (Szegedy et al. 2016)."),
     F_ENUM(S, class_weights, class_weight_names, .dflt = "\"none\"", .group = "Regularisation",

@@ -39,6 +39,10 @@ struct train_spec {
     int crop;
     int64_t crop_padding; /* pixels at the training size */
     double crop_scale_min, brightness, contrast, saturation, hue, mixup;
+    /* of pictures with objects: detection and both segmentations */
+    double mosaic, mixup_probability; /* probabilities */
+    int64_t close_mosaic;             /* epochs at the end without them */
+    double hsv_h, hsv_s, hsv_v, rotate, translate, scale, shear, multi_scale;
     /* regularisation and stopping */
     double label_smoothing;
     int class_weights;

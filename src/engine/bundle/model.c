@@ -247,7 +247,7 @@ static enum rc read_plan(const struct safetensors *s, struct arena *a, struct mo
         return bad_meta("seed", e);
     if ((stem = meta_choice(s, "stem", stem_names, 3)) < 1)
         return bad_meta("stem", e);
-    if ((fit = meta_choice(s, "fit", frame_fit_names, 2)) < 0)
+    if ((fit = meta_choice(s, "fit", frame_fit_names, FRAME_FITS)) < 0)
         return bad_meta("fit", e);
     p->stem = (enum net_stem)stem;
     p->frame = (struct frame){

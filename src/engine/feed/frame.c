@@ -1,7 +1,7 @@
 /* frame.c - see frame.h. */
 #include "engine/feed/frame.h"
 
-const char *const frame_fit_names[] = {"squash", "center_crop", NULL};
+const char *const frame_fit_names[] = {"squash", "center_crop", "letterbox", NULL};
 const float frame_imagenet_mean[3] = {0.485f, 0.456f, 0.406f};
 const float frame_imagenet_std[3] = {0.229f, 0.224f, 0.225f};
 

@@ -138,7 +138,11 @@ static void make_batch(void *ud)
         augment_blend(s->x, (size_t)n, row_floats(l), w);
         augment_blend(s->target, (size_t)n, classes, w);
     }
-    s->view = (struct batch){.x = s->x, .target = s->target, .index = s->index, .n = n};
+    s->view = (struct batch){.x = s->x,
+                             .target = {.rows = s->target},
+                             .index = s->index,
+                             .n = n,
+                             .size = l->c.frame.size};
     arena_reset(&s->bytes);
     event_set(s->ready);
 }
@@ -218,6 +222,11 @@ int64_t loader_batches(const struct loader *l)
     return l->batches;
 }
 
+int32_t loader_size_max(const struct loader *l)
+{
+    return l->c.frame.size;
+}
+
 bool loader_is_cached(const struct loader *l)
 {
     return l->cache != NULL;
@@ -227,6 +236,8 @@ bool loader_is_cached(const struct loader *l)
 
 static enum rc check_samples(const struct loader_config *c, struct err *e)
 {
+    if (c->task != NET_CLASSIFICATION)
+        return err_set(e, RC_UNSUPPORTED, "this task has no batches yet");
     if (c->n == 0)
         return err_set(e, RC_INVALID, "there are no pictures to read");
     if (c->n > UINT32_MAX)

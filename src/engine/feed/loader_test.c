@@ -77,7 +77,7 @@ static void digest_of(struct loader *l, int64_t epoch, char hex[SHA256_HEX + 1])
         if (!b)
             break;
         hasher_add(&h, b->x, (size_t)b->n * row_floats(l) * sizeof *b->x);
-        hasher_add(&h, b->target, (size_t)b->n * CLASSES * sizeof *b->target);
+        hasher_add(&h, b->target.rows, (size_t)b->n * CLASSES * sizeof *b->target.rows);
         hasher_add(&h, b->index, (size_t)b->n * sizeof *b->index);
     }
     CHECK_EQ(n, loader_batches(l));
@@ -135,7 +135,7 @@ TEST(an_epoch_holds_every_sample_once_and_targets_sum_to_one)
             float sum = 0;
             CHECK(!seen[b->index[i]]++);
             for (int k = 0; k < CLASSES; k++)
-                sum += b->target[i * CLASSES + k];
+                sum += b->target.rows[i * CLASSES + k];
             CHECK(sum > 0.9999f && sum < 1.0001f);
         }
     }
@@ -162,7 +162,7 @@ TEST(evaluation_is_in_order_and_one_hot)
         for (int32_t i = 0; i < b->n; i++, at++) {
             CHECK_EQ(b->index[i], at);
             for (int k = 0; k < CLASSES; k++)
-                CHECK(b->target[i * CLASSES + k] == (k == refs[at].label ? 1.0f : 0.0f));
+                CHECK(b->target.rows[i * CLASSES + k] == (k == refs[at].label ? 1.0f : 0.0f));
         }
     }
     CHECK_EQ(at, N);

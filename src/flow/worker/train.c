@@ -279,7 +279,7 @@ static void count_hits(struct train *t, const struct batch *b)
 
     for (int32_t i = 0; i < b->n; i++) {
         size_t at = (size_t)i * (size_t)classes;
-        t->hits += largest(logits + at, classes) == largest(b->target + at, classes);
+        t->hits += largest(logits + at, classes) == largest(b->target.rows + at, classes);
     }
 }
 
@@ -310,7 +310,7 @@ static enum rc one_step(struct train *t, const struct batch *b, int64_t step, st
     enum rc rc;
 
     u.lr = t->lr = learning_rate(s, t->epoch * t->steps + step, t->steps);
-    rc = net_train_step(t->r->model->net, b->x, b->target, b->n, &u, &loss, e);
+    rc = net_train_step(t->r->model->net, b->x, b->target.rows, b->n, &u, &loss, e);
     if (rc)
         return rc;
     if (!isfinite(loss))
