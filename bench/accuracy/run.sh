@@ -5,13 +5,17 @@
 # points below.  On two cores it takes hours; results go to build/accuracy/*.json and are kept, so a run that
 # was stopped goes on (delete them to begin again).
 #
-#   bench/accuracy/run.sh [ours|torch|both]      SEEDS="1 2 3" EPOCHS=15 ZIP=... PYTHON=...
+# The weights of ours do not depend on THREADS; two runs of one thread each, side by side, keep two cores as busy as
+# one run of two.
+#
+#   bench/accuracy/run.sh [ours|torch|both]      SEEDS="1 2 3" EPOCHS=15 THREADS=2 ZIP=... PYTHON=...
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 what=${1:-both}
 seeds=${SEEDS:-1 2 3}
 epochs=${EPOCHS:-15}
+threads=${THREADS:-$(nproc)}
 zip=$(realpath "${ZIP:-$root/../shared/data/cifar10-small.zip}")
 anneal=${ANNEAL:-$root/build/anneal}
 out=$root/build/accuracy
@@ -41,9 +45,9 @@ run_torch() {
     python=$(find_python)
     for seed in $seeds; do
         [ -s "$out/torch-$epochs-$seed.json" ] && continue
-        "$python" "$here/torch_twin.py" "$zip" --seed "$seed" --epochs "$epochs" --threads "$(nproc)" |
-            tail -n 1 > "$out/torch.tmp"
-        mv "$out/torch.tmp" "$out/torch-$epochs-$seed.json"
+        "$python" "$here/torch_twin.py" "$zip" --seed "$seed" --epochs "$epochs" --threads "$threads" |
+            tail -n 1 > "$out/torch-$seed.tmp"
+        mv "$out/torch-$seed.tmp" "$out/torch-$epochs-$seed.json"
     done
 }
 
@@ -67,9 +71,9 @@ run_ours() {
     "$anneal" dataset import "$zip" --name cifar10-small --json | tail -n 1
     for seed in $seeds; do
         [ -s "$out/ours-$epochs-$seed.json" ] && continue
-        "$anneal" train --dataset cifar10-small --model resnet18 --epochs "$epochs" --seed "$seed" \
-            --wait --json | tail -n 1 > "$out/ours.tmp"
-        mv "$out/ours.tmp" "$out/ours-$epochs-$seed.json"
+        "$anneal" train --dataset cifar10-small --model resnet18 --epochs "$epochs" --seed "$seed" --threads "$threads" \
+            --wait --json | tail -n 1 > "$out/ours-$seed.tmp"
+        mv "$out/ours-$seed.tmp" "$out/ours-$epochs-$seed.json"
     done
 }
 
