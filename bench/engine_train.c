@@ -151,7 +151,8 @@ int main(int argc, char **argv)
     struct options o = options_of(argc, argv);
     struct err e = {0};
     struct net *n = NULL;
-    double seconds[STEPS_MAX], loss = 0;
+    double seconds[STEPS_MAX];
+    struct net_loss loss = {0};
     struct net_update u = {.lr = 0.02,
                            .momentum = 0.9,
                            .weight_decay = 5e-4,
@@ -181,20 +182,21 @@ int main(int argc, char **argv)
         const int64_t start = os_mono_ns();
         u.step = i + 1;
         if (o.net.train)
-            rc = net_train_step(n, x, target, o.net.batch_max, &u, &loss, &e);
+            rc = net_train_step(n, x, &(struct net_target){.rows = target}, o.net.batch_max, &u,
+                                &loss, &e);
         else
             rc = net_infer(n, x, o.net.batch_max, logits, &e);
         seconds[i] = (double)(os_mono_ns() - start) * 1e-9;
         if (o.curve)
-            printf("step %d loss %.5f gradient norm %.4f, %.1f ms\n", i, loss, net_grad_norm(n),
-                   seconds[i] * 1e3);
+            printf("step %d loss %.5f gradient norm %.4f, %.1f ms\n", i, loss.total,
+                   net_grad_norm(n), seconds[i] * 1e3);
     }
     if (rc) {
         fprintf(stderr, "engine_train: %s\n", e.text);
         return 1;
     }
     const int skip = o.steps > 4 ? 2 : 0;
-    report(n, &o, seconds + skip, o.steps - skip, loss);
+    report(n, &o, seconds + skip, o.steps - skip, loss.total);
     if (o.hash)
         print_hash(n);
     net_free(n);

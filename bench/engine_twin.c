@@ -92,11 +92,11 @@ int main(int argc, char **argv)
     for (int step = 0; !rc && step < STEPS; step++) {
         const int count = step == 2 ? BATCH - 1 : BATCH; /* one partial batch */
         char name[16];
-        double loss = 0;
+        struct net_loss loss = {0};
         make_batch(step, pixels, x, target);
         u.step = step + 1;
-        rc = net_train_step(n, x, target, count, &u, &loss, &e);
-        const float result[2] = {(float)loss, (float)net_grad_norm(n)};
+        rc = net_train_step(n, x, &(struct net_target){.rows = target}, count, &u, &loss, &e);
+        const float result[2] = {(float)loss.total, (float)net_grad_norm(n)};
         snprintf(name, sizeof name, "%d", step);
         record("x", name, x, (size_t)count * pixels);
         record("t", name, target, (size_t)count * CLASSES);

@@ -38,7 +38,7 @@ static size_t list_models(struct trainer_model *to)
 
     for (size_t i = 0; i < n && i < MODELS_MAX; i++)
         to[i] = (struct trainer_model){
-            cards[i].name,        cards[i].title,           cards[i].task,
+            cards[i].name,        cards[i].title,           net_task_names[cards[i].task],
             cards[i].description, (int64_t)cards[i].params, cards[i].image_size_default};
     return n < MODELS_MAX ? n : MODELS_MAX;
 }

@@ -87,7 +87,9 @@ const struct graph_param *graph_param_at(const struct graph *g, size_t i)
 
 static float *param_arena(const struct graph *g, const struct graph_param *p, const float *arena)
 {
-    const float *all = !param_trained(p) ? g->stats : arena ? arena : g->values;
+    const bool average = arena && arena == g->average;
+    const float *stats = average ? g->average_stats : g->stats;
+    const float *all = !param_trained(p) ? stats : arena ? arena : g->values;
 
     return (float *)(uintptr_t)all + p->at; /* one of the graph's own arenas, all writable */
 }
@@ -292,6 +294,9 @@ void graph_free(struct graph *g)
     mem_free(g->state[0]);
     mem_free(g->state[1]);
     mem_free(g->stats);
+    mem_free(g->sums);
+    mem_free(g->average);
+    mem_free(g->average_stats);
     mem_free(g->saved);
     mem_free(g->folded);
     mem_free(g->logits_grad);
@@ -352,6 +357,39 @@ float *graph_state(struct graph *g, int which)
 {
     ASSERT(which >= 0 && which < g->config.states);
     return g->state[which];
+}
+
+float *graph_sums(struct graph *g)
+{
+    ASSERT(g->config.accumulate);
+    return g->sums;
+}
+
+float *graph_average_values(struct graph *g)
+{
+    ASSERT(g->config.average);
+    return g->average;
+}
+
+static void swap(float **a, float **b)
+{
+    float *const kept = *a;
+
+    *a = *b;
+    *b = kept;
+}
+
+void graph_swap_average(struct graph *g)
+{
+    ASSERT(g->config.average);
+    swap(&g->values, &g->average);
+    swap(&g->stats, &g->average_stats);
+    g->fold_stale = true;
+}
+
+void graph_average_statistics(struct graph *g, float d)
+{
+    g->k->blend(g->average_stats, g->stats, d, g->stat_floats);
 }
 
 size_t graph_arena_floats(const struct graph *g)

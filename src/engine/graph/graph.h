@@ -36,6 +36,8 @@ struct graph_config {
     bool no_winograd;   /* tests compare with and without */
     uint64_t bytes_max; /* refuse to take more; 0: no limit */
     int states;         /* optimiser state arrays: 0..2 */
+    bool average;       /* room for a moving average of parameters and statistics */
+    bool accumulate;    /* room for a sum of gradients */
 };
 
 /* How a parameter's elements lie in its arena. */
@@ -107,9 +109,16 @@ const struct graph_param *graph_param_at(const struct graph *g, size_t i);
 float *graph_values(struct graph *g); /* arena of parameters */
 float *graph_grads(struct graph *g);  /* the same places */
 float *graph_state(struct graph *g, int which);
+float *graph_sums(struct graph *g);           /* of gradients; needs graph_config.accumulate */
+float *graph_average_values(struct graph *g); /* needs graph_config.average */
+/* The moving average and the parameters and statistics in use change places. */
+void graph_swap_average(struct graph *g);
+/* average = d average + (1 - d) values for statistics; the parameters are the caller's. */
+void graph_average_statistics(struct graph *g, float d);
 size_t graph_arena_floats(const struct graph *g);
 /* Between the plain row-major tensor and its place in an arena of the parameter's layout
- * (graph_values, graph_grads, graph_state; for statistics the graph's own).  arena NULL: values. */
+ * (graph_values, graph_grads, graph_state, graph_average_values; a statistic has two places: the
+ * average's for the average's arena, else the one in use).  arena NULL: values. */
 void graph_param_read(const struct graph *g, const struct graph_param *p, const float *arena,
                       float *ret);
 /* Elements [from, from + n) of the plain tensor; different ones may be written at the same time. */

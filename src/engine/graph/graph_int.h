@@ -69,6 +69,7 @@ struct graph {
     float *work;                              /* of one node at a time, for all threads */
     float *scratch;                           /* scratch_floats for each thread */
     float *values, *grads, *state[2], *stats; /* by parameter */
+    float *sums, *average, *average_stats;    /* by parameter */
     float *saved, *folded;
     double partial[BN_CHUNKS][BN_BLOCKS_FEW][2][CH]; /* batch norm sums */
     float *logits_grad;

@@ -88,7 +88,7 @@ struct block {
     size_t bytes;
 };
 
-enum { BLOCKS_MAX = 12 };
+enum { BLOCKS_MAX = 16 };
 
 static int list_blocks(struct graph *g, struct block list[BLOCKS_MAX])
 {
@@ -106,6 +106,9 @@ static int list_blocks(struct graph *g, struct block list[BLOCKS_MAX])
         {&g->logits_grad, train ? rows * (size_t)graph_logits_row(g) * f : 0},
         {&g->state[0], g->config.states > 0 ? g->value_floats * f : 0},
         {&g->state[1], g->config.states > 1 ? g->value_floats * f : 0},
+        {&g->sums, g->config.accumulate ? g->value_floats * f : 0},
+        {&g->average, g->config.average ? g->value_floats * f : 0},
+        {&g->average_stats, g->config.average ? g->stat_floats * f : 0},
     };
 
     memcpy(list, blocks, sizeof blocks);

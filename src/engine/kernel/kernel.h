@@ -148,6 +148,7 @@ struct kernels {
     void (*average_grad)(const float *dy, float *dx, int hw);        /* dy[16] */
     float (*dot)(const float *a, const float *b, size_t n);          /* n a multiple of 16 */
     void (*add_scaled)(float *y, const float *x, float k, size_t n); /* y += k x */
+    void (*blend)(float *y, const float *x, float d, size_t n);      /* y = d y + (1 - d) x */
     void (*sum_into)(float *y, const float *const *parts, int count, size_t at, size_t n);
     double (*square_sum)(const float *x, size_t n);
     void (*sgd)(float *p, const float *g, float *m, size_t n, float lr, float momentum,

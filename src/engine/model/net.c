@@ -6,6 +6,19 @@
 #include <math.h>
 #include <string.h>
 
+const char *const net_task_names[] = {"classification", "detection", "segmentation", "semantic",
+                                      NULL};
+const struct net_gains net_gains_default = {.box = 7.5, .cls = 0.5, .dfl = 1.5, .mask = 7.5};
+const struct net_detect net_detect_default = {
+    .confidence = 0.25f, .iou = 0.7f, .most = NET_DETECTIONS_MAX};
+
+static const struct head *const heads[NET_TASKS] = {[NET_CLASSIFICATION] = &head_classification};
+
+const struct head *net_head(const struct net *n)
+{
+    return heads[network_card(n->network)->task];
+}
+
 /* ---- building */
 
 static enum rc check_range(const char *field, int value, int least, int most, struct err *e)
@@ -66,52 +79,49 @@ static enum rc list_tensors(struct net *n, struct err *e)
         struct net_tensor *t = &n->tensors[i];
         *t = (struct net_tensor){p->name, p->dims, {0}, p->count, param_trained(p)};
         memcpy(t->shape, p->shape, sizeof t->shape);
-        n->states_each += t->trained;
     }
     return RC_OK;
 }
 
+/* All tensors of one kind of state, behind those listed before. */
+static void list_kind(struct net *n, const char *what, int arena, size_t name_max)
+{
+    for (size_t i = 0; i < n->tensor_count; i++) {
+        if (arena != STATE_AVERAGE && !n->tensors[i].trained)
+            continue;
+        char *name = n->names + n->state_count * name_max;
+        ASSERT(snprintf(name, name_max, "%s.%s", n->tensors[i].name, what) < (int)name_max);
+        n->states[n->state_count] = n->tensors[i];
+        n->states[n->state_count].name = name;
+        n->state_places[n->state_count++] = (struct state_place){i, arena};
+    }
+}
+
 static enum rc list_states(struct net *n, struct err *e)
 {
-    static const char *const sgd[] = {"momentum_buffer"};
-    static const char *const adamw[] = {"exp_avg", "exp_avg_sq"};
-    const bool two = n->config.optimizer == NET_ADAMW;
-    const size_t kinds = two ? 2 : 1, name_max = GRAPH_NAME_MAX + 20;
+    const size_t name_max = GRAPH_NAME_MAX + 20, most = (NET_STATES + 1) * n->tensor_count;
 
-    n->state_count = kinds * n->states_each;
-    n->states = mem_alloc_array(n->state_count, sizeof *n->states);
-    n->state_param = mem_alloc_array(n->state_count, sizeof *n->state_param);
-    n->names = mem_alloc_array(n->state_count, name_max);
-    if (!n->states || !n->state_param || !n->names)
+    n->states = mem_alloc_array(most, sizeof *n->states);
+    n->state_places = mem_alloc_array(most, sizeof *n->state_places);
+    n->names = mem_alloc_array(most, name_max);
+    if (!n->states || !n->state_places || !n->names)
         return err_set(e, RC_NOMEM, "out of memory for the list of optimiser states");
-    for (size_t kind = 0, at = 0; kind < kinds; kind++)
-        for (size_t i = 0; i < n->tensor_count; i++) {
-            if (!n->tensors[i].trained)
-                continue;
-            char *name = n->names + at * name_max;
-            ASSERT(snprintf(name, name_max, "%s.%s", n->tensors[i].name,
-                            two ? adamw[kind] : sgd[kind]) < (int)name_max);
-            n->states[at] = n->tensors[i];
-            n->states[at].name = name;
-            n->state_param[at++] = i;
-        }
+    if (n->config.optimizer == NET_ADAMW) {
+        list_kind(n, "exp_avg", 0, name_max);
+        list_kind(n, "exp_avg_sq", 1, name_max);
+    } else {
+        list_kind(n, "momentum_buffer", 0, name_max);
+    }
+    if (n->config.average)
+        list_kind(n, "average", STATE_AVERAGE, name_max);
     return RC_OK;
 }
 
 static enum rc prepare_training(struct net *n, struct err *e)
 {
-    const size_t images = (size_t)n->config.batch_max;
-
     enum rc rc = list_states(n, e);
-    if (!rc)
-        rc = optimizer_plan(n, e);
-    if (rc)
-        return rc;
-    n->row_losses = mem_alloc_array(images, sizeof *n->row_losses);
-    n->logits = mem_alloc_array(images * (size_t)n->config.classes, sizeof *n->logits);
-    if (!n->row_losses || !n->logits)
-        return err_set(e, RC_NOMEM, "out of memory for the loss");
-    return RC_OK;
+
+    return rc ? rc : optimizer_plan(n, e);
 }
 
 static enum rc build(struct net *n, struct err *e)
@@ -122,6 +132,8 @@ static enum rc build(struct net *n, struct err *e)
                                     .train = c->train,
                                     .onednn = c->backend == NET_ONEDNN,
                                     .threads = c->threads,
+                                    .average = c->train && c->average,
+                                    .accumulate = c->train && c->accumulate,
                                     .bytes_max = c->bytes_max,
                                     .states = !c->train                   ? 0
                                               : c->optimizer == NET_ADAMW ? 2
@@ -136,6 +148,8 @@ static enum rc build(struct net *n, struct err *e)
         rc = list_tensors(n, e);
     if (!rc && c->train)
         rc = prepare_training(n, e);
+    if (!rc)
+        rc = net_head(n)->plan(n, e);
     return rc;
 }
 
@@ -166,15 +180,14 @@ void net_free(struct net *n)
 {
     if (!n)
         return;
+    net_head(n)->done(n);
     graph_free(n->graph);
     mem_free(n->tensors);
     mem_free(n->states);
-    mem_free(n->state_param);
+    mem_free(n->state_places);
     mem_free(n->names);
     mem_free(n->pieces);
     mem_free(n->piece_sums);
-    mem_free(n->row_losses);
-    mem_free(n->logits);
     mem_free(n);
 }
 
@@ -253,29 +266,35 @@ static enum rc check_count(const struct net *n, int count, struct err *e)
     return RC_OK;
 }
 
-static void copy_logits(const struct net *n, int count, float *to)
+static enum rc check_step(const struct net *n, const struct net_target *target, int count,
+                          const struct net_update *u, struct err *e)
 {
-    const size_t classes = (size_t)n->config.classes;
-    const size_t row = (size_t)graph_logits_row(n->graph);
-
-    for (size_t i = 0; i < (size_t)count; i++)
-        memcpy(to + i * classes, graph_logits(n->graph) + i * row, classes * sizeof *to);
-}
-
-enum rc net_train_step(struct net *n, const float *x, const float *target, int count,
-                       const struct net_update *u, double *ret_loss, struct err *e)
-{
-    const size_t allocs = mem_total_count();
+    const struct head *h = net_head(n);
 
     if (!n->config.train)
         return err_set(e, RC_INVALID, "this network was built for inference; it cannot train");
+    if (n->averaging)
+        return err_set(e, RC_INVALID,
+                       "the moving average of the weights is in use; it cannot train");
+    if (u->micros > 1 && (!n->config.accumulate || u->micro < 0 || u->micro >= u->micros))
+        return err_set(e, RC_INVALID, "gradient accumulation: call %d of %d%s", u->micro, u->micros,
+                       n->config.accumulate ? "" : ", but the network was built without it");
     enum rc rc = check_count(n, count, e);
+    return rc || !h->check ? rc : h->check(n, target, count, e);
+}
+
+enum rc net_train_step(struct net *n, const float *x, const struct net_target *target, int count,
+                       const struct net_update *u, struct net_loss *ret_loss, struct err *e)
+{
+    const size_t allocs = mem_total_count();
+    struct net_loss loss = {0};
+
+    enum rc rc = check_step(n, target, count, u, e);
     if (!rc)
         rc = graph_forward(n->graph, x, count, true, e);
     if (rc)
         return rc;
-    copy_logits(n, count, n->logits);
-    const double loss = loss_run(n, target, count, u->class_weights);
+    net_head(n)->loss(n, target, count, u, &loss);
     rc = graph_backward(n->graph, count, e);
     if (rc)
         return rc;
@@ -285,23 +304,72 @@ enum rc net_train_step(struct net *n, const float *x, const float *target, int c
     return RC_OK;
 }
 
-enum rc net_infer(struct net *n, const float *x, int count, float *ret_logits, struct err *e)
+enum rc net_run(struct net *n, enum net_task task, const float *x, int count, struct err *e)
+{
+    const struct net_card *card = network_card(n->network);
+
+    if (card->task != task)
+        return err_set(e, RC_INVALID, "%s is a network for %s, not for %s", card->title,
+                       net_task_names[card->task], net_task_names[task]);
+    enum rc rc = check_count(n, count, e);
+    return rc ? rc : graph_forward(n->graph, x, count, false, e);
+}
+
+static enum rc check_detect(const struct net_detect *d, struct err *e)
+{
+    if (!(d->confidence >= 0.001f && d->confidence <= 1))
+        return err_field(e, RC_INVALID, "confidence", "confidence is %g; it must be 0.001 to 1",
+                         (double)d->confidence);
+    if (!(d->iou >= 0 && d->iou <= 1))
+        return err_field(e, RC_INVALID, "iou", "iou is %g; it must be 0 to 1", (double)d->iou);
+    return check_range("most", d->most, 1, NET_DETECTIONS_MAX, e);
+}
+
+enum rc net_detect(struct net *n, const float *x, int count, const struct net_detect *d,
+                   struct net_detection *ret, int32_t *ret_n, struct err *e)
 {
     const size_t allocs = mem_total_count();
+    const struct head *h = net_head(n);
 
-    enum rc rc = check_count(n, count, e);
+    enum rc rc = check_detect(d, e);
     if (!rc)
-        rc = graph_forward(n->graph, x, count, false, e);
+        rc = net_run(n, h->detect ? network_card(n->network)->task : NET_DETECTION, x, count, e);
     if (rc)
         return rc;
-    copy_logits(n, count, ret_logits);
+    h->detect(n, count, d, ret, ret_n);
     n->allocs = mem_total_count() - allocs;
     return RC_OK;
 }
 
-const float *net_train_logits(const struct net *n)
+void net_detection_mask(struct net *n, int image, const struct net_detection *d, uint8_t *ret)
 {
-    return n->logits;
+    ASSERT(net_head(n)->mask);
+    net_head(n)->mask(n, image, d, ret);
+}
+
+enum rc net_label(struct net *n, const float *x, int count, uint8_t *ret, struct err *e)
+{
+    const size_t allocs = mem_total_count();
+
+    enum rc rc = net_run(n, NET_SEMANTIC, x, count, e);
+    if (rc)
+        return rc;
+    net_head(n)->label(n, count, ret);
+    n->allocs = mem_total_count() - allocs;
+    return RC_OK;
+}
+
+void net_use_average(struct net *n, bool average)
+{
+    ASSERT(n->config.average || !average);
+    if (average != n->averaging)
+        graph_swap_average(n->graph);
+    n->averaging = average;
+}
+
+const char *net_head_prefix(const struct net *n)
+{
+    return network_head_prefix(n->network);
 }
 
 double net_grad_norm(const struct net *n)
@@ -363,20 +431,29 @@ ptrdiff_t net_state_find(const struct net *n, const char *name)
     return find(n->states, n->state_count, name);
 }
 
+/* The average lies in the arena in use while it is the one in use. */
+static float *state_arena(const struct net *n, size_t i)
+{
+    const int arena = n->state_places[i].arena;
+
+    if (arena != STATE_AVERAGE)
+        return graph_state(n->graph, arena);
+    return n->averaging ? NULL : graph_average_values(n->graph);
+}
+
 void net_state_get(const struct net *n, size_t i, float *ret)
 {
     ASSERT(i < n->state_count);
-    graph_param_read(n->graph, graph_param_at(n->graph, n->state_param[i]),
-                     graph_state(n->graph, (int)(i / n->states_each)), ret);
+    graph_param_read(n->graph, graph_param_at(n->graph, n->state_places[i].param),
+                     state_arena(n, i), ret);
 }
 
 void net_state_set(struct net *n, size_t i, const float *v)
 {
     ASSERT(i < n->state_count);
-    const struct graph_param *p = graph_param_at(n->graph, n->state_param[i]);
+    const struct graph_param *p = graph_param_at(n->graph, n->state_places[i].param);
 
-    graph_param_write(n->graph, p, graph_state(n->graph, (int)(i / n->states_each)), 0, p->count,
-                      v);
+    graph_param_write(n->graph, p, state_arena(n, i), 0, p->count, v);
 }
 
 /* ---- looking inside */

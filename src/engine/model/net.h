@@ -15,6 +15,7 @@
 #define ANNEAL_ENGINE_MODEL_NET_H
 
 #include "base/buf.h"
+#include "engine/model/target.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,7 +43,7 @@ enum {
 struct net_card {
     const char *name;  /* "resnet18": the value of net_config.model */
     const char *title; /* "ResNet-18" */
-    const char *task;  /* "classification" */
+    enum net_task task;
     const char *description;
     int image_size_default; /* pixels a side */
     int image_size_min;
@@ -60,8 +61,10 @@ struct net_config {
     enum net_backend backend;
     enum net_stem stem;
     enum net_optimizer optimizer; /* fixes the optimiser state kept; ignored without `train` */
-    int threads;                  /* 0: one for each processor */
-    uint64_t bytes_max;           /* memory it may take; 0: nine tenths of what is available now */
+    bool average;       /* keep an exponential moving average of the weights (net_update.average) */
+    bool accumulate;    /* keep a sum of gradients over several calls (net_update.micro) */
+    int threads;        /* 0: one for each processor */
+    uint64_t bytes_max; /* memory it may take; 0: nine tenths of what is available now */
 };
 
 struct net;
@@ -77,6 +80,12 @@ void net_free(struct net *n); /* NULL is fine */
 void net_init_weights(struct net *n, uint64_t seed);
 
 /* ---- training */
+/* Weights of the parts of the loss. */
+struct net_gains {
+    double box, cls, dfl, mask;
+};
+extern const struct net_gains net_gains_default; /* 7.5, 0.5, 1.5, 7.5 */
+
 struct net_update {
     double lr; /* for this step */
     /* Added to the gradient (SGD) or applied to the weight directly (AdamW: weight *= 1 - lr * wd).
@@ -87,29 +96,83 @@ struct net_update {
     double beta1, beta2, eps;   /* AdamW */
     int64_t step;               /* AdamW's bias correction: 1 for the first step of the run */
     double clip_norm;           /* largest L2 norm of all gradients together; 0: no limit */
-    const float *class_weights; /* [classes] or NULL (all 1) */
+    const float *class_weights; /* [classes] or NULL (all 1); classification and semantic */
+    /* Exponential moving average of all tensors: a = d a + (1 - d) w after the update (Polyak and
+     * Juditsky, 1992); 0: the average is the weights, as the first update wants it.  Without
+     * net_config.average: ignored. */
+    double average;
+    /* Gradient accumulation: this call is number `micro` of `micros` whose mean gradient makes one
+     * update, after the last.  0 of 0: every call updates.  Needs net_config.accumulate. */
+    int micro, micros;
+    struct net_gains gains; /* detection and segmentation */
+};
+
+/* The loss of a step and its parts, each a mean as its task defines it (detect.h, segment.h);
+ * classification and semantic have `total` alone. */
+struct net_loss {
+    double total;
+    double box, cls, dfl, mask;
 };
 
 /* One step: forward, loss, backward, update, batch norm's running statistics.
- * x       [count][3][image_size][image_size], normalised, NCHW
- * target  [count][classes], each row a probability distribution (one-hot, smoothed or mixed)
- * Loss: softmax cross-entropy, mean over the batch; with class weights w the weighted mean
+ * x       [count][3][size][size], normalised, NCHW
+ * target  of the network's task
+ * Losses: classification and semantic have softmax cross-entropy, mean over the batch (over the
+ * pixels that count); with class weights w the weighted mean
  *     sum(w[c] * t[n][c] * -log p[n][c]) / sum(w[c] * t[n][c])
- * which for one-hot targets is torch.nn.CrossEntropyLoss(weight=w).  *ret_loss is before the update
- * and may be infinite or NaN when training diverges: the caller must look.
- * Update rules: torch.optim.SGD and torch.optim.AdamW.
+ * which for one-hot targets is torch.nn.CrossEntropyLoss(weight=w).  Detection and segmentation:
+ * see detect.h and segment.h.  *ret_loss is before the update and may be infinite or NaN when
+ * training diverges: the caller must look. Update rules: torch.optim.SGD and torch.optim.AdamW.
  * RC_INVALID: count outside 1..batch_max, or a net without `train`; nothing has changed then. */
-enum rc net_train_step(struct net *n, const float *x, const float *target, int count,
-                       const struct net_update *u, double *ret_loss, struct err *e) must_check;
-/* Logits [count][classes] of the last step (before its update); lent until the next call. */
+enum rc net_train_step(struct net *n, const float *x, const struct net_target *target, int count,
+                       const struct net_update *u, struct net_loss *ret_loss,
+                       struct err *e) must_check;
+/* Classification: logits [count][classes] of the last step (before its update); lent until the next
+ * call. */
 const float *net_train_logits(const struct net *n);
 /* L2 norm of all gradients of the last step, before clipping. */
 double net_grad_norm(const struct net *n);
 
+/* Parameters whose names begin with `prefix` are no longer updated (batch norm's running statistics
+ * still follow the data, as under PyTorch's requires_grad = False).  Returns how many tensors. */
+size_t net_freeze(struct net *n, const char *prefix);
+/* What the names of the parameters that depend on the classes begin with: "fc.", "head.". */
+const char *net_head_prefix(const struct net *n);
+/* Plans anew for another size of image, at most net_config.image_size (a multiple of 32 for
+ * detection and segmentation); weights, statistics and optimiser state stay. */
+enum rc net_resize(struct net *n, int image_size, struct err *e) must_check;
+/* Inference, tensors and saving use the moving average (true) or the weights being trained (false,
+ * at first).  net_train_step needs false. */
+void net_use_average(struct net *n, bool average);
+
 /* ---- inference: running statistics, nothing is changed.  Allowed on a training net as well
- * (validation).  ret_logits [count][classes]. */
+ * (validation).  RC_INVALID: count, or a network of another task. */
+/* Classification; ret_logits [count][classes]. */
 enum rc net_infer(struct net *n, const float *x, int count, float *ret_logits,
                   struct err *e) must_check;
+
+/* Detection and segmentation: boxes after non-maximum suppression, most confident first. */
+struct net_detection {
+    struct net_box box;
+    float confidence; /* 0..1 */
+    int32_t anchor;   /* for net_detection_mask */
+};
+struct net_detect {
+    float confidence; /* least, 0.001..1: 0.25 for people, 0.001 to measure precision and recall */
+    float iou;        /* boxes of a class that overlap more than this are one: 0.7 */
+    int most;         /* of an image: 1..NET_DETECTIONS_MAX */
+};
+enum { NET_DETECTIONS_MAX = 300 };
+extern const struct net_detect net_detect_default;
+/* ret [count][d->most], ret_n [count]. */
+enum rc net_detect(struct net *n, const float *x, int count, const struct net_detect *d,
+                   struct net_detection *ret, int32_t *ret_n, struct err *e) must_check;
+/* Segmentation: the mask of a detection of image number `image` of the last net_detect, at the size
+ * of the input: 1 inside, 0 outside; cut to its box. */
+void net_detection_mask(struct net *n, int image, const struct net_detection *d,
+                        uint8_t *ret /* [size][size] */);
+/* Semantic: the likeliest class of every pixel; ret [count][size][size]. */
+enum rc net_label(struct net *n, const float *x, int count, uint8_t *ret, struct err *e) must_check;
 
 /* ---- tensors, by torchvision's names ("layer1.0.conv1.weight", "features.0.1.running_mean"), in
  * a fixed order, as plain row-major float32 (convolutions OIHW).  PyTorch's num_batches_tracked is
@@ -128,7 +191,8 @@ void net_tensor_get(const struct net *n, size_t i, float *ret);   /* count float
 void net_tensor_set(struct net *n, size_t i, const float *v);
 
 /* Optimiser state, the same way: "conv1.weight.momentum_buffer" (SGD), "conv1.weight.exp_avg" and
- * "conv1.weight.exp_avg_sq" (AdamW).  Tensors, state and net_update.step are all that an exact
+ * "conv1.weight.exp_avg_sq" (AdamW); with a moving average "conv1.weight.average" of every tensor,
+ * statistics too.  Tensors (those being trained), state and net_update.step are all that an exact
  * resume needs of the net.  Count 0 without `train`. */
 size_t net_state_count(const struct net *n);
 const struct net_tensor *net_state_at(const struct net *n, size_t i);

@@ -72,6 +72,18 @@ static void batch_done(struct batch *b)
     mem_free(b->target);
 }
 
+/* A step of classification; its loss alone. */
+static enum rc teach(struct net *n, const float *x, const float *rows, int count,
+                     const struct net_update *u, double *ret_loss, struct err *e)
+{
+    const struct net_target target = {.rows = rows};
+    struct net_loss loss = {.total = *ret_loss};
+
+    enum rc rc = net_train_step(n, x, &target, count, u, &loss, e);
+    *ret_loss = loss.total;
+    return rc;
+}
+
 static double train(struct net *n, uint64_t from, uint64_t to, struct net_update u)
 {
     double loss = 0;
@@ -82,7 +94,7 @@ static double train(struct net *n, uint64_t from, uint64_t to, struct net_update
         u.step = (int64_t)i + 1;
         /* every third batch is a partial one */
         const int count = i % 3 == 2 ? (n->config.batch_max + 1) / 2 : n->config.batch_max;
-        CHECK_OK(net_train_step(n, b.x, b.target, count, &u, &loss, &e), &e);
+        CHECK_OK(teach(n, b.x, b.target, count, &u, &loss, &e), &e);
         CHECK_EQ(net_allocs_in_last_step(n), 0);
         batch_done(&b);
     }
@@ -291,9 +303,8 @@ TEST(four_steps_of_training_match_pytorch)
                                                                                 : 0.0f;
             }
             u.step = (int64_t)step + 1;
-            CHECK_OK(
-                net_train_step(n, x, t, step == 2 ? GOLDEN_BATCH - 1 : GOLDEN_BATCH, &u, &loss, &e),
-                &e);
+            CHECK_OK(teach(n, x, t, step == 2 ? GOLDEN_BATCH - 1 : GOLDEN_BATCH, &u, &loss, &e),
+                     &e);
             /* From the second step on an activation may lie on the other side of zero. */
             const double norm = net_grad_norm(n) / golden[adamw].norm[step];
             CHECK(fabs(loss - golden[adamw].loss[step]) < (step < 2 ? 1e-6 : 2e-4));
@@ -418,7 +429,7 @@ TEST(loss_is_the_weighted_mean_of_soft_cross_entropy)
     for (int weighted = 0; weighted <= 1; weighted++) {
         double want = 0, total = 0;
         u.class_weights = weighted ? weights : NULL;
-        CHECK_OK(net_train_step(n, b.x, b.target, 4, &u, &loss, &e), &e);
+        CHECK_OK(teach(n, b.x, b.target, 4, &u, &loss, &e), &e);
         const float *z = net_train_logits(n);
         for (int i = 0; i < 4; i++) {
             double sum = 0;
@@ -438,6 +449,165 @@ TEST(loss_is_the_weighted_mean_of_soft_cross_entropy)
     net_free(n);
 }
 
+static float *values_of(const struct net *n)
+{
+    size_t all = 0, at = 0;
+
+    for (size_t i = 0; i < net_tensor_count(n); i++)
+        all += net_tensor_at(n, i)->count;
+    float *v = mem_alloc_array(all, sizeof *v);
+    for (size_t i = 0; i < net_tensor_count(n); at += net_tensor_at(n, i++)->count)
+        net_tensor_get(n, i, v + at);
+    return v;
+}
+
+/* Largest difference between two nets' trained tensors. */
+static float difference(const struct net *a, const struct net *b)
+{
+    float *x = values_of(a), *y = values_of(b), most = 0;
+    size_t at = 0;
+
+    for (size_t i = 0; i < net_tensor_count(a); i++)
+        for (size_t k = 0; k < net_tensor_at(a, i)->count; k++, at++)
+            if (net_tensor_at(a, i)->trained)
+                most = fmaxf(most, fabsf(x[at] - y[at]));
+    mem_free(x);
+    mem_free(y);
+    return most;
+}
+
+static struct net *net_with(bool average, bool accumulate)
+{
+    struct net_config c = config_of("tiny", 8, 4);
+
+    c.classes = 3;
+    c.average = average;
+    c.accumulate = accumulate;
+    return net_of(c);
+}
+
+TEST(the_mean_gradient_of_equal_calls_updates_like_one_call)
+{
+    struct net *once = net_with(false, false), *thrice = net_with(false, true);
+    struct batch b = soft_batch(once);
+    struct net_update u = {.lr = 0.5, .weight_decay = 0.1, .clip_norm = 0.5};
+    double loss = 0, norm;
+    struct err e;
+
+    CHECK(difference(once, thrice) == 0);
+    CHECK_OK(teach(once, b.x, b.target, 4, &u, &loss, &e), &e);
+    norm = net_grad_norm(once);
+    u.micros = 3;
+    for (u.micro = 0; u.micro < 3; u.micro++) {
+        CHECK_OK(teach(thrice, b.x, b.target, 4, &u, &loss, &e), &e);
+        CHECK_EQ(net_allocs_in_last_step(thrice), 0);
+        CHECK((difference(once, thrice) > 1e-3f) == (u.micro < 2)); /* weights move at the last */
+    }
+    CHECK(fabs(net_grad_norm(thrice) / norm - 1) < 1e-6);
+    CHECK(difference(once, thrice) < 1e-6f);
+    u.micro = 3;
+    CHECK_EQ(teach(thrice, b.x, b.target, 4, &u, &loss, &e), RC_INVALID);
+    u.micro = 0;
+    CHECK_EQ(teach(once, b.x, b.target, 4, &u, &loss, &e), RC_INVALID); /* built without */
+    batch_done(&b);
+    net_free(once);
+    net_free(thrice);
+}
+
+TEST(the_moving_average_follows_weights_and_statistics)
+{
+    struct net *n = net_with(true, false);
+    struct batch b = soft_batch(n);
+    struct net_update u = {.lr = 0.1};
+    double loss = 0;
+    float infer[2][4 * 3];
+    struct err e;
+
+    CHECK_OK(teach(n, b.x, b.target, 4, &u, &loss, &e), &e); /* 0: a copy */
+    float *first = values_of(n);
+    net_use_average(n, true);
+    float *copy = values_of(n);
+    CHECK_EQ(teach(n, b.x, b.target, 4, &u, &loss, &e), RC_INVALID);
+    net_use_average(n, false);
+    u.average = 0.75;
+    CHECK_OK(teach(n, b.x, b.target, 4, &u, &loss, &e), &e);
+    float *second = values_of(n);
+    CHECK_OK(net_infer(n, b.x, 4, infer[0], &e), &e);
+    net_use_average(n, true);
+    float *average = values_of(n);
+    CHECK_OK(net_infer(n, b.x, 4, infer[1], &e), &e);
+    CHECK(memcmp(infer[0], infer[1], sizeof infer[0]) != 0);
+    for (size_t i = 0, at = 0; i < net_tensor_count(n); i++) {
+        const struct net_tensor *t = net_tensor_at(n, i);
+        char name[96];
+        snprintf(name, sizeof name, "%s.average", t->name);
+        const ptrdiff_t state = net_state_find(n, name);
+        CHECK(state >= 0);
+        float *kept = mem_alloc_array(t->count, sizeof *kept);
+        net_state_get(n, (size_t)state, kept); /* the same place, whichever is in use */
+        for (size_t k = 0; k < t->count; k++, at++) {
+            CHECK(copy[at] == first[at] && kept[k] == average[at]);
+            CHECK(fabsf(average[at] - (0.75f * first[at] + 0.25f * second[at])) < 1e-6f);
+        }
+        mem_free(kept);
+    }
+    mem_free(first);
+    mem_free(copy);
+    mem_free(second);
+    mem_free(average);
+    batch_done(&b);
+    net_free(n);
+}
+
+TEST(frozen_parameters_stay_and_the_others_learn)
+{
+    struct net *n = small_net(), *origin = small_net();
+    struct batch b = soft_batch(n);
+    struct net_update u = {.lr = 0.1, .weight_decay = 0.1};
+    double loss = 0;
+    struct err e;
+
+    CHECK_EQ(net_freeze(n, "no such layer"), 0);
+    CHECK(net_freeze(n, "layer") > 0);
+    CHECK_OK(teach(n, b.x, b.target, 4, &u, &loss, &e), &e);
+    float *now = values_of(n), *before = values_of(origin);
+    for (size_t i = 0, at = 0; i < net_tensor_count(n); at += net_tensor_at(n, i++)->count) {
+        const struct net_tensor *t = net_tensor_at(n, i);
+        const bool same = memcmp(now + at, before + at, t->count * sizeof *now) == 0;
+        CHECK(same == (t->trained && strncmp(t->name, "layer", 5) == 0));
+    }
+    CHECK(strncmp(net_head_prefix(n), "fc.", 3) == 0);
+    mem_free(now);
+    mem_free(before);
+    batch_done(&b);
+    net_free(n);
+    net_free(origin);
+}
+
+TEST(a_network_refuses_what_is_another_tasks)
+{
+    struct net *n = small_net();
+    struct batch b = soft_batch(n);
+    struct net_detection found[4 * 2];
+    const struct net_detect d = {.confidence = 0.25f, .iou = 0.7f, .most = 2};
+    struct net_detect bad = d;
+    int32_t found_n[4];
+    uint8_t labels[4 * 8 * 8];
+    struct err e;
+
+    CHECK_EQ(net_detect(n, b.x, 4, &d, found, found_n, &e), RC_INVALID);
+    CHECK(strstr(e.text, "classification"));
+    CHECK_EQ(net_label(n, b.x, 4, labels, &e), RC_INVALID);
+    bad.most = NET_DETECTIONS_MAX + 1;
+    CHECK_EQ(net_detect(n, b.x, 4, &bad, found, found_n, &e), RC_INVALID);
+    bad = d;
+    bad.confidence = NAN;
+    CHECK_EQ(net_detect(n, b.x, 4, &bad, found, found_n, &e), RC_INVALID);
+    CHECK(strstr(e.text, "confidence"));
+    batch_done(&b);
+    net_free(n);
+}
+
 /* With lr 1 and no momentum the step is the gradient: decay and clipping show in it. */
 TEST(weight_decay_spares_norm_and_bias_and_clipping_bounds_the_step)
 {
@@ -448,8 +618,8 @@ TEST(weight_decay_spares_norm_and_bias_and_clipping_bounds_the_step)
     struct err e;
     static float before[64 * 64 * 9], plain[64 * 64 * 9], decayed[64 * 64 * 9];
 
-    CHECK_OK(net_train_step(n, b.x, b.target, 4, &u, &loss, &e), &e);
-    CHECK_OK(net_train_step(m, b.x, b.target, 4, &d, &loss, &e), &e);
+    CHECK_OK(teach(n, b.x, b.target, 4, &u, &loss, &e), &e);
+    CHECK_OK(teach(m, b.x, b.target, 4, &d, &loss, &e), &e);
     for (size_t i = 0; i < net_tensor_count(n); i++) {
         const struct net_tensor *t = net_tensor_at(n, i);
         net_tensor_get(start, i, before);
@@ -460,7 +630,7 @@ TEST(weight_decay_spares_norm_and_bias_and_clipping_bounds_the_step)
             CHECK(fabsf(decayed[k] - (plain[k] - (spared ? 0 : 0.5f * before[k]))) < 1e-6f);
     }
     u.clip_norm = 0.01;
-    CHECK_OK(net_train_step(start, b.x, b.target, 4, &u, &loss, &e), &e);
+    CHECK_OK(teach(start, b.x, b.target, 4, &u, &loss, &e), &e);
     CHECK(net_grad_norm(start) > 0.01);
     for (size_t i = 0; i < net_tensor_count(n); i++) {
         if (!net_tensor_at(n, i)->trained)
@@ -505,7 +675,7 @@ TEST(an_inference_net_answers_as_the_trained_one)
         CHECK_OK(net_infer(m, b.x + 2 * 3 * 16 * 16, 1, got, &e), &e); /* alone as in company */
         for (int k = 0; k < CLASSES; k++)
             CHECK(fabsf(got[k] - want[2 * CLASSES + k]) < 1e-4f * (1 + fabsf(want[k])));
-        CHECK_EQ(net_train_step(m, b.x, b.target, 3, &UPDATE, &(double){0}, &e), RC_INVALID);
+        CHECK_EQ(teach(m, b.x, b.target, 3, &UPDATE, &(double){0}, &e), RC_INVALID);
         batch_done(&b);
         net_free(n);
         net_free(m);
@@ -548,8 +718,8 @@ TEST(a_batch_of_wrong_size_changes_nothing)
     struct err e;
 
     hash_of(n, before);
-    CHECK_EQ(net_train_step(n, b.x, b.target, 0, &UPDATE, &loss, &e), RC_INVALID);
-    CHECK_EQ(net_train_step(n, b.x, b.target, 5, &UPDATE, &loss, &e), RC_INVALID);
+    CHECK_EQ(teach(n, b.x, b.target, 0, &UPDATE, &loss, &e), RC_INVALID);
+    CHECK_EQ(teach(n, b.x, b.target, 5, &UPDATE, &loss, &e), RC_INVALID);
     CHECK_EQ(net_infer(n, b.x, 5, logits, &e), RC_INVALID);
     CHECK(loss == 7);
     hash_of(n, after);
@@ -566,7 +736,7 @@ TEST(divergence_shows_in_the_loss)
     struct err e;
 
     b.x[0] = NAN;
-    CHECK_OK(net_train_step(n, b.x, b.target, 4, &UPDATE, &loss, &e), &e);
+    CHECK_OK(teach(n, b.x, b.target, 4, &UPDATE, &loss, &e), &e);
     CHECK(isnan(loss) && isnan(net_grad_norm(n)));
     batch_done(&b);
     net_free(n);

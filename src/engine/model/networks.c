@@ -11,6 +11,7 @@ enum { STAGES_MAX = 4 };
 struct network {
     const struct net_card *card;
     bool linear_normal;
+    const char *head; /* what the names of the class-dependent parameters begin with */
     int stages;
     int width[STAGES_MAX], blocks[STAGES_MAX]; /* of a resnet */
     void (*build)(const struct network *w, struct graph *g, int classes, bool small_stem);
@@ -146,7 +147,7 @@ static void build_mobilenet(const struct network *w, struct graph *g, int classe
 static const struct net_card cards[] = {
     {.name = "tiny",
      .title = "Tiny ResNet",
-     .task = "classification",
+     .task = NET_CLASSIFICATION,
      .description = "A residual network of 8 layers and 16 to 64 channels: trains in seconds, for "
                     "trying things out and for very small pictures.",
      .image_size_default = 32,
@@ -154,14 +155,14 @@ static const struct net_card cards[] = {
      .params = 144312},
     {.name = "resnet18",
      .title = "ResNet-18",
-     .task = "classification",
+     .task = NET_CLASSIFICATION,
      .description = "Residual network of 18 layers: the usual first choice.",
      .image_size_default = 224,
      .image_size_min = 8,
      .params = 11689512},
     {.name = "resnet34",
      .title = "ResNet-34",
-     .task = "classification",
+     .task = NET_CLASSIFICATION,
      .description = "Residual network of 34 layers: more accurate on large sets, twice the work "
                     "of ResNet-18.",
      .image_size_default = 224,
@@ -169,7 +170,7 @@ static const struct net_card cards[] = {
      .params = 21797672},
     {.name = "mobilenetv2",
      .title = "MobileNetV2",
-     .task = "classification",
+     .task = NET_CLASSIFICATION,
      .description = "Inverted residuals with depthwise convolutions: small and quick to run, for "
                     "phones and browsers.  Without dropout.",
      .image_size_default = 224,
@@ -180,21 +181,24 @@ enum { NETWORKS = sizeof cards / sizeof cards[0] };
 
 static const struct network networks[NETWORKS] = {
     {.card = &cards[0],
+     .head = "fc.",
      .stages = 3,
      .width = {16, 32, 64},
      .blocks = {1, 1, 1},
      .build = build_resnet},
     {.card = &cards[1],
+     .head = "fc.",
      .stages = 4,
      .width = {64, 128, 256, 512},
      .blocks = {2, 2, 2, 2},
      .build = build_resnet},
     {.card = &cards[2],
+     .head = "fc.",
      .stages = 4,
      .width = {64, 128, 256, 512},
      .blocks = {3, 4, 6, 3},
      .build = build_resnet},
-    {.card = &cards[3], .linear_normal = true, .build = build_mobilenet},
+    {.card = &cards[3], .head = "classifier.", .linear_normal = true, .build = build_mobilenet},
 };
 
 const struct network *network_find(const char *name)
@@ -208,6 +212,11 @@ const struct network *network_find(const char *name)
 const struct net_card *network_card(const struct network *w)
 {
     return w->card;
+}
+
+const char *network_head_prefix(const struct network *w)
+{
+    return w->head;
 }
 
 bool network_linear_normal(const struct network *w)

@@ -306,18 +306,18 @@ static enum rc one_step(struct train *t, const struct batch *b, int64_t step, st
                            .step = t->at.steps + 1,
                            .clip_norm = s->clip_norm,
                            .class_weights = t->class_weights};
-    double loss;
+    struct net_loss loss;
     enum rc rc;
 
     u.lr = t->lr = learning_rate(s, t->epoch * t->steps + step, t->steps);
-    rc = net_train_step(t->r->model->net, b->x, b->target.rows, b->n, &u, &loss, e);
+    rc = net_train_step(t->r->model->net, b->x, &b->target, b->n, &u, &loss, e);
     if (rc)
         return rc;
-    if (!isfinite(loss))
+    if (!isfinite(loss.total))
         return not_finite(t, "training", step + 1, e);
     t->at.steps++;
     t->images += b->n;
-    t->loss_sum += loss * b->n;
+    t->loss_sum += loss.total * b->n;
     count_hits(t, b);
     return say_progress(t, step + 1, e);
 }

@@ -103,6 +103,14 @@ static void add_scaled(float *y, const float *x, float k, size_t n)
         st(y + i, ld(y + i) + ld(x + i) * k);
 }
 
+static void blend(float *y, const float *x, float d, size_t n)
+{
+    const float rest = 1 - d;
+
+    for (size_t i = 0; i < n; i += VL)
+        st(y + i, ld(y + i) * d + ld(x + i) * rest);
+}
+
 static void sum_into(float *y, const float *const *parts, int count, size_t at, size_t n)
 {
     for (size_t i = at; i < at + n; i += VL) {

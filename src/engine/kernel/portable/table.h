@@ -19,8 +19,8 @@
         .wino_grad_weights = wino_grad_weights, .bn_sums = bn_sums, .bn_apply = bn_apply,          \
         .bn_grad_sums = bn_grad_sums, .bn_grad_apply = bn_grad_apply, .image_pack = image_pack,    \
         .max_pool = max_pool, .max_pool_grad = max_pool_grad, .average = average,                  \
-        .average_grad = average_grad, .dot = dot, .add_scaled = add_scaled, .sum_into = sum_into,  \
-        .square_sum = square_sum, .sgd = sgd, .adamw = adamw,                                      \
+        .average_grad = average_grad, .dot = dot, .add_scaled = add_scaled, .blend = blend,        \
+        .sum_into = sum_into, .square_sum = square_sum, .sgd = sgd, .adamw = adamw,                \
     }
 
 #endif
