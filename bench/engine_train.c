@@ -2,14 +2,14 @@
  *
  *     build/bench/engine_train [--model resnet18] [--size 32] [--batch 128] [--threads 2]
  *                              [--backend auto|onednn|portable] [--steps 8] [--infer] [--adamw]
- *                              [--plan] [--hash]
+ *                              [--plan] [--hash] [--time]
  *
  * Trains (or infers) on a synthetic task that can be learnt; prints median and best of the steps
  * after the first two, since a shared machine is noisy.  --hash prints the SHA-256 of all weights.
  */
 #include "base/hash.h"
 #include "base/mem.h"
-#include "engine/model/net.h"
+#include "engine/model/net_int.h" /* --time looks into the graph */
 #include "os/os.h"
 #include <math.h>
 #include <string.h>
@@ -19,7 +19,7 @@ enum { CLASSES = 10, STEPS_MAX = 1000 };
 struct options {
     struct net_config net;
     int steps;
-    bool plan, hash, curve;
+    bool plan, hash, curve, time;
 };
 
 static int number(const char *text)
@@ -67,6 +67,8 @@ static struct options options_of(int argc, char **argv)
             o.net.optimizer = NET_ADAMW;
         else if (str_is(flag, "--plan"))
             o.plan = true;
+        else if (str_is(flag, "--time"))
+            o.time = true;
         else if (str_is(flag, "--curve"))
             o.curve = true;
         else if (str_is(flag, "--hash"))
@@ -170,6 +172,8 @@ int main(int argc, char **argv)
     enum rc rc = net_new(&n, &o.net, &e);
     if (!rc)
         net_init_weights(n, 7);
+    if (!rc && o.time)
+        rc = graph_time(n->graph, &e);
     if (!rc && o.plan) {
         struct buf text;
         buf_init(&text, 1 << 20);
@@ -197,6 +201,13 @@ int main(int argc, char **argv)
     }
     const int skip = o.steps > 4 ? 2 : 0;
     report(n, &o, seconds + skip, o.steps - skip, loss.total);
+    if (o.time) {
+        struct buf text;
+        buf_init(&text, 1 << 20);
+        graph_time_describe(n->graph, &text);
+        fputs(text.p, stdout);
+        buf_done(&text);
+    }
     if (o.hash)
         print_hash(n);
     net_free(n);

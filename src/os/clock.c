@@ -18,6 +18,14 @@ int64_t os_now_ms(void)
     return clock_ns(CLOCK_REALTIME) / 1000000;
 }
 
+int64_t os_cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 int64_t os_mono_ns(void)
 {
     return clock_ns(CLOCK_MONOTONIC);

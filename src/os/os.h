@@ -29,6 +29,7 @@ extern struct os_sys os_sys;
 int64_t os_now_ms(void);  /* Unix time, milliseconds */
 int64_t os_mono_ms(void); /* monotonic, for deadlines */
 int64_t os_mono_ns(void);
+int64_t os_cpu_ns(void); /* processor time of this process, all threads */
 void os_sleep_ms(int64_t ms);
 /* RFC 3339 UTC with milliseconds: "2026-11-20T10:00:00.000Z" (25 bytes with NUL) */
 enum { OS_TIME_TEXT = 25 };
@@ -111,7 +112,7 @@ uint64_t os_memory_available(void);
 /* Gives back what only the start needed: free heap, and the mapped code and constants of all
  * libraries, which come back from the page cache as they are used.  Slow; once, at rest. */
 void os_memory_give_back(void);
-int os_cpu_count(void);      /* that we may use: affinity and the container's quota */
+int os_cpu_count(void); /* that we may use: affinity and the container's quota */
 
 /* ---- threads: a fixed pool with a bounded queue */
 struct pool;

@@ -300,6 +300,7 @@ void graph_free(struct graph *g)
     mem_free(g->saved);
     mem_free(g->folded);
     mem_free(g->logits_grad);
+    mem_free(g->laps);
     mem_free(g);
 }
 

@@ -131,4 +131,11 @@ uint64_t graph_bytes(const struct graph *g);
 double graph_flops(const struct graph *g); /* of the convolutions of one image, forward */
 void graph_describe(const struct graph *g, struct buf *out);
 
+/* ---- where the time goes.  From graph_time on, every call notes the processor time of each part
+ * of each node; graph_time_describe prints the least of the calls in milliseconds, and the rate
+ * of the convolutions.  Processor time of the process: meant for one thread, where a busy machine
+ * disturbs it least. */
+enum rc graph_time(struct graph *g, struct err *e) must_check;
+void graph_time_describe(const struct graph *g, struct buf *out);
+
 #endif

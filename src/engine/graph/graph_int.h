@@ -74,8 +74,16 @@ struct graph {
     double partial[BN_CHUNKS][BN_BLOCKS_FEW][2][CH]; /* batch norm sums */
     float *logits_grad;
     uint64_t bytes;
+    struct laps *laps;  /* NULL: not timed */
     bool fold_stale;    /* inference: the folded weights are older than the parameters */
     bool onednn_failed; /* set by any thread, read after the crew has finished */
+};
+
+/* What is timed apart in a node. */
+enum lap { LAP_FORWARD, LAP_NORM, LAP_NORM_BACK, LAP_WEIGHTS, LAP_DATA, LAPS };
+struct laps {
+    int64_t started;
+    int64_t least[GRAPH_NODES_MAX][LAPS]; /* ns; 0: never ran */
 };
 
 /* A running call: what the crew's items need to know. */
@@ -129,6 +137,9 @@ void norm_backward_run(struct run *r);
 enum rc conv_choose(struct graph *g, struct node *n, struct err *e) must_check;
 int conv_tiles(const struct conv_shape *s); /* Winograd tiles of one image */
 const char *algo_name(enum algo a);
+/* laps.c: the time since the call before counts for part `what` of this node */
+void lap_start(struct graph *g);
+void lap(struct run *r, enum lap what);
 /* memory.c */
 enum rc graph_place(struct graph *g, struct err *e) must_check;
 

@@ -150,6 +150,7 @@ static void node_forward(struct run *r)
         break;
     case NODE_CONV:
         conv_forward_run(r);
+        lap(r, LAP_FORWARD);
         if (r->g->config.train)
             norm_forward_run(r);
         break;
@@ -174,7 +175,9 @@ static void node_backward(struct run *r)
         break;
     case NODE_CONV:
         norm_backward_run(r);
+        lap(r, LAP_NORM_BACK);
         conv_backward_weights_run(r);
+        lap(r, LAP_WEIGHTS);
         conv_backward_data_run(r);
         break;
     case NODE_MAX_POOL:
@@ -214,9 +217,11 @@ enum rc graph_forward(struct graph *g, const float *x, int count, bool training,
         onednn_enter_thread();
     if (!g->config.train && g->fold_stale)
         fold_all(g);
+    lap_start(g);
     for (int i = 0; i < g->node_count; i++) {
         r.n = &g->nodes[i];
         node_forward(&r);
+        lap(&r, r.n->kind == NODE_CONV && g->config.train ? LAP_NORM : LAP_FORWARD);
     }
     return onednn_verdict(g, e);
 }
@@ -226,9 +231,11 @@ enum rc graph_backward(struct graph *g, int count, struct err *e)
     struct run r = {.g = g, .count = count, .training = true};
 
     ASSERT(g->config.train);
+    lap_start(g);
     for (int i = g->node_count - 1; i >= 0; i--) {
         r.n = &g->nodes[i];
         node_backward(&r);
+        lap(&r, LAP_DATA);
     }
     return onednn_verdict(g, e);
 }
