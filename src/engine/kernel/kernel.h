@@ -150,6 +150,8 @@ struct kernels {
     void (*add_scaled)(float *y, const float *x, float k, size_t n); /* y += k x */
     void (*blend)(float *y, const float *x, float d, size_t n);      /* y = d y + (1 - d) x */
     void (*sum_into)(float *y, const float *const *parts, int count, size_t at, size_t n);
+    /* y = e^x, relative error 2e-7, x clamped to +-87, a NaN passes; n a multiple of 16. */
+    void (*exp_of)(const float *x, float *y, size_t n);
     double (*square_sum)(const float *x, size_t n);
     void (*sgd)(float *p, const float *g, float *m, size_t n, float lr, float momentum,
                 bool nesterov, float decay, float grad_scale);

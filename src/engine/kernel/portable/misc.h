@@ -166,4 +166,10 @@ static void adamw(float *p, const float *g, float *m, float *v, size_t n, const 
     }
 }
 
+static void exp_of(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL)
+        st(y + i, vf_exp(ld(x + i)));
+}
+
 #endif

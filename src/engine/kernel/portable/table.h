@@ -21,6 +21,7 @@
         .max_pool = max_pool, .max_pool_grad = max_pool_grad, .average = average,                  \
         .average_grad = average_grad, .dot = dot, .add_scaled = add_scaled, .blend = blend,        \
         .sum_into = sum_into, .square_sum = square_sum, .sgd = sgd, .adamw = adamw,                \
+        .exp_of = exp_of,                                                                          \
     }
 
 #endif
