@@ -18,7 +18,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
 ifneq ($(filter-out help doctor deps clean tidy,$(or $(MAKECMDGOALS),all)),)
-TESTING := $(if $(filter test test-unit test-whole check-all fuzz format,$(MAKECMDGOALS)),--with test)
+TESTING := $(if $(filter test test-unit test-whole check-all fuzz format wasm,$(MAKECMDGOALS)),--with test)
 SETUP   := $(shell tools/setup --quiet $(TESTING) 1>&2 && echo ok)
 ifneq ($(SETUP),ok)
 $(error packages are missing; see above)
@@ -50,7 +50,7 @@ TESTS  := $(shell find src -name '*_test.c' | sort)
 FUZZ   := $(shell find src -name '*_fuzz.c' | sort)
 GEN    := build/gen/migrations.c build/gen/web_assets.c
 
-.PHONY: all run test test-programs test-unit test-whole check-all tidy format fuzz bench doctor web install clean deps help
+.PHONY: all run test test-programs test-unit test-whole check-all tidy format fuzz bench doctor web wasm install clean deps help
 # With the web app inside; `make build/anneal` takes what stands in build/web.
 all:
 	tools/build-web
@@ -67,6 +67,7 @@ help:
 	echo 'make fuzz       every fuzzer for FUZZ_SECONDS (60)'; \
 	echo 'make bench      benchmarks against their peers'; \
 	echo 'make web        the web app into build/web'; \
+	echo 'make wasm       the engine for browsers: build/wasm/anneal.wasm'; \
 	echo 'make install    PREFIX (/usr/local), DESTDIR'; \
 	echo 'make doctor     what this machine lacks'
 
@@ -158,6 +159,33 @@ build/fuzz/bin/%: build/fuzz/%.o build/fuzz/libanneal.a
 	$(Q)clang -fsanitize=fuzzer,address,undefined $< build/fuzz/libanneal.a $(PKG_LIBS) -o $@
 fuzz: $(FUZZ:%.c=build/fuzz/bin/%)
 	tools/run-fuzz $(FUZZ_SECONDS)
+
+# ---- WebAssembly: the engine's own sources for the browser (wasm/anneal_wasm.h).  What training,
+# files and threads need is compiled too and dropped by the linker, as nothing that is exported
+# reaches it; an undefined symbol that something does reach fails the link.
+WASM_CC     := clang --target=wasm32-wasi
+WASM_CFLAGS := -std=c17 -g0 -ffp-contract=off -ffunction-sections -fdata-sections -msimd128 \
+               $(filter-out -Wno-psabi,$(WARN)) -Wno-unknown-pragmas
+WASM_LDFLAGS := -nostartfiles -Wl,--no-entry -Wl,--gc-sections -Wl,--strip-all -Wl,--import-memory \
+                -Wl,--stack-first -Wl,-z,stack-size=524288
+# Left out: what wasm/platform.c stands in for, and decoders, which the browser has.
+WASM_NOT := src/base/err_system.c src/base/hash.c src/base/log.c src/base/map_key.c src/base/test.c \
+            src/engine/graph/crew.c src/engine/kernel/portable/kernels_avx% \
+            src/engine/%_file.c %_test.c %_fuzz.c %_bench.c
+WASM_SRC := $(filter-out $(WASM_NOT),$(sort $(wildcard wasm/*.c src/base/*.c src/spec/*.c \
+            $(addprefix src/engine/,format/safetensors.c kernel/portable/*.c graph/*.c model/*.c \
+            bundle/*.c feed/frame.c feed/image.c feed/resize.c))) \
+            src/os/clock.c)
+wasm_opt = $(if $(findstring /kernel/,$<),-O3,-Os)
+build/wasm/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,wasm,$<)
+	$(Q)$(WASM_CC) -I. $(CPPFLAGS) $(WASM_CFLAGS) $(wasm_opt) -MMD -MP -c $< -o $@
+build/wasm/anneal.wasm: $(WASM_SRC:%.c=build/wasm/obj/%.o)
+	$(call say,link,$@)
+	$(Q)$(WASM_CC) $(WASM_LDFLAGS) $^ -o $@
+	@printf '  %s bytes, %s compressed\n' $$(wc -c <$@) $$(gzip -9 <$@ | wc -c)
+wasm: build/wasm/anneal.wasm
 
 # ---- the rest
 tidy:

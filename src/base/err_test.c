@@ -3,6 +3,8 @@
 
 #include "base/test.h"
 
+#include <errno.h>
+
 TEST(every_code_has_a_row)
 {
     for (int i = 0; i < RC_COUNT; i++) {

@@ -3,22 +3,16 @@
  * index[i] is 0 (free), SLOT_GONE (removed) or a slot's number + 1.  The index is at most half full
  * and a power of two; slots are compacted when they run out of room, never by a removal, so that a
  * loop may remove what it stands on.  SipHash-1-3: Aumasson and Bernstein, "SipHash: a fast
- * short-input PRF" (2012), with 1 compression and 3 finalisation rounds; its key comes from the 16
- * random bytes that the kernel gives each process (AT_RANDOM).
+ * short-input PRF" (2012), with 1 compression and 3 finalisation rounds; its key: map_key.c.
  */
 #include "base/map.h"
 
 #include "base/mem.h"
 
-#include <pthread.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 static const uint32_t SLOT_GONE = UINT32_MAX;
 enum { MAP_SLOTS_MAX = 1 << 30 };
-
-static uint64_t sip_key[2];
-static pthread_once_t sip_once = PTHREAD_ONCE_INIT;
 
 static uint64_t rotl(uint64_t x, int b)
 {
@@ -39,7 +33,7 @@ static void sip_round(uint64_t v[4])
     v[2] = rotl(v[2], 32);
 }
 
-static uint64_t siphash13(const uint64_t key[2], str s)
+uint64_t siphash13(const uint64_t key[2], str s)
 {
     uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
                      key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
@@ -63,22 +57,9 @@ static uint64_t siphash13(const uint64_t key[2], str s)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-static void sip_key_set(void)
-{
-    const void *random = (const void *)getauxval(AT_RANDOM);
-    uint64_t seed[2] = {(uint64_t)(uintptr_t)&seed, 0};
-
-    if (random)
-        memcpy(seed, random, sizeof seed);
-    /* derived, not used as it is: the C library's stack guard is made of the same bytes */
-    sip_key[0] = siphash13(seed, STR("map key 0"));
-    sip_key[1] = siphash13(seed, STR("map key 1"));
-}
-
 static uint64_t map_hash(str key)
 {
-    pthread_once(&sip_once, sip_key_set);
-    return siphash13(sip_key, key);
+    return siphash13(map_key(), key);
 }
 
 void map_init(struct map *m)

@@ -28,4 +28,8 @@ size_t map_count(const struct map *m);
 /* for (size_t i = 0; map_next(m, &i, &key, &value);) */
 bool map_next(const struct map *m, size_t *i, str *ret_key, void **ret_value);
 
+/* SipHash-1-3, and the key of this process (thread-safe). */
+uint64_t siphash13(const uint64_t key[2], str s);
+const uint64_t *map_key(void);
+
 #endif

@@ -1,0 +1,73 @@
+/* anneal_wasm.h - what the WebAssembly module exports: a trained model, in a browser.
+ *
+ * `make wasm` compiles the engine's own sources for wasm32 with 128-bit vectors; the module reads
+ * the very weights file that the trainer writes, prepares a picture by the same code, and computes
+ * the same numbers: its logits equal those of the native portable kernels ("base") bit for bit.
+ * web/src/engine/engine.ts wraps it for TypeScript; nothing else should need this header.
+ *
+ * Imports: `env.memory` (the caller decides how far it may grow) and `anneal.log(level, text,
+ * bytes)` (0 debug .. 3 error).  No others: no clock, no files, no randomness, no threads.
+ *
+ * Calls run to the end and belong to one thread (a worker, so that the page stays alive).  A
+ * function that can fail returns 0 (a pointer) or an rc other than 0; anneal_error_code() and
+ * anneal_error_text() then say why, until the next call that can fail.  Pointers are offsets into
+ * env.memory, whose ArrayBuffer is replaced when it grows: views have to be made anew after each
+ * call.  A trap (a WebAssembly.RuntimeError) is a defect of ours, or a stack that ran out; the
+ * instance must not be used after it.
+ */
+#ifndef ANNEAL_WASM_ANNEAL_WASM_H
+#define ANNEAL_WASM_ANNEAL_WASM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ANNEAL_EXPORT(name) __attribute__((export_name(#name))) name
+
+enum {
+    ANNEAL_ABI = 1,                       /* of this header: the wrapper insists on it */
+    ANNEAL_PICTURE_PIXELS_MAX = 40000000, /* of one picture: 160 MB as RGBA */
+    ANNEAL_TOP_MAX = 1000,
+};
+
+struct anneal_model;
+
+int32_t ANNEAL_EXPORT(anneal_abi)(void);
+
+/* ---- memory for what goes in.  16-byte aligned; NULL: none left. */
+void *ANNEAL_EXPORT(anneal_alloc)(size_t n);
+void ANNEAL_EXPORT(anneal_free)(void *p);
+
+/* ---- the last failure.  NUL-terminated; the code is a stable name of base/err.h
+ * ("corrupt_data"). */
+const char *ANNEAL_EXPORT(anneal_error_code)(void);
+const char *ANNEAL_EXPORT(anneal_error_text)(void);
+
+/* ---- models.  Any number at a time. */
+/* From the bytes of a weights file, which are not needed afterwards.  NULL: failure. */
+struct anneal_model *ANNEAL_EXPORT(anneal_load)(const void *bytes, size_t n);
+void ANNEAL_EXPORT(anneal_unload)(struct anneal_model *m); /* NULL is fine */
+/* JSON, as long as the model lives: {"model","title","task","classes":[..],"image_size","fit",
+ * "outputs" (floats), "params","bytes","flops","isa"} */
+const char *ANNEAL_EXPORT(anneal_describe)(const struct anneal_model *m);
+
+/* ---- running.  Results live until the next run or the end of the model. */
+/* Pixels as a canvas gives them: RGBA, 8 bits, rows without padding, not multiplied by alpha. */
+int32_t ANNEAL_EXPORT(anneal_run_rgba)(struct anneal_model *m, const uint8_t *rgba, int32_t width,
+                                       int32_t height, int32_t top_k);
+/* A finished input [3][image_size][image_size], normalised; floats must be exactly its size. */
+int32_t ANNEAL_EXPORT(anneal_run_tensor)(struct anneal_model *m, const float *x, size_t floats,
+                                         int32_t top_k);
+/* JSON, struct predict_result of spec/contract.h: {"predictions":[{"class","class_id",
+ * "confidence"},..]}, the most likely first, at most top_k (1..ANNEAL_TOP_MAX). */
+const char *ANNEAL_EXPORT(anneal_result)(const struct anneal_model *m);
+/* What the network itself gave: "outputs" floats (a classifier's logits). */
+const float *ANNEAL_EXPORT(anneal_output)(const struct anneal_model *m);
+/* What it was given: [3][image_size][image_size]. */
+const float *ANNEAL_EXPORT(anneal_input)(const struct anneal_model *m);
+
+/* ---- for tests */
+/* The n-th allocation from now fails (0: the next one); below 0: none. */
+void ANNEAL_EXPORT(anneal_debug_fail_at)(int32_t n);
+size_t ANNEAL_EXPORT(anneal_debug_live_bytes)(void);
+
+#endif
