@@ -167,7 +167,7 @@ WASM_CC     := clang --target=wasm32-wasi
 WASM_CFLAGS := -std=c17 -g0 -ffp-contract=off -ffunction-sections -fdata-sections -msimd128 \
                $(filter-out -Wno-psabi,$(WARN)) -Wno-unknown-pragmas
 WASM_LDFLAGS := -nostartfiles -Wl,--no-entry -Wl,--gc-sections -Wl,--strip-all -Wl,--import-memory \
-                -Wl,--stack-first -Wl,-z,stack-size=524288
+                -Wl,--stack-first -Wl,-z,stack-size=524288 -Wl,--initial-memory=2097152
 # Left out: what wasm/platform.c stands in for, and decoders, which the browser has.
 WASM_NOT := src/base/err_system.c src/base/hash.c src/base/log.c src/base/map_key.c src/base/test.c \
             src/engine/graph/crew.c src/engine/kernel/portable/kernels_avx% \
@@ -185,7 +185,13 @@ build/wasm/anneal.wasm: $(WASM_SRC:%.c=build/wasm/obj/%.o)
 	$(call say,link,$@)
 	$(Q)$(WASM_CC) $(WASM_LDFLAGS) $^ -o $@
 	@printf '  %s bytes, %s compressed\n' $$(wc -c <$@) $$(gzip -9 <$@ | wc -c)
-wasm: build/wasm/anneal.wasm
+# The same entry points on this machine, to compare with (tests/wasm).
+build/wasm/native: build/obj/tests/wasm/native.o build/obj/wasm/anneal_wasm.o build/libanneal.a
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(PKG_LIBS) -o $@
+build/obj/wasm/anneal_wasm.o build/obj/tests/wasm/native.o: CPPFLAGS += -I.
+wasm: build/wasm/anneal.wasm build/wasm/native
 
 # ---- the rest
 tidy:

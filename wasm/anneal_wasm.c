@@ -68,14 +68,13 @@ static enum rc describe(struct anneal_model *m, struct err *e)
     jw_obj(&w);
     jw_kstr(&w, "model", str_of(info.card->name));
     jw_kstr(&w, "title", str_of(info.card->title));
-    jw_kstr(&w, "task", str_of(info.card->task));
+    jw_kstr(&w, "task", str_of(net_task_names[info.card->task]));
     jw_karr(&w, "classes");
     for (size_t i = 0; i < m->model->classes_n; i++)
         jw_str(&w, m->model->classes[i]);
     jw_arr_end(&w);
     jw_kint(&w, "image_size", info.image_size);
     jw_kstr(&w, "fit", str_of(frame_fit_names[m->model->frame.fit]));
-    jw_kint(&w, "outputs", (int64_t)m->outputs);
     jw_kint(&w, "params", (int64_t)info.params);
     jw_kint(&w, "bytes", (int64_t)info.bytes);
     jw_knum(&w, "flops", info.flops);
@@ -86,7 +85,8 @@ static enum rc describe(struct anneal_model *m, struct err *e)
 
 static enum rc load(struct anneal_model *m, str bytes, struct err *e)
 {
-    const struct model_plan how = {.batch_max = 1, .threads = 1, .backend = NET_PORTABLE};
+    const struct model_plan how = {
+        .batch_max = 1, .threads = 1, .backend = NET_PORTABLE, .isa = "base"};
     struct safetensors *s;
     enum rc rc = safetensors_view(&s, "the weights file", bytes, e);
 
@@ -216,7 +216,17 @@ const float *anneal_output(const struct anneal_model *m)
     return m->output;
 }
 
+size_t anneal_output_floats(const struct anneal_model *m)
+{
+    return m->outputs;
+}
+
 const float *anneal_input(const struct anneal_model *m)
 {
     return m->input;
+}
+
+size_t anneal_input_floats(const struct anneal_model *m)
+{
+    return m->inputs;
 }

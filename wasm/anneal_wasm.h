@@ -21,7 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined __wasm__
 #define ANNEAL_EXPORT(name) __attribute__((export_name(#name))) name
+#else
+#define ANNEAL_EXPORT(name) name /* tests/wasm/native.c */
+#endif
 
 enum {
     ANNEAL_ABI = 1,                       /* of this header: the wrapper insists on it */
@@ -47,7 +51,7 @@ const char *ANNEAL_EXPORT(anneal_error_text)(void);
 struct anneal_model *ANNEAL_EXPORT(anneal_load)(const void *bytes, size_t n);
 void ANNEAL_EXPORT(anneal_unload)(struct anneal_model *m); /* NULL is fine */
 /* JSON, as long as the model lives: {"model","title","task","classes":[..],"image_size","fit",
- * "outputs" (floats), "params","bytes","flops","isa"} */
+ * "params","bytes","flops","isa"} */
 const char *ANNEAL_EXPORT(anneal_describe)(const struct anneal_model *m);
 
 /* ---- running.  Results live until the next run or the end of the model. */
@@ -60,10 +64,12 @@ int32_t ANNEAL_EXPORT(anneal_run_tensor)(struct anneal_model *m, const float *x,
 /* JSON, struct predict_result of spec/contract.h: {"predictions":[{"class","class_id",
  * "confidence"},..]}, the most likely first, at most top_k (1..ANNEAL_TOP_MAX). */
 const char *ANNEAL_EXPORT(anneal_result)(const struct anneal_model *m);
-/* What the network itself gave: "outputs" floats (a classifier's logits). */
+/* What the network itself gave (a classifier's logits), and what it was given:
+ * [3][image_size][image_size]. */
 const float *ANNEAL_EXPORT(anneal_output)(const struct anneal_model *m);
-/* What it was given: [3][image_size][image_size]. */
+size_t ANNEAL_EXPORT(anneal_output_floats)(const struct anneal_model *m);
 const float *ANNEAL_EXPORT(anneal_input)(const struct anneal_model *m);
+size_t ANNEAL_EXPORT(anneal_input_floats)(const struct anneal_model *m);
 
 /* ---- for tests */
 /* The n-th allocation from now fails (0: the next one); below 0: none. */

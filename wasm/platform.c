@@ -14,9 +14,8 @@
 
 /* ---- log: one import */
 
-__attribute__((import_module("anneal"), import_name("log"))) void host_log(int32_t level,
-                                                                           const char *text,
-                                                                           size_t bytes);
+__attribute__((import_module("anneal"), import_name("log"))) void
+host_log(int32_t level, const char *text, size_t bytes);
 
 void log_at(enum log_level level, const char *fmt, ...)
 {

@@ -40,7 +40,8 @@ enum rc model_new(struct model **ret, const struct model_plan *p, struct err *e)
                            .backend = p->backend,
                            .stem = p->stem,
                            .optimizer = p->optimizer,
-                           .threads = p->threads};
+                           .threads = p->threads,
+                           .isa = p->isa};
     struct model *m = mem_zalloc(sizeof *m);
     struct net_info info;
     enum rc rc;

@@ -37,6 +37,7 @@ struct model_plan { /* how to build it; what a file does not say */
     int64_t seed;
     int batch_max;
     int threads;
+    const char *isa; /* net.h */
     bool train;
     enum net_backend backend;
     enum net_optimizer optimizer;

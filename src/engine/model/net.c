@@ -44,6 +44,9 @@ static enum rc check_config(const struct net_config *c, struct err *e)
         rc = check_range("batch_max", c->batch_max, 1, NET_BATCH_MAX, e);
     if (!rc)
         rc = check_range("threads", c->threads, 0, NET_THREADS_MAX, e);
+    if (!rc && !kernels_get(c->isa))
+        rc = err_field(e, RC_UNAVAILABLE, "isa", "this machine has no instruction set '%s'",
+                       c->isa);
     return rc;
 }
 
@@ -53,6 +56,7 @@ static enum rc resolve(struct net_config *c, struct err *e)
     enum rc rc = RC_OK;
 
     c->model = net_card_find(c->model)->name;
+    c->isa = kernels_get(c->isa)->isa;
     if (c->threads == 0)
         c->threads = os_cpu_count() < NET_THREADS_MAX ? os_cpu_count() : NET_THREADS_MAX;
     if (c->threads < 1)
@@ -132,6 +136,7 @@ static enum rc build(struct net *n, struct err *e)
                                     .train = c->train,
                                     .onednn = c->backend == NET_ONEDNN,
                                     .threads = c->threads,
+                                    .isa = c->isa,
                                     .average = c->train && c->average,
                                     .accumulate = c->train && c->accumulate,
                                     .bytes_max = c->bytes_max,
