@@ -82,7 +82,7 @@ static enum rc size_onednn(struct graph *g, struct node *n, struct err *e)
 {
     struct conv_node *c = &n->conv;
     enum rc rc = onednn_conv_new(&c->onednn, g->onednn, &c->shape, g->shard, g->config.train,
-                                 c->act, n->residual != GRAPH_NONE, e);
+                                 c->act, n->residual != GRAPH_NONE && !c->residual_after, e);
 
     if (rc)
         return rc;
@@ -150,7 +150,7 @@ enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
     if (g->config.train)
         c->backward_weights =
             c->forward == ALGO_ONEDNN && !shards_pay(g, &c->shape) ? ALGO_DIRECT : c->forward;
-    if (g->config.train && g->nodes[n->in].kind != NODE_IMAGE)
+    if (g->config.train && input_of(g, n, 0)->kind != NODE_IMAGE)
         c->backward_data = c->forward;
     if (!g->config.train) {
         c->folded = g->folded_floats;

@@ -1,6 +1,7 @@
 /* conv_run.c - executes one convolution: shares its pieces out among the crew. */
 #include "engine/graph/graph_int.h"
 #include <math.h>
+#include <string.h>
 
 /* One convolution pass, as its items see it. */
 struct conv_run {
@@ -29,7 +30,7 @@ static struct conv_run conv_run_of(struct run *r)
                              .k = g->k,
                              .s = &n->conv.shape,
                              .count = r->count,
-                             .x = buffer_at(g, g->nodes[n->in].out),
+                             .x = buffer_at(g, input_of(g, n, 0)->out),
                              .w = train ? value_at(g, n->conv.weight)
                                         : g->folded + n->conv.folded + n->conv.shape.oc,
                              .y = buffer_at(g, train ? n->conv.y : n->out)};
@@ -259,12 +260,17 @@ static void winograd_backward_weights(struct conv_run *c)
 static void onednn_forward(void *ud, int item, int thread)
 {
     const struct conv_run *c = ud;
-    const size_t image = (size_t)item * (size_t)c->g->shard;
+    const size_t image = (size_t)item * (size_t)c->g->shard, at = image * out_floats(c->s);
+    const size_t floats = (size_t)c->g->shard * out_floats(c->s);
+    const float *residual = c->e ? c->e->residual : NULL;
 
-    onednn_result(c->g,
-                  onednn_conv_forward(c->n->conv.onednn, thread, c->x + image * in_floats(c->s),
-                                      c->w, c->e ? c->e->bias : NULL,
-                                      c->y + image * out_floats(c->s), scratch_at(c->g, thread)));
+    if (residual && residual != c->y && !c->e->after)
+        memcpy(c->y + at, residual + at, floats * sizeof *residual);
+    onednn_result(
+        c->g, onednn_conv_forward(c->n->conv.onednn, thread, c->x + image * in_floats(c->s), c->w,
+                                  c->e ? c->e->bias : NULL, c->y + at, scratch_at(c->g, thread)));
+    if (residual && c->e->after)
+        c->k->add_scaled(c->y + at, residual + at, 1, floats);
 }
 
 static void onednn_backward_data(void *ud, int item, int thread)
@@ -291,8 +297,6 @@ static void onednn_backward_weights(void *ud, int item, int thread)
                             scratch_at(c->g, thread)));
 }
 
-enum { SUM_FLOATS = 16384 };
-
 static void sum_shards(void *ud, int item, int thread)
 {
     const struct conv_run *c = ud;
@@ -311,8 +315,11 @@ void conv_forward_run(struct run *r)
 {
     struct conv_run c = conv_run_of(r);
     struct graph *g = r->g;
-    const struct epilogue fused = {g->config.train ? NULL : g->folded + r->n->conv.folded,
-                                   r->n->residual == GRAPH_NONE ? NULL : c.y, r->n->conv.act};
+    const struct node *n = r->n;
+    const struct epilogue fused = {
+        g->config.train ? NULL : g->folded + n->conv.folded,
+        n->residual == GRAPH_NONE ? NULL : buffer_at(g, g->nodes[n->residual].out), n->conv.act,
+        n->conv.residual_after};
 
     if (!g->config.train) {
         c.e = &fused;
@@ -329,7 +336,7 @@ void conv_forward_run(struct run *r)
         crew_run(g->crew, c.count, depthwise_forward, &c);
         break;
     case ALGO_ONEDNN:
-        crew_run(g->crew, (c.count + g->shard - 1) / g->shard, onednn_forward, &c);
+        crew_run(g->crew, images_of_shards(g, c.count) / g->shard, onednn_forward, &c);
         break;
     case ALGO_NONE:
         break;
@@ -355,7 +362,7 @@ void conv_backward_weights_run(struct run *r)
         crew_run(g->crew, c.s->oc / CH, depthwise_backward_weights, &c);
         break;
     case ALGO_ONEDNN:
-        crew_run(g->crew, (c.count + g->shard - 1) / g->shard, onednn_backward_weights, &c);
+        crew_run(g->crew, images_of_shards(g, c.count) / g->shard, onednn_backward_weights, &c);
         crew_run(g->crew, (int)((room + SUM_FLOATS - 1) / SUM_FLOATS), sum_shards, &c);
         break;
     case ALGO_NONE:
@@ -371,7 +378,7 @@ void conv_backward_data_run(struct run *r)
     if (r->n->conv.backward_data == ALGO_NONE)
         return;
     c.dy = buffer_at(g, r->n->conv.dy);
-    c.dx = buffer_at(g, r->n->dx);
+    c.dx = buffer_at(g, r->n->dx[0]);
     switch (r->n->conv.backward_data) {
     case ALGO_WINOGRAD:
         winograd_pass(&c, true);
@@ -386,11 +393,24 @@ void conv_backward_data_run(struct run *r)
     case ALGO_ONEDNN:
         if (!c.s->depthwise)
             crew_run(g->crew, c.s->ic / CH, swap_weights, &c);
-        crew_run(g->crew, (c.count + g->shard - 1) / g->shard, onednn_backward_data, &c);
+        crew_run(g->crew, images_of_shards(g, c.count) / g->shard, onednn_backward_data, &c);
         break;
     case ALGO_NONE:
         break;
     }
+}
+
+/* Of output channel ch: what its weights are multiplied by, and its bias. */
+static float folded_scale(const struct graph *g, const struct conv_node *c, int ch, float *ret_bias)
+{
+    if (!c->norm) {
+        *ret_bias = value_at(g, c->bias)[ch];
+        return 1;
+    }
+    const double deviation = sqrt((double)stat_at(g, c->variance)[ch] + c->eps);
+    const float scale = (float)((double)value_at(g, c->scale)[ch] / deviation);
+    *ret_bias = value_at(g, c->shift)[ch] - stat_at(g, c->mean)[ch] * scale;
+    return scale;
 }
 
 /* weights * gamma / sqrt(variance + eps), bias = beta - mean * the same; the output channel is the
@@ -406,10 +426,8 @@ void conv_fold(struct graph *g, struct node *n)
     float *to = winograd ? g->work : bias + c->shape.oc;
 
     for (int ch = 0; ch < c->shape.oc; ch++) {
-        const double deviation = sqrt((double)stat_at(g, c->variance)[ch] + BN_EPSILON);
-        const float scale = (float)((double)value_at(g, c->scale)[ch] / deviation);
+        const float scale = folded_scale(g, c, ch, &bias[ch]);
         const size_t at = (size_t)(ch / CH) * of_block + (size_t)(ch % CH);
-        bias[ch] = value_at(g, c->shift)[ch] - stat_at(g, c->mean)[ch] * scale;
         for (size_t i = 0; i < of_block; i += CH)
             to[at + i] = w[at + i] * scale;
     }

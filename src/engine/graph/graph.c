@@ -1,150 +1,31 @@
-/* graph.c - describing a graph: nodes, shapes, parameters and their plain form. */
+/* graph.c - describing a graph: nodes, their shapes and parameters. */
 #include "base/mem.h"
 #include "engine/graph/graph_int.h"
-#include <stdio.h>
-#include <string.h>
-
-/* ---- parameters */
-
-static size_t param_room(const struct graph_param *p)
-{
-    const size_t o = (size_t)p->shape[0], taps = (size_t)(p->shape[2] * p->shape[3]);
-
-    switch (p->form) {
-    case FORM_VECTOR:
-        return (size_t)ch_pad((int)o);
-    case FORM_CONV:
-        return (size_t)ch_pad((int)o) * (size_t)ch_pad((int)p->shape[1]) * taps;
-    case FORM_STEM:
-        return (size_t)ch_pad((int)o) * CH_IMAGE * taps;
-    case FORM_DEPTHWISE:
-        return (size_t)ch_pad((int)o) * taps;
-    case FORM_LINEAR:
-        return o * (size_t)ch_pad((int)p->shape[1]);
-    }
-    return 0;
-}
-
-/* Where element (o, i, tap) of the plain tensor lies; the layouts of kernel.h. */
-static size_t param_place(const struct graph_param *p, size_t o, size_t i, size_t tap)
-{
-    const size_t taps = (size_t)(p->shape[2] * p->shape[3]);
-    const size_t in = (size_t)ch_pad((int)p->shape[1]);
-
-    switch (p->form) {
-    case FORM_VECTOR:
-        return o;
-    case FORM_CONV:
-        return ((o / CH * (in / CH) + i / CH) * taps + tap) * CH * CH + i % CH * CH + o % CH;
-    case FORM_STEM:
-        return ((o / CH * taps + tap) * CH_IMAGE + i) * CH + o % CH;
-    case FORM_DEPTHWISE:
-        return (o / CH * taps + tap) * CH + o % CH;
-    case FORM_LINEAR:
-        return o * in + i;
-    }
-    return 0;
-}
-
-static int add_param(struct graph *g, const char *owner, const char *last, enum param_form form,
-                     enum param_role role, int dims, const int64_t shape[4])
-{
-    if (g->param_count == GRAPH_PARAMS_MAX) {
-        g->rc = err_set(&g->err, RC_LIMIT, "a network has at most %d tensors", GRAPH_PARAMS_MAX);
-        return 0;
-    }
-    struct graph_param *p = &g->params[g->param_count];
-    *p = (struct graph_param){.form = form, .role = role, .dims = dims, .count = 1};
-    const int length = snprintf(p->name, sizeof p->name, "%s.%s", owner, last);
-    ASSERT(length > 0 && (size_t)length < sizeof p->name);
-    for (int d = 0; d < 4; d++) {
-        p->shape[d] = d < dims ? shape[d] : 1;
-        p->count *= (size_t)p->shape[d];
-    }
-    p->room = param_room(p);
-    size_t *arena = param_trained(p) ? &g->value_floats : &g->stat_floats;
-    p->at = *arena;
-    *arena += (p->room + CH - 1) / CH * CH;
-    return (int)g->param_count++;
-}
-
-static int add_vector(struct graph *g, const char *owner, const char *last, enum param_role role,
-                      int n)
-{
-    return add_param(g, owner, last, FORM_VECTOR, role, 1, (const int64_t[4]){n});
-}
-
-size_t graph_param_count(const struct graph *g)
-{
-    return g->param_count;
-}
-
-const struct graph_param *graph_param_at(const struct graph *g, size_t i)
-{
-    ASSERT(i < g->param_count);
-    return &g->params[i];
-}
-
-static float *param_arena(const struct graph *g, const struct graph_param *p, const float *arena)
-{
-    const bool average = arena && arena == g->average;
-    const float *stats = average ? g->average_stats : g->stats;
-    const float *all = !param_trained(p) ? stats : arena ? arena : g->values;
-
-    return (float *)(uintptr_t)all + p->at; /* one of the graph's own arenas, all writable */
-}
-
-/* Calls for `n` elements of the plain tensor from element `from` on: reads them into `out` if there
- * is one, else writes them from `in`. */
-static void param_copy(const struct graph_param *p, float *laid_out, size_t from, size_t n,
-                       const float *in, float *out)
-{
-    const size_t taps = (size_t)(p->shape[2] * p->shape[3]), inputs = (size_t)p->shape[1];
-    size_t o = from / taps / inputs, i = from / taps % inputs, t = from % taps;
-
-    for (size_t at = 0; at < n; at++) {
-        float *there = laid_out + param_place(p, o, i, t);
-        if (out)
-            out[at] = *there;
-        else
-            *there = in[at];
-        if (++t < taps)
-            continue;
-        t = 0;
-        if (++i < inputs)
-            continue;
-        i = 0;
-        o++;
-    }
-}
-
-void graph_param_read(const struct graph *g, const struct graph_param *p, const float *arena,
-                      float *ret)
-{
-    param_copy(p, param_arena(g, p, arena), 0, p->count, NULL, ret);
-}
-
-void graph_param_write(struct graph *g, const struct graph_param *p, float *arena, size_t from,
-                       size_t n, const float *v)
-{
-    ASSERT(from + n <= p->count);
-    param_copy(p, param_arena(g, p, arena), from, n, v, NULL);
-    __atomic_store_n(&g->fold_stale, true, __ATOMIC_RELAXED);
-}
 
 /* ---- nodes */
 
-static struct node *add_node(struct graph *g, enum node_kind kind, int in)
+/* The first fault is kept: graph_build reports it. */
+#define FAULT(g, code, ...) ((g)->rc = (g)->rc ? (g)->rc : err_set(&(g)->err, code, __VA_ARGS__))
+
+static struct node *add_node(struct graph *g, enum node_kind kind, const int *in, int in_count)
 {
     static struct node spare; /* keeps a failed description going until graph_build reports it */
+    struct node *n = &spare;
 
-    if (g->node_count == GRAPH_NODES_MAX) {
-        g->rc = err_set(&g->err, RC_LIMIT, "a network has at most %d nodes", GRAPH_NODES_MAX);
-        return &spare;
+    if (g->node_count < GRAPH_NODES_MAX)
+        n = &g->nodes[g->node_count++];
+    else
+        FAULT(g, RC_LIMIT, "a network has at most %d nodes", GRAPH_NODES_MAX);
+    *n = (struct node){.kind = kind,
+                       .in_count = in_count,
+                       .residual = GRAPH_NONE,
+                       .output = GRAPH_NONE,
+                       .weight = GRAPH_NONE,
+                       .bias = GRAPH_NONE};
+    for (int i = 0; i < in_count; i++) {
+        ASSERT(in[i] >= 0 && in[i] < g->node_count);
+        n->in[i] = in[i];
     }
-    struct node *n = &g->nodes[g->node_count++];
-    *n = (struct node){.kind = kind, .in = in, .residual = GRAPH_NONE, .dx = -1};
-    ASSERT(in < g->node_count - 1);
     return n;
 }
 
@@ -153,23 +34,129 @@ static int node_number(const struct graph *g)
     return g->node_count - 1;
 }
 
+static int window_count(int size, int k, int stride, int pad)
+{
+    return size + 2 * pad < k ? 0 : (size + 2 * pad - k) / stride + 1;
+}
+
+static void shape_conv(const struct graph *g, struct node *n)
+{
+    const struct node *from = input_of(g, n, 0);
+    struct conv_shape *s = &n->conv.shape;
+
+    s->ic = from->c_pad;
+    s->oc = n->c_pad;
+    s->ih = from->h;
+    s->iw = from->w;
+    s->oh = n->h = window_count(from->h, s->k, s->stride, s->pad);
+    s->ow = n->w = window_count(from->w, s->k, s->stride, s->pad);
+}
+
+static void shape_pool(const struct graph *g, struct node *n)
+{
+    const struct node *from = input_of(g, n, 0);
+    struct pool_shape *s = &n->pool;
+
+    s->ih = from->h;
+    s->iw = from->w;
+    s->oh = n->h = window_count(from->h, s->k, s->stride, s->pad);
+    s->ow = n->w = window_count(from->w, s->k, s->stride, s->pad);
+}
+
+/* Height and width, from those of the inputs. */
+static void shape_node(struct graph *g, struct node *n)
+{
+    switch (n->kind) {
+    case NODE_IMAGE:
+        n->h = n->w = g->config.image_size;
+        break;
+    case NODE_CONV:
+        shape_conv(g, n);
+        break;
+    case NODE_MAX_POOL:
+        shape_pool(g, n);
+        break;
+    case NODE_AVERAGE:
+    case NODE_LINEAR:
+        n->h = n->w = 1;
+        break;
+    case NODE_UPSAMPLE:
+        n->h = 2 * input_of(g, n, 0)->h;
+        n->w = 2 * input_of(g, n, 0)->w;
+        break;
+    case NODE_CONCAT:
+    case NODE_SCALE:
+    case NODE_DROPOUT:
+        n->h = input_of(g, n, 0)->h;
+        n->w = input_of(g, n, 0)->w;
+        break;
+    }
+    if (n->h < 1 || n->w < 1)
+        FAULT(g, RC_INVALID,
+              "the image is too small for this network: %s would have no pixels at %d pixels a "
+              "side",
+              n->kind == NODE_CONV ? g->params[n->conv.weight].name : "a pool",
+              g->config.image_size);
+}
+
+/* Inputs that have to agree, once every shape is known. */
+static void check_node(struct graph *g, const struct node *n, int number)
+{
+    const struct node *from = n->in_count ? input_of(g, n, 0) : NULL;
+    bool same = true;
+
+    if (n->residual != GRAPH_NONE) {
+        const struct node *r = &g->nodes[n->residual];
+        same = r->c == n->c && r->h == n->h && r->w == n->w;
+    }
+    for (int i = 1; i < n->in_count && n->kind == NODE_CONCAT; i++)
+        same = same && input_of(g, n, i)->h == n->h && input_of(g, n, i)->w == n->w;
+    if (n->kind == NODE_SCALE)
+        same =
+            input_of(g, n, 1)->c == n->c && input_of(g, n, 1)->h == 1 && input_of(g, n, 1)->w == 1;
+    if (!same)
+        FAULT(g, RC_INVALID,
+              "an image of %d pixels a side does not fit this network: the inputs of node %d have "
+              "different sizes (use a multiple of its largest stride)",
+              g->config.image_size, number);
+    if (from && from->kind == NODE_IMAGE && n->kind != NODE_CONV)
+        FAULT(g, RC_INVALID, "node %d reads the image; only a convolution can", number);
+}
+
 int graph_image(struct graph *g)
 {
-    struct node *n = add_node(g, NODE_IMAGE, GRAPH_NONE);
+    struct node *n = add_node(g, NODE_IMAGE, NULL, 0);
 
     n->c = 3;
     n->c_pad = CH_IMAGE;
-    n->h = n->w = g->config.image_size;
+    shape_node(g, n);
     return node_number(g);
 }
 
-static void add_conv_params(struct graph *g, struct conv_node *c, const struct conv_spec *s, int ic)
+static int add_vector(struct graph *g, const char *owner, const char *last, enum param_role role,
+                      int n)
 {
-    const bool stem = ic == 3;
-    const enum param_form form = s->depthwise ? FORM_DEPTHWISE : stem ? FORM_STEM : FORM_CONV;
-    const int64_t shape[4] = {s->oc, s->depthwise ? 1 : ic, s->k, s->k};
+    return param_add(g, owner, last, FORM_VECTOR, role, 1, (const int64_t[4]){n}, 0);
+}
 
-    c->weight = add_param(g, s->conv_name, "weight", form, ROLE_CONV, 4, shape);
+static void add_conv_params(struct graph *g, struct conv_node *c, const struct conv_spec *s,
+                            const struct node *from)
+{
+    const bool stem = from->kind == NODE_IMAGE;
+    const enum param_form form = s->depthwise ? FORM_DEPTHWISE : stem ? FORM_STEM : FORM_CONV;
+    const int ic = s->depthwise ? 1 : from->c;
+    const int64_t shape[4] = {s->oc, ic, s->k, s->k};
+
+    c->bias = c->scale = c->shift = c->mean = c->variance = GRAPH_NONE;
+    c->weight = param_add(g, s->conv_name, "weight", form, s->dense ? ROLE_LINEAR : ROLE_CONV,
+                          s->dense ? 2 : 4, shape, (int64_t)ic * s->k * s->k);
+    if (!s->norm_name) {
+        c->bias = add_vector(g, s->conv_name, "bias", s->dense ? ROLE_LINEAR_BIAS : ROLE_CONV_BIAS,
+                             s->oc);
+        g->params[c->bias].initial = (double)s->bias_init;
+        g->params[c->bias].fan_in = g->params[c->weight].fan_in;
+        return;
+    }
     c->scale = add_vector(g, s->norm_name, "weight", ROLE_SCALE, s->oc);
     c->shift = add_vector(g, s->norm_name, "bias", ROLE_SHIFT, s->oc);
     c->mean = add_vector(g, s->norm_name, "running_mean", ROLE_MEAN, s->oc);
@@ -178,75 +165,122 @@ static void add_conv_params(struct graph *g, struct conv_node *c, const struct c
 
 int graph_conv(struct graph *g, const struct conv_spec *s)
 {
-    struct node *n = add_node(g, NODE_CONV, s->in);
+    struct node *n = add_node(g, NODE_CONV, &s->in, 1);
     const struct node *from = &g->nodes[s->in];
     struct conv_node *c = &n->conv;
 
-    ASSERT(s->residual == GRAPH_NONE || s->act != ACT_SILU);
+    ASSERT(s->residual == GRAPH_NONE || s->residual_after || s->act <= ACT_RELU6);
+    ASSERT(s->residual == GRAPH_NONE || g->nodes[s->residual].kind != NODE_IMAGE);
+    ASSERT(!s->depthwise || (s->oc == from->c && from->kind != NODE_IMAGE));
+    ASSERT(!s->dense || (s->k == 1 && from->h == 1 && !s->norm_name && !s->depthwise));
     n->residual = s->residual;
     n->c = s->oc;
     n->c_pad = ch_pad(s->oc);
     c->act = s->act;
-    c->shape = (struct conv_shape){.ic = from->c_pad,
-                                   .oc = n->c_pad,
-                                   .ih = from->h,
-                                   .iw = from->w,
-                                   .oh = (from->h + 2 * s->pad - s->k) / s->stride + 1,
-                                   .ow = (from->w + 2 * s->pad - s->k) / s->stride + 1,
-                                   .k = s->k,
-                                   .stride = s->stride,
-                                   .pad = s->pad,
-                                   .depthwise = s->depthwise};
-    n->h = c->shape.oh;
-    n->w = c->shape.ow;
-    if (n->h < 1 || n->w < 1)
-        g->rc = err_set(&g->err, RC_INVALID,
-                        "the image is too small for this network: %s would "
-                        "have no pixels",
-                        s->conv_name);
-    if (s->residual != GRAPH_NONE) {
-        const struct node *r = &g->nodes[s->residual];
-        ASSERT(r->c == n->c && r->h == n->h && r->w == n->w);
-    }
-    add_conv_params(g, c, s, from->c);
+    c->norm = s->norm_name;
+    c->residual_after = s->residual != GRAPH_NONE && s->residual_after;
+    c->eps = s->norm_eps > 0 ? (double)s->norm_eps : BN_EPSILON;
+    c->momentum = s->norm_momentum > 0 ? (double)s->norm_momentum : BN_MOMENTUM;
+    c->shape = (struct conv_shape){
+        .k = s->k, .stride = s->stride, .pad = s->pad, .depthwise = s->depthwise};
+    add_conv_params(g, c, s, from);
+    shape_node(g, n);
     c->saved = g->saved_floats;
     g->saved_floats += 4 * (size_t)n->c_pad;
     return node_number(g);
 }
 
-int graph_max_pool(struct graph *g, int in)
+/* A node whose channels are those of its first input. */
+static struct node *add_like(struct graph *g, enum node_kind kind, const int *in, int in_count)
 {
-    struct node *n = add_node(g, NODE_MAX_POOL, in);
-    const struct node *from = &g->nodes[in];
+    struct node *n = add_node(g, kind, in, in_count);
 
-    n->c = from->c;
-    n->c_pad = from->c_pad;
-    n->h = (from->h - 1) / 2 + 1;
-    n->w = (from->w - 1) / 2 + 1;
+    n->c = g->nodes[in[0]].c;
+    n->c_pad = g->nodes[in[0]].c_pad;
+    return n;
+}
+
+int graph_max_pool(struct graph *g, int in, int k, int stride, int pad)
+{
+    struct node *n = add_like(g, NODE_MAX_POOL, &in, 1);
+
+    ASSERT(k >= 1 && k <= 15 && stride >= 1 && pad >= 0 && pad <= k / 2);
+    n->pool = (struct pool_shape){.k = k, .stride = stride, .pad = pad};
+    shape_node(g, n);
     return node_number(g);
 }
 
 int graph_average(struct graph *g, int in)
 {
-    struct node *n = add_node(g, NODE_AVERAGE, in);
+    shape_node(g, add_like(g, NODE_AVERAGE, &in, 1));
+    return node_number(g);
+}
 
-    n->c = g->nodes[in].c;
-    n->c_pad = g->nodes[in].c_pad;
-    n->h = n->w = 1;
+int graph_concat(struct graph *g, const int *in, int count)
+{
+    ASSERT(count >= 2 && count <= GRAPH_CONCAT_MAX);
+    struct node *n = add_node(g, NODE_CONCAT, in, count);
+
+    for (int i = 0; i < count; i++) {
+        if (g->nodes[in[i]].c % CH && i < count - 1)
+            FAULT(g, RC_INVALID,
+                  "node %d concatenates %d channels before others; that must be a multiple of %d",
+                  node_number(g), g->nodes[in[i]].c, CH);
+        n->c += g->nodes[in[i]].c;
+    }
+    n->c_pad = ch_pad(n->c);
+    shape_node(g, n);
+    return node_number(g);
+}
+
+int graph_upsample(struct graph *g, int in)
+{
+    shape_node(g, add_like(g, NODE_UPSAMPLE, &in, 1));
+    return node_number(g);
+}
+
+int graph_scale(struct graph *g, int x, int by)
+{
+    shape_node(g, add_like(g, NODE_SCALE, (const int[]){x, by}, 2));
+    return node_number(g);
+}
+
+int graph_dropout(struct graph *g, int in, double p)
+{
+    struct node *n = add_like(g, NODE_DROPOUT, &in, 1);
+
+    ASSERT(p >= 0 && p < 1);
+    n->dropout = p;
+    shape_node(g, n);
     return node_number(g);
 }
 
 int graph_linear(struct graph *g, int in, int classes, const char *name)
 {
-    struct node *n = add_node(g, NODE_LINEAR, in);
+    struct node *n = add_node(g, NODE_LINEAR, &in, 1);
+    const int64_t fan_in = g->nodes[in].c;
 
+    ASSERT(g->linear == GRAPH_NONE && g->nodes[in].h == 1 && g->nodes[in].w == 1);
+    g->linear = node_number(g);
     n->c = classes;
     n->c_pad = ch_pad(classes);
-    n->h = n->w = 1;
-    n->weight = add_param(g, name, "weight", FORM_LINEAR, ROLE_LINEAR, 2,
-                          (const int64_t[4]){classes, g->nodes[in].c});
+    shape_node(g, n);
+    n->weight = param_add(g, name, "weight", FORM_LINEAR, ROLE_LINEAR, 2,
+                          (const int64_t[4]){classes, fan_in}, fan_in);
     n->bias = add_vector(g, name, "bias", ROLE_LINEAR_BIAS, classes);
+    g->params[n->bias].fan_in = fan_in;
     return node_number(g);
+}
+
+int graph_output(struct graph *g, int node)
+{
+    struct node *n = &g->nodes[node];
+
+    ASSERT(node > 0 && node < g->node_count && n->kind != NODE_LINEAR);
+    ASSERT(n->output == GRAPH_NONE && g->output_count < GRAPH_OUTPUTS_MAX);
+    n->output = g->output_count;
+    g->outputs[g->output_count] = node;
+    return g->output_count++;
 }
 
 /* ---- life */
@@ -263,6 +297,7 @@ enum rc graph_new(struct graph **ret, const struct graph_config *c, struct err *
     g->shard = (c->batch_max + SHARDS - 1) / SHARDS;
     g->images_pad = (c->batch_max + g->shard - 1) / g->shard * g->shard;
     g->fold_stale = true;
+    g->linear = GRAPH_NONE;
     enum rc rc = RC_OK;
     if (c->onednn)
         rc = onednn_new(&g->onednn, c->threads, e);
@@ -304,9 +339,35 @@ void graph_free(struct graph *g)
     mem_free(g);
 }
 
+/* The last reader of each node, forward: until then nothing may be written over it. */
+static void find_last_uses(struct graph *g)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        struct node *n = &g->nodes[i];
+        for (int k = 0; k < n->in_count; k++)
+            g->nodes[n->in[k]].last_use = i;
+        if (n->residual != GRAPH_NONE)
+            g->nodes[n->residual].last_use = i;
+    }
+    for (int k = 0; k < g->output_count; k++)
+        g->nodes[g->outputs[k]].last_use = g->node_count;
+}
+
+static void check_nodes(struct graph *g)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        const struct node *n = &g->nodes[i];
+        check_node(g, n, i);
+        if (n->kind != NODE_LINEAR && !n->last_use)
+            FAULT(g, RC_INVALID, "nothing reads node %d of the network", i);
+    }
+}
+
 enum rc graph_build(struct graph *g, struct err *e)
 {
-    ASSERT(g->node_count > 1 && g->nodes[g->node_count - 1].kind == NODE_LINEAR);
+    ASSERT(g->node_count > 1 && (g->linear != GRAPH_NONE || g->output_count > 0));
+    find_last_uses(g);
+    check_nodes(g);
     if (g->rc) {
         if (e)
             *e = g->err;
@@ -319,142 +380,4 @@ enum rc graph_build(struct graph *g, struct err *e)
                 return rc;
         }
     return graph_place(g, e);
-}
-
-/* ---- looking inside */
-
-const float *graph_logits(const struct graph *g)
-{
-    return buffer_at(g, g->nodes[g->node_count - 1].out);
-}
-
-float *graph_logits_grad(struct graph *g)
-{
-    return g->logits_grad;
-}
-
-int graph_logits_row(const struct graph *g)
-{
-    return g->nodes[g->node_count - 1].c_pad;
-}
-
-int graph_classes(const struct graph *g)
-{
-    return g->nodes[g->node_count - 1].c;
-}
-
-float *graph_values(struct graph *g)
-{
-    g->fold_stale = true;
-    return g->values;
-}
-
-float *graph_grads(struct graph *g)
-{
-    return g->grads;
-}
-
-float *graph_state(struct graph *g, int which)
-{
-    ASSERT(which >= 0 && which < g->config.states);
-    return g->state[which];
-}
-
-float *graph_sums(struct graph *g)
-{
-    ASSERT(g->config.accumulate);
-    return g->sums;
-}
-
-float *graph_average_values(struct graph *g)
-{
-    ASSERT(g->config.average);
-    return g->average;
-}
-
-static void swap(float **a, float **b)
-{
-    float *const kept = *a;
-
-    *a = *b;
-    *b = kept;
-}
-
-void graph_swap_average(struct graph *g)
-{
-    ASSERT(g->config.average);
-    swap(&g->values, &g->average);
-    swap(&g->stats, &g->average_stats);
-    g->fold_stale = true;
-}
-
-void graph_average_statistics(struct graph *g, float d)
-{
-    g->k->blend(g->average_stats, g->stats, d, g->stat_floats);
-}
-
-size_t graph_arena_floats(const struct graph *g)
-{
-    return g->value_floats;
-}
-
-struct crew *graph_crew(struct graph *g)
-{
-    return g->crew;
-}
-
-const struct kernels *graph_kernels(const struct graph *g)
-{
-    return g->k;
-}
-
-uint64_t graph_bytes(const struct graph *g)
-{
-    return g->bytes;
-}
-
-double graph_flops(const struct graph *g)
-{
-    double flops = 0;
-
-    for (int i = 0; i < g->node_count; i++)
-        if (g->nodes[i].kind == NODE_CONV) {
-            const struct node *n = &g->nodes[i];
-            flops += 2.0 * (double)g->params[n->conv.weight].count * n->h * n->w;
-        }
-    return flops;
-}
-
-void graph_describe(const struct graph *g, struct buf *out)
-{
-    static const char *const kinds[] = {"image", "conv", "max pool", "average", "linear"};
-
-    buf_printf(out, "%4s %-9s %-34s %4s %4s %6s %-9s  %s\n", "node", "kind", "name", "from", "add",
-               "c", "h x w", "forward, gradient of input, of weights");
-    for (int i = 0; i < g->node_count; i++) {
-        const struct node *n = &g->nodes[i];
-        const int param = n->kind == NODE_CONV ? n->conv.weight : n->weight;
-        const bool named = n->kind == NODE_CONV || n->kind == NODE_LINEAR;
-        buf_printf(out, "%4d %-9s %-34s %4d %4d %6d %4dx%-4d", i, kinds[n->kind],
-                   named ? g->params[param].name : "", n->in, n->residual, n->c, n->h, n->w);
-        if (n->kind == NODE_CONV) {
-            const struct conv_node *c = &n->conv;
-            buf_printf(out, "  %s", algo_name(c->forward));
-            if (g->config.train)
-                buf_printf(out, ", %s, %s", algo_name(c->backward_data),
-                           algo_name(c->backward_weights));
-            if (c->onednn)
-                buf_printf(out, " (%s)", onednn_conv_name(c->onednn));
-        }
-        buf_putc(out, '\n');
-    }
-    buf_printf(out,
-               "\nkernels %s, %d threads, %s; batch %d in shards of %d images\n"
-               "activations and gradients %.1f MiB (%.1f without sharing), parameters %.1f MiB, "
-               "folded %.1f MiB, work %.1f MiB, scratch %.1f MiB a thread, all %.1f MiB\n",
-               g->k->isa, g->config.threads, g->onednn ? "oneDNN" : "portable", g->config.batch_max,
-               g->shard, (double)g->plan.bytes / 1048576.0,
-               (double)g->plan.bytes_unshared / 1048576.0, (double)g->value_floats * 4 / 1048576.0,
-               (double)g->folded_floats * 4 / 1048576.0, (double)g->work_floats * 4 / 1048576.0,
-               (double)g->scratch_floats * 4 / 1048576.0, (double)g->bytes / 1048576.0);
 }

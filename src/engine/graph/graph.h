@@ -2,8 +2,11 @@
  *
  * A graph is described node by node (graph_conv, graph_max_pool, ...; each returns the number that
  * later nodes refer to), then graph_build() fixes algorithms, plans memory and makes the kernels.
- * After that nothing allocates.  Convolution, batch norm, residual and activation are one node:
- * fusion is by construction.  The head (average, linear) works on plain rows.
+ * After that nothing allocates.  Convolution, batch norm or bias, residual and activation are one
+ * node: fusion is by construction.  Average and linear work on plain rows.
+ *
+ * What a graph computes is read at its outputs: the logits of graph_linear, and any node given to
+ * graph_output (the scales of a detector).  There is at least one.
  *
  * Work is cut by shape alone (see kernel.h), so that any number of threads gives the same bytes.
  * Batches: count <= batch_max images are computed.  oneDNN's kernels are made for a fixed number of
@@ -23,7 +26,9 @@ enum {
     GRAPH_NODES_MAX = 256,
     GRAPH_PARAMS_MAX = 1024,
     GRAPH_NAME_MAX = 56, /* bytes of a parameter's name with NUL */
-    GRAPH_NONE = -1,     /* no node */
+    GRAPH_CONCAT_MAX = 8,
+    GRAPH_OUTPUTS_MAX = 16,
+    GRAPH_NONE = -1, /* no node; no parameter */
 };
 
 struct graph_config {
@@ -45,6 +50,7 @@ enum param_form { FORM_VECTOR, FORM_CONV, FORM_STEM, FORM_DEPTHWISE, FORM_LINEAR
 /* What it is, for initial values and weight decay. */
 enum param_role {
     ROLE_CONV,
+    ROLE_CONV_BIAS,
     ROLE_SCALE,
     ROLE_SHIFT,
     ROLE_MEAN,
@@ -59,24 +65,33 @@ struct graph_param {
     enum param_role role;
     int dims;
     int64_t shape[4];
-    size_t count; /* elements of the plain tensor */
-    size_t at;    /* first float in its arena: values, or statistics for a mean and variance */
-    size_t room;  /* floats there, with padding; a multiple of 16 */
+    int64_t fan_in; /* inputs that one output of its convolution or linear layer sums; else 0 */
+    double initial; /* ROLE_CONV_BIAS: its value at the start */
+    size_t count;   /* elements of the plain tensor */
+    size_t at;      /* first float in its arena: values, or statistics for a mean and variance */
+    size_t room;    /* floats there, with padding; a multiple of 16 */
 };
 static inline bool param_trained(const struct graph_param *p)
 {
     return p->role != ROLE_MEAN && p->role != ROLE_VARIANCE;
 }
 
-/* One fused convolution.  Names are those of its two tensors' owners in torchvision, without the
- * last part ("layer1.0.conv1", "layer1.0.bn1"). */
+/* One fused convolution: act(norm(conv(in)) + residual), or, `residual_after`,
+ * residual + act(norm(conv(in))).  Names are those of its two tensors' owners in torchvision,
+ * without the last part ("layer1.0.conv1", "layer1.0.bn1"). */
 struct conv_spec {
     int in;       /* node */
-    int residual; /* node added before the activation, or GRAPH_NONE; same shape as the output */
+    int residual; /* node to add, or GRAPH_NONE; same shape as the output */
     int oc, k, stride, pad;
     bool depthwise; /* oc is then the input's channels */
-    enum act act;   /* not ACT_SILU with a residual */
-    const char *conv_name, *norm_name;
+    enum act act;   /* before a residual that is added first: none, ReLU or ReLU6 */
+    const char *conv_name;
+    const char *norm_name; /* NULL: no batch norm but a bias, "<conv_name>.bias" */
+    bool residual_after;
+    float bias_init;     /* initial value of every bias; others by graph_param_write */
+    float norm_eps;      /* batch norm's epsilon; 0: 1e-5 */
+    float norm_momentum; /* of its running statistics; 0: 0.1 */
+    bool dense; /* 1x1 with bias over a graph_average: the weight is a linear layer's, [oc][ic] */
 };
 
 struct graph;
@@ -84,9 +99,22 @@ enum rc graph_new(struct graph **ret, const struct graph_config *c, struct err *
 void graph_free(struct graph *g);
 int graph_image(struct graph *g); /* the input; first */
 int graph_conv(struct graph *g, const struct conv_spec *s);
-int graph_max_pool(struct graph *g, int in); /* 3x3, stride 2, pad 1 */
-int graph_average(struct graph *g, int in);  /* over all pixels; a plain row for each image */
-int graph_linear(struct graph *g, int in, int classes, const char *name); /* last; the logits */
+/* k x k, k at most 15, pad at most k / 2; what lies outside does not take part. */
+int graph_max_pool(struct graph *g, int in, int k, int stride, int pad);
+int graph_average(struct graph *g, int in); /* over all pixels; a plain row for each image */
+/* Channels of 2..GRAPH_CONCAT_MAX nodes of one height and width, one behind the other.  All but the
+ * last need a multiple of 16 channels. */
+int graph_concat(struct graph *g, const int *in, int n);
+int graph_upsample(struct graph *g, int in); /* nearest, twice the height and width */
+/* x times gate, channel by channel: squeeze-and-excitation (arXiv:1709.01507).  The gate has one
+ * pixel; its activation is that of the convolution that made it. */
+int graph_scale(struct graph *g, int x, int gate);
+/* Training sets elements to zero with probability p and divides the others by 1 - p (Srivastava et
+ * al., 2014).  Which: a function of (seed, step, image, element), of graph_set_step. */
+int graph_dropout(struct graph *g, int in, double p);
+int graph_linear(struct graph *g, int in, int classes, const char *name); /* once: the logits */
+/* Marks a node as an output; returns the output's number: 0, 1, ... in the order of the calls. */
+int graph_output(struct graph *g, int node);
 /* Reports what went wrong while describing, too. */
 enum rc graph_build(struct graph *g, struct err *e) must_check;
 
@@ -94,12 +122,24 @@ enum rc graph_build(struct graph *g, struct err *e) must_check;
  * running ones; otherwise the running ones are used.  RC_INTERNAL: a kernel of oneDNN failed. */
 enum rc graph_forward(struct graph *g, const float *x, int count, bool training,
                       struct err *e) must_check;
-/* Rows [batch_max][graph_logits_row] floats; the gradient is the caller's to fill before backward.
- */
+/* What dropout draws from; before graph_forward of each training step. */
+void graph_set_step(struct graph *g, uint64_t seed, uint64_t step);
+/* The linear layer's rows, [batch_max][graph_logits_row] floats; the gradient is the caller's to
+ * fill before backward.  Only where there is one: graph_classes() is 0 without. */
 const float *graph_logits(const struct graph *g);
 float *graph_logits_grad(struct graph *g);
 int graph_logits_row(const struct graph *g);
 int graph_classes(const struct graph *g);
+/* Output k, [images][c_pad / 16][h][w][16] floats, valid until the next graph_forward; channels
+ * from c on are padding.  The gradient has the same layout and is the caller's to fill before
+ * graph_backward, whole (for `count` images), with zeros in the padding. */
+struct graph_shape {
+    int c, c_pad, h, w;
+};
+int graph_output_count(const struct graph *g);
+struct graph_shape graph_output_shape(const struct graph *g, int k);
+const float *graph_output_values(const struct graph *g, int k);
+float *graph_output_grad(struct graph *g, int k);
 /* After a training forward of the same count: all gradients, by graph_grads(). */
 enum rc graph_backward(struct graph *g, int count, struct err *e) must_check;
 
@@ -124,6 +164,37 @@ void graph_param_read(const struct graph *g, const struct graph_param *p, const 
 /* Elements [from, from + n) of the plain tensor; different ones may be written at the same time. */
 void graph_param_write(struct graph *g, const struct graph_param *p, float *arena, size_t from,
                        size_t n, const float *v);
+
+/* ---- looking inside */
+enum node_kind {
+    NODE_IMAGE,
+    NODE_CONV,
+    NODE_MAX_POOL,
+    NODE_AVERAGE,
+    NODE_LINEAR,
+    NODE_CONCAT,
+    NODE_UPSAMPLE,
+    NODE_SCALE,
+    NODE_DROPOUT,
+};
+/* A node as described, for exporters and tests. */
+struct graph_node {
+    enum node_kind kind;
+    int in[GRAPH_CONCAT_MAX], in_count; /* nodes; NODE_SCALE: x, gate */
+    struct graph_shape shape;           /* of the output */
+    int residual;                       /* NODE_CONV: node or GRAPH_NONE */
+    bool residual_after;
+    int k, stride, pad; /* NODE_CONV, NODE_MAX_POOL */
+    bool depthwise;
+    enum act act;
+    double norm_eps; /* 0: no batch norm */
+    double dropout;
+    /* Parameters, by number, or GRAPH_NONE. */
+    int weight, bias, scale, shift, mean, variance;
+};
+int graph_node_count(const struct graph *g);
+void graph_node_at(const struct graph *g, int i, struct graph_node *ret);
+int graph_output_node(const struct graph *g, int k);
 
 struct crew *graph_crew(struct graph *g);
 const struct kernels *graph_kernels(const struct graph *g);

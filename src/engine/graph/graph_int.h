@@ -9,7 +9,9 @@
 enum {
     SHARDS = 8,    /* pieces of a batch for oneDNN: enough for 8 threads, large enough to be fast */
     BN_CHUNKS = 8, /* pieces of a batch for batch norm where there are few channel blocks */
-    BN_BLOCKS_FEW = 4, /* fewer than these */
+    BN_BLOCKS_FEW = 4,   /* fewer than these */
+    NODE_GRADS_MAX = 16, /* nodes that may read one */
+    SUM_FLOATS = 16384,  /* of one item that adds vectors */
 };
 
 /* Batch norm as PyTorch has it by default. */
@@ -17,14 +19,16 @@ enum {
 #define BN_MOMENTUM 0.1
 
 enum algo { ALGO_NONE, ALGO_DIRECT, ALGO_WINOGRAD, ALGO_DEPTHWISE, ALGO_ONEDNN };
-enum node_kind { NODE_IMAGE, NODE_CONV, NODE_MAX_POOL, NODE_AVERAGE, NODE_LINEAR };
 
 struct conv_node {
     struct conv_shape shape;
     enum act act;
+    bool norm;           /* batch norm; else a bias */
+    bool residual_after; /* the residual is added behind the activation */
+    double eps, momentum;
     enum algo forward, backward_data, backward_weights;
-    int weight, scale, shift, mean, variance; /* parameters, by number */
-    int y, dy;                                /* buffers */
+    int weight, bias, scale, shift, mean, variance; /* parameters, by number, or GRAPH_NONE */
+    int y, dy;                                      /* buffers */
     size_t saved;  /* floats in graph.saved: mean, inv_std, scale, shift of the batch, oc each */
     size_t folded; /* floats in graph.folded: bias [oc], then weights or their Winograd transform */
     int split;     /* pieces of the output channels, so that few images still fill the crew */
@@ -35,14 +39,19 @@ struct conv_node {
 
 struct node {
     enum node_kind kind;
-    int in, residual;
-    int c, c_pad, h, w;               /* of the output */
-    int out;                          /* buffer of the output */
-    int grads[GRADS_MAX], grad_count; /* buffers whose sum is the output's gradient */
-    int dx;                           /* buffer of the gradient of the input; -1 */
+    int in[GRAPH_CONCAT_MAX], in_count;
+    int residual;
+    int c, c_pad, h, w;                    /* of the output */
+    int out;                               /* buffer of the output */
+    int grads[NODE_GRADS_MAX], grad_count; /* buffers whose sum is the output's gradient */
+    int dx[GRAPH_CONCAT_MAX];              /* buffers of the gradients of the inputs; -1 */
+    int last_use;                          /* the last node that reads it, forward */
+    int output;                            /* number of the output that it is, or GRAPH_NONE */
     struct conv_node conv;
+    struct pool_shape pool;
     int pool_from;    /* buffer */
     int weight, bias; /* linear: parameters */
+    double dropout;
 };
 
 struct graph {
@@ -55,6 +64,10 @@ struct graph {
 
     struct node nodes[GRAPH_NODES_MAX];
     int node_count;
+    int linear; /* node of the logits, or GRAPH_NONE */
+    int outputs[GRAPH_OUTPUTS_MAX], output_count;
+    int output_grads[GRAPH_OUTPUTS_MAX]; /* buffers */
+    uint64_t seed, step;                 /* of dropout */
     struct graph_param params[GRAPH_PARAMS_MAX];
     size_t param_count;
     size_t value_floats, stat_floats, saved_floats, folded_floats;
@@ -100,6 +113,11 @@ static inline float *buffer_at(const struct graph *g, int buffer)
     return (float *)(void *)(g->arena + g->plan.buffers.p[buffer].offset);
 }
 
+static inline const struct node *input_of(const struct graph *g, const struct node *n, int i)
+{
+    return &g->nodes[n->in[i]];
+}
+
 static inline size_t node_image_floats(const struct node *n)
 {
     return (size_t)n->c_pad * (size_t)n->h * (size_t)n->w;
@@ -120,16 +138,29 @@ static inline float *grad_at(const struct graph *g, int param)
     return g->grads + g->params[param].at;
 }
 
+/* Images that oneDNN computes for `count`: whole shards. */
+static inline int images_of_shards(const struct graph *g, int count)
+{
+    return (count + g->shard - 1) / g->shard * g->shard;
+}
+
 static inline float *stat_at(const struct graph *g, int param)
 {
     return g->stats + g->params[param].at;
 }
 
+/* param.c */
+int param_add(struct graph *g, const char *owner, const char *last, enum param_form form,
+              enum param_role role, int dims, const int64_t shape[4], int64_t fan_in);
 /* conv_run.c */
 void conv_forward_run(struct run *r);
 void conv_backward_weights_run(struct run *r);
 void conv_backward_data_run(struct run *r);
 void conv_fold(struct graph *g, struct node *n); /* batch norm into weights and bias */
+/* shape_run.c: pools, upsampling, concatenation, gates, dropout */
+void shape_forward_run(struct run *r);
+void shape_backward_run(struct run *r);
+void sum_gradients(struct run *r, int most); /* until the node has at most `most` */
 /* norm_run.c */
 void norm_forward_run(struct run *r);
 void norm_backward_run(struct run *r);

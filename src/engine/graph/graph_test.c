@@ -19,7 +19,7 @@ static struct graph *graph_of(struct graph_config c, bool smooth)
     CHECK_OK(graph_new(&g, &c, &e), &e);
     int x = graph_image(g);
     x = graph_conv(g, &(struct conv_spec){x, -1, 32, 3, 1, 1, false, act, "a", "an"});
-    x = graph_max_pool(g, x);
+    x = graph_max_pool(g, x, 3, 2, 1);
     const int y = graph_conv(g, &(struct conv_spec){x, -1, 64, 3, 2, 1, false, act, "b", "bn"});
     const int skip =
         graph_conv(g, &(struct conv_spec){x, -1, 64, 1, 2, 0, false, ACT_NONE, "c", "cn"});
@@ -32,6 +32,53 @@ static struct graph *graph_of(struct graph_config c, bool smooth)
     CHECK_OK(graph_build(g, &e), &e);
     return g;
 }
+
+/* The parts of detectors and mobile nets: bias, residual after the activation, pools of any size,
+ * concatenation, upsampling, a gate, dropout, a node with many readers, outputs besides logits. */
+static struct graph *detector_of(struct graph_config c, bool smooth)
+{
+    const enum act act = smooth ? ACT_SILU : ACT_HARD_SWISH;
+    const enum act gate = smooth ? ACT_SIGMOID : ACT_HARD_SIGMOID;
+    struct graph *g = NULL;
+    struct err e;
+
+    CHECK_OK(graph_new(&g, &c, &e), &e);
+    int x = graph_image(g);
+    x = graph_conv(g, &(struct conv_spec){x, -1, 32, 3, 1, 1, false, act, "a", "an"});
+    int y = graph_conv(g, &(struct conv_spec){x, -1, 32, 3, 1, 1, false, act, "b", "bn"});
+    y = graph_conv(g, &(struct conv_spec){y, x, 32, 3, 1, 1, false, act, "c", "cn", true});
+    int pools[3] = {y};
+    for (int i = 1; i < 3 && smooth; i++) /* a maximum has kinks, too */
+        pools[i] = graph_conv(
+            g, &(struct conv_spec){y, -1, 16, 1, 1, 0, false, act, i == 1 ? "p" : "q", NULL});
+    for (int i = 1; i < 3 && !smooth; i++)
+        pools[i] = graph_max_pool(g, pools[i - 1], 5, 1, 2);
+    y = graph_concat(g, (const int[]){x, pools[0], pools[1], pools[2]}, 4);
+    const int small = graph_conv(g, &(struct conv_spec){y, -1, 24, 3, 2, 0, false, act, "d", "dn"});
+    int s = graph_average(g, small);
+    s = graph_conv(g, &(struct conv_spec){s, -1, 8, 1, 1, 0, false, act, "s", NULL, .dense = true});
+    s = graph_conv(
+        g, &(struct conv_spec){s, -1, 24, 1, 1, 0, false, gate, "t", NULL, .bias_init = 0.5f});
+    s = graph_scale(g, small, s);
+    const int first = graph_conv(g, &(struct conv_spec){s, -1, 5, 3, 1, 1, false, gate, "o", NULL});
+    int up = graph_upsample(g, small);
+    up = graph_conv(g, &(struct conv_spec){up, -1, 16, 3, 1, 1, false, act, "u", "un",
+                                           .norm_eps = 1e-3f, .norm_momentum = 0.03f});
+    int all = graph_concat(g, (const int[]){up, graph_upsample(g, s)}, 2);
+    all = graph_conv(g, &(struct conv_spec){all, -1, 7, 1, 1, 0, false, ACT_NONE, "v", NULL});
+    graph_output(g, first);
+    graph_output(g, all);
+    graph_output(g, up);
+    s = graph_average(g, graph_conv(g, &(struct conv_spec){small, small, 24, 3, 1, 1, true, act,
+                                                           "w", "wn", true}));
+    graph_linear(g, graph_dropout(g, s, 0.4), CLASSES, "fc");
+    graph_set_step(g, 7, 3);
+    CHECK_OK(graph_build(g, &e), &e);
+    return g;
+}
+
+typedef struct graph *(*graph_maker)(struct graph_config c, bool smooth);
+static const graph_maker makers[] = {graph_of, detector_of};
 
 static double centred(uint64_t a, uint64_t b)
 {
@@ -70,6 +117,24 @@ static double loss_weight(int image, int class)
     return centred(2000 + (uint64_t)image, (uint64_t) class);
 }
 
+/* Output k weighted the same way; `grad`: writes the weights there. */
+static double output_loss(struct graph *g, int k, int count, bool grad)
+{
+    const struct graph_shape s = graph_output_shape(g, k);
+    const float *v = graph_output_values(g, k);
+    double loss = 0;
+
+    for (int i = 0; i < count * s.c_pad * s.h * s.w; i++) {
+        const int channel = i / (s.h * s.w * CH) % (s.c_pad / CH) * CH + i % CH;
+        const double w = channel < s.c ? 0.2 * centred(3000 + (uint64_t)k, (uint64_t)i) : 0;
+        if (grad)
+            graph_output_grad(g, k)[i] = (float)w;
+        else
+            loss += w * (double)v[i];
+    }
+    return loss;
+}
+
 static double forward_loss(struct graph *g, int count)
 {
     double loss = 0;
@@ -79,6 +144,8 @@ static double forward_loss(struct graph *g, int count)
     for (int n = 0; n < count; n++)
         for (int c = 0; c < CLASSES; c++)
             loss += loss_weight(n, c) * (double)graph_logits(g)[n * graph_logits_row(g) + c];
+    for (int k = 0; k < graph_output_count(g); k++)
+        loss += output_loss(g, k, count, false);
     return loss;
 }
 
@@ -90,6 +157,8 @@ static double step(struct graph *g, int count)
     for (int n = 0; n < count; n++)
         for (int c = 0; c < CLASSES; c++)
             graph_logits_grad(g)[n * graph_logits_row(g) + c] = (float)loss_weight(n, c);
+    for (int k = 0; k < graph_output_count(g); k++)
+        output_loss(g, k, count, true);
     CHECK_OK(graph_backward(g, count, &e), &e);
     return loss;
 }
@@ -101,9 +170,9 @@ static struct graph_config config(void)
 }
 
 /* Along its own gradient each tensor's loss must rise at the rate of the gradient's length. */
-static void check_slopes(struct graph_config c)
+static void check_slopes(graph_maker make, struct graph_config c)
 {
-    struct graph *g = graph_of(c, true);
+    struct graph *g = make(c, true);
 
     fill_params(g);
     step(g, BATCH);
@@ -137,11 +206,12 @@ static void check_slopes(struct graph_config c)
 
 TEST(gradients_of_every_tensor_are_the_finite_differences)
 {
-    struct graph_config c = config();
-
-    check_slopes(c);
-    c.no_winograd = true;
-    check_slopes(c);
+    for (int m = 0; m < 2; m++) {
+        struct graph_config c = config();
+        check_slopes(makers[m], c);
+        c.no_winograd = true;
+        check_slopes(makers[m], c);
+    }
 }
 
 static double apart(const float *a, const float *b, size_t n)
@@ -164,14 +234,25 @@ static double logits_apart(const struct graph *a, const struct graph *b, int cou
         va[i] = graph_logits(a)[at];
         vb[i] = graph_logits(b)[at];
     }
-    return apart(va, vb, (size_t)(count * CLASSES));
+    double most = apart(va, vb, (size_t)(count * CLASSES));
+    for (int k = 0; k < graph_output_count(a); k++) {
+        const struct graph_shape s = graph_output_shape(a, k);
+        const size_t plane = (size_t)(s.h * s.w * CH), image = plane * (size_t)(s.c_pad / CH);
+        for (size_t i = 0; i < (size_t)count * image; i++)
+            if (i % image / plane * CH + i % CH < (size_t)s.c) {
+                const double of_a = (double)graph_output_values(a, k)[i];
+                const double d = fabs(of_a - (double)graph_output_values(b, k)[i]);
+                most = d > most ? d : most;
+            }
+    }
+    return most;
 }
 
 /* Logits, every gradient and every running statistic of two graphs within a relative tolerance. */
-static void check_same(struct graph_config ca, struct graph_config cb, bool smooth, int count,
-                       double tolerance)
+static void check_same_of(graph_maker make, struct graph_config ca, struct graph_config cb,
+                          bool smooth, int count, double tolerance)
 {
-    struct graph *a = graph_of(ca, smooth), *b = graph_of(cb, smooth);
+    struct graph *a = make(ca, smooth), *b = make(cb, smooth);
 
     fill_params(a);
     fill_params(b);
@@ -187,6 +268,13 @@ static void check_same(struct graph_config ca, struct graph_config cb, bool smoo
     }
     graph_free(a);
     graph_free(b);
+}
+
+static void check_same(struct graph_config ca, struct graph_config cb, bool smooth, int count,
+                       double tolerance)
+{
+    for (int m = 0; m < 2; m++)
+        check_same_of(makers[m], ca, cb, smooth, count, tolerance);
 }
 
 TEST(onednn_and_portable_agree)
@@ -224,7 +312,7 @@ TEST(a_partial_batch_is_a_batch_of_that_size)
         large.onednn = small.onednn = onednn;
         large.batch_max = 23; /* shards of 3 images, of which some are empty or half full */
         small.batch_max = 4;
-        struct graph *g = graph_of(large, true);
+        struct graph *g = detector_of(large, true);
         fill_params(g);
         step(g, BATCH); /* leaves other numbers behind in the memory of the padding */
         graph_free(g);
@@ -247,15 +335,17 @@ TEST(thread_counts_give_the_same_bytes)
 TEST(folding_batch_norm_changes_nothing)
 {
     for (int onednn = 0; onednn <= (onednn_check(NULL) == RC_OK); onednn++)
-        for (int smooth = 0; smooth <= 1; smooth++)
+        for (int kind = 0; kind < 4; kind++)
             for (int batch = 1; batch <= BATCH; batch += 2) {
+                const bool smooth = kind % 2;
                 struct graph_config train = config(), infer = config();
                 struct err e;
                 train.onednn = infer.onednn = onednn;
                 infer.train = false;
                 infer.batch_max = batch;
                 infer.threads = 2;
-                struct graph *a = graph_of(train, smooth), *b = graph_of(infer, smooth);
+                struct graph *a = makers[kind / 2](train, smooth);
+                struct graph *b = makers[kind / 2](infer, smooth);
                 fill_params(a);
                 fill_params(b);
                 CHECK_OK(graph_forward(a, image_batch(), batch, false, &e), &e);

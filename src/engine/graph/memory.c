@@ -18,43 +18,66 @@ static void give_gradient(struct graph *g, int node, int buffer)
 {
     struct node *n = &g->nodes[node];
 
-    ASSERT(n->grad_count < GRADS_MAX);
+    ASSERT(n->grad_count < NODE_GRADS_MAX);
     n->grads[n->grad_count++] = buffer;
 }
 
-static void plan_forward(struct graph *g, int i)
+/* Inference: the residual is added in its own place where nothing reads it later.  (oneDNN can only
+ * add it in y, before the activation.) */
+static bool adds_in_place(const struct graph *g, const struct node *n, int i)
 {
-    struct node *n = &g->nodes[i];
-    const int back = 2 * g->node_count - i;
+    return n->residual != GRAPH_NONE && n->residual != n->in[0] &&
+           g->nodes[n->residual].last_use == i &&
+           !(n->conv.residual_after && n->conv.forward == ALGO_ONEDNN);
+}
+
+static void plan_output(struct graph *g, struct node *n, int i)
+{
     const bool train = g->config.train;
 
-    if (!train && n->kind == NODE_CONV && n->residual != GRAPH_NONE)
-        n->out = g->nodes[n->residual].out; /* added in place */
+    if (!train && n->kind == NODE_CONV && adds_in_place(g, n, i))
+        n->out = g->nodes[n->residual].out;
     else
         n->out = add_floats(g, node_image_floats(n));
     plan_use(&g->plan, n->out, i);
-    if (n->in != GRAPH_NONE)
-        plan_use(&g->plan, g->nodes[n->in].out, i);
+    for (int k = 0; k < n->in_count; k++)
+        plan_use(&g->plan, input_of(g, n, k)->out, i);
     if (n->residual != GRAPH_NONE)
         plan_use(&g->plan, g->nodes[n->residual].out, i);
-    if (n->kind == NODE_LINEAR) /* the logits outlive the call */
+    if (n->kind == NODE_LINEAR || n->output != GRAPH_NONE) /* outlives the call */
         plan_use(&g->plan, n->out, 2 * g->node_count + 1);
-    if (!train)
-        return;
+}
+
+/* What backward needs again. */
+static void plan_kept(struct graph *g, struct node *n, int i)
+{
+    const int back = 2 * g->node_count - i;
+
     if (n->kind == NODE_CONV) {
         n->conv.y = add_floats(g, node_image_floats(n));
         plan_use(&g->plan, n->conv.y, i);
         plan_use(&g->plan, n->conv.y, back);
-        if (n->residual != GRAPH_NONE)
+        if (n->residual != GRAPH_NONE && !n->conv.residual_after)
             plan_use(&g->plan, n->out, back);
     }
-    if (n->kind == NODE_CONV || n->kind == NODE_LINEAR)
-        plan_use(&g->plan, g->nodes[n->in].out, back);
+    if (n->kind == NODE_CONV || n->kind == NODE_LINEAR || n->kind == NODE_SCALE)
+        for (int k = 0; k < n->in_count; k++)
+            plan_use(&g->plan, input_of(g, n, k)->out, back);
     if (n->kind == NODE_MAX_POOL) {
         n->pool_from = plan_add(&g->plan, (size_t)g->images_pad * node_image_floats(n));
         plan_use(&g->plan, n->pool_from, i);
         plan_use(&g->plan, n->pool_from, back);
     }
+}
+
+/* The caller fills an output's gradient after forward and before backward. */
+static void plan_output_grad(struct graph *g, int node)
+{
+    const int k = g->nodes[node].output;
+
+    g->output_grads[k] = add_floats(g, node_image_floats(&g->nodes[node]));
+    plan_use(&g->plan, g->output_grads[k], g->node_count);
+    give_gradient(g, node, g->output_grads[k]);
 }
 
 static void plan_backward(struct graph *g, int i)
@@ -64,6 +87,8 @@ static void plan_backward(struct graph *g, int i)
 
     if (n->kind == NODE_IMAGE)
         return;
+    if (n->output != GRAPH_NONE)
+        plan_output_grad(g, i);
     ASSERT(n->kind == NODE_LINEAR || n->grad_count > 0);
     for (int c = 0; c < n->grad_count; c++)
         plan_use(&g->plan, n->grads[c], back);
@@ -75,10 +100,13 @@ static void plan_backward(struct graph *g, int i)
             give_gradient(g, n->residual, n->grads[0]);
         }
     }
-    if (g->nodes[n->in].kind != NODE_IMAGE) {
-        n->dx = add_floats(g, node_image_floats(&g->nodes[n->in]));
-        plan_use(&g->plan, n->dx, back);
-        give_gradient(g, n->in, n->dx);
+    for (int k = 0; k < n->in_count; k++) {
+        n->dx[k] = -1;
+        if (input_of(g, n, k)->kind == NODE_IMAGE)
+            continue;
+        n->dx[k] = add_floats(g, node_image_floats(input_of(g, n, k)));
+        plan_use(&g->plan, n->dx[k], back);
+        give_gradient(g, n->in[k], n->dx[k]);
     }
 }
 
@@ -144,7 +172,9 @@ enum rc graph_place(struct graph *g, struct err *e)
     const bool train = g->config.train;
 
     for (int i = 0; i < g->node_count; i++)
-        plan_forward(g, i);
+        plan_output(g, &g->nodes[i], i);
+    for (int i = 0; train && i < g->node_count; i++)
+        plan_kept(g, &g->nodes[i], i);
     for (int i = g->node_count - 1; train && i >= 0; i--)
         plan_backward(g, i);
     enum rc rc = plan_layout(&g->plan, e);

@@ -1,4 +1,4 @@
-/* norm_run.c - batch norm, residual and activation of one convolution node.
+/* norm_run.c - batch norm (or bias), residual and activation of one convolution node.
  *
  * An item is a block of 16 channels over the whole batch: its sums need no other thread, and what
  * the first pass has read is still in the cache for the second.  Nodes with few blocks (the first
@@ -6,7 +6,10 @@
  * well; their sums are added in the order of the runs.  Both cuts depend on shapes alone.
  *
  * PyTorch's semantics: normalised by the biased variance of the batch; the running variance takes
- * the unbiased one; running = (1 - 0.1) * running + 0.1 * batch.
+ * the unbiased one; running = (1 - momentum) * running + momentum * batch.
+ *
+ * A bias takes the same way as a batch norm of mean 0, scale 1 and shift bias whose statistics
+ * nothing depends on.
  */
 #include "engine/graph/graph_int.h"
 #include <math.h>
@@ -36,14 +39,13 @@ static struct norm_run norm_run_of(const struct run *r)
 {
     struct graph *g = r->g;
     struct node *n = r->n;
-    const int shards = (r->count + g->shard - 1) / g->shard;
     const int blocks = n->c_pad / CH;
 
     return (struct norm_run){
         .g = g,
         .n = n,
         .count = r->count,
-        .pad = shards * g->shard - r->count,
+        .pad = images_of_shards(g, r->count) - r->count,
         .training = r->training,
         .blocks = blocks,
         .chunks = blocks < BN_BLOCKS_FEW ? BN_CHUNKS : 1,
@@ -104,7 +106,7 @@ static void finish_statistics(const struct norm_run *r, int block, double sums[2
         const double offset = sums[0][i] / pixels, mean = offset + (double)*running_mean;
         const double spread = sums[1][i] / pixels - offset * offset;
         const double variance = spread > 0 ? spread : 0;
-        const double inv_std = 1 / sqrt(variance + BN_EPSILON);
+        const double inv_std = 1 / sqrt(variance + c->eps);
         const double scale = (double)value_at(r->g, c->scale)[ch] * inv_std;
         const double unbiased = pixels > 1 ? variance * pixels / (pixels - 1) : variance;
         saved_at(r, SAVED_MEAN, block)[i] = (float)mean;
@@ -112,8 +114,9 @@ static void finish_statistics(const struct norm_run *r, int block, double sums[2
         saved_at(r, SAVED_SCALE, block)[i] = (float)scale;
         saved_at(r, SAVED_SHIFT, block)[i] =
             (float)((double)value_at(r->g, c->shift)[ch] - mean * scale);
-        *running_mean = (float)((1 - BN_MOMENTUM) * (double)*running_mean + BN_MOMENTUM * mean);
-        *running_var = (float)((1 - BN_MOMENTUM) * (double)*running_var + BN_MOMENTUM * unbiased);
+        const double rest = 1 - c->momentum;
+        *running_mean = (float)(rest * (double)*running_mean + c->momentum * mean);
+        *running_var = (float)(rest * (double)*running_var + c->momentum * unbiased);
     }
 }
 
@@ -124,7 +127,7 @@ static void use_running(const struct norm_run *r, int block)
 
     for (int i = 0; i < CH; i++) {
         const int ch = block * CH + i;
-        const double deviation = sqrt((double)stat_at(r->g, c->variance)[ch] + BN_EPSILON);
+        const double deviation = sqrt((double)stat_at(r->g, c->variance)[ch] + c->eps);
         const double scale = (double)value_at(r->g, c->scale)[ch] / deviation;
         saved_at(r, SAVED_SCALE, block)[i] = (float)scale;
         saved_at(r, SAVED_SHIFT, block)[i] = (float)((double)value_at(r->g, c->shift)[ch] -
@@ -132,14 +135,53 @@ static void use_running(const struct norm_run *r, int block)
     }
 }
 
+static void use_bias(const struct norm_run *r, int block)
+{
+    const float *bias = value_at(r->g, r->n->conv.bias) + (size_t)block * CH;
+
+    for (int i = 0; i < CH; i++) {
+        saved_at(r, SAVED_MEAN, block)[i] = saved_at(r, SAVED_INV_STD, block)[i] = 0;
+        saved_at(r, SAVED_SCALE, block)[i] = 1;
+        saved_at(r, SAVED_SHIFT, block)[i] = bias[i];
+    }
+}
+
+/* A sigmoid of the zeros that pad the channels is not zero. */
+static void clear_channels(const struct norm_run *r, const struct bn_range *range, float *a)
+{
+    for (int image = 0; image < range->images; image++)
+        for (int pixel = 0; pixel < range->hw; pixel++)
+            for (int i = r->n->c % CH; i < CH; i++)
+                a[(size_t)image * range->image_stride + (size_t)(pixel * CH + i)] = 0;
+}
+
 static void apply(const struct norm_run *r, int block, int chunk)
 {
     const struct bn_range range = range_of(r, chunk);
     const size_t at = place_of(r, block, chunk);
+    const struct conv_node *c = &r->n->conv;
 
     r->g->k->bn_apply(&range, r->y + at, r->residual ? r->residual + at : NULL, r->a + at,
-                      saved_at(r, SAVED_SCALE, block), saved_at(r, SAVED_SHIFT, block),
-                      r->n->conv.act);
+                      saved_at(r, SAVED_SCALE, block), saved_at(r, SAVED_SHIFT, block), c->act,
+                      c->residual_after);
+    if ((c->act == ACT_SIGMOID || c->act == ACT_HARD_SIGMOID) && (block + 1) * CH > r->n->c)
+        clear_channels(r, &range, r->a + at);
+}
+
+/* Scale and shift of a block; `sums` only in training with batch norm. */
+static void prepare(const struct norm_run *r, int block, double sums[2][CH])
+{
+    if (!r->n->conv.norm)
+        use_bias(r, block);
+    else if (r->training)
+        finish_statistics(r, block, sums);
+    else
+        use_running(r, block);
+}
+
+static bool needs_sums(const struct norm_run *r)
+{
+    return r->training && r->n->conv.norm;
 }
 
 static void forward_block(void *ud, int block, int thread)
@@ -147,12 +189,9 @@ static void forward_block(void *ud, int block, int thread)
     const struct norm_run *r = ud;
     double sums[2][CH];
 
-    if (r->training) {
+    if (needs_sums(r))
         sums_of(r, block, 0, sums);
-        finish_statistics(r, block, sums);
-    } else {
-        use_running(r, block);
-    }
+    prepare(r, block, sums);
     apply(r, block, 0);
     clear_padding(r, r->a, block);
 }
@@ -187,16 +226,13 @@ void norm_forward_run(struct run *run)
         crew_run(r.g->crew, r.blocks, forward_block, &r);
         return;
     }
-    if (r.training)
+    if (needs_sums(&r))
         crew_run(r.g->crew, r.blocks * BN_CHUNKS, sums_chunk, &r);
     for (int block = 0; block < r.blocks; block++) {
         double sums[2][CH];
-        if (r.training) {
+        if (needs_sums(&r))
             add_partials(&r, block, sums);
-            finish_statistics(&r, block, sums);
-        } else {
-            use_running(&r, block);
-        }
+        prepare(&r, block, sums);
         clear_padding(&r, r.a, block);
     }
     crew_run(r.g->crew, r.blocks * BN_CHUNKS, apply_chunk, &r);
@@ -234,9 +270,10 @@ static void grad_apply(const struct norm_run *r, int block, int chunk, double su
 {
     const struct bn_grad b = grad_of(r, block, chunk);
     const double pixels = (double)r->count * r->n->h * r->n->w;
-    float mean_g[CH] __attribute__((aligned(64))), mean_dot[CH] __attribute__((aligned(64)));
+    float mean_g[CH] __attribute__((aligned(64))) = {0};
+    float mean_dot[CH] __attribute__((aligned(64))) = {0};
 
-    for (int i = 0; i < CH; i++) {
+    for (int i = 0; i < CH && r->n->conv.norm; i++) {
         mean_g[i] = (float)(sums[0][i] / pixels);
         mean_dot[i] = (float)(sums[1][i] / pixels);
     }
@@ -245,10 +282,22 @@ static void grad_apply(const struct norm_run *r, int block, int chunk, double su
 
 static void finish_grads(const struct norm_run *r, int block, double sums[2][CH])
 {
-    for (int i = 0; i < CH; i++) {
+    for (int i = 0; i < CH && !r->n->conv.norm; i++)
+        grad_at(r->g, r->n->conv.bias)[block * CH + i] = (float)sums[0][i];
+    for (int i = 0; i < CH && r->n->conv.norm; i++) {
         grad_at(r->g, r->n->conv.shift)[block * CH + i] = (float)sums[0][i];
         grad_at(r->g, r->n->conv.scale)[block * CH + i] = (float)sums[1][i];
     }
+}
+
+/* The gradient of a bias's input is that behind the activation, which the first pass leaves in dy
+ * where the residual comes later, or which has arrived there where there is no activation. */
+static bool needs_second_pass(const struct norm_run *r)
+{
+    const struct conv_node *c = &r->n->conv;
+
+    return c->norm || !(c->residual_after || (c->act == ACT_NONE && r->grad.g_count == 1 &&
+                                              r->n->residual == GRAPH_NONE));
 }
 
 static void backward_block(void *ud, int block, int thread)
@@ -258,7 +307,8 @@ static void backward_block(void *ud, int block, int thread)
 
     grad_sums(r, block, 0, sums);
     finish_grads(r, block, sums);
-    grad_apply(r, block, 0, sums);
+    if (needs_second_pass(r))
+        grad_apply(r, block, 0, sums);
     clear_padding(r, r->grad.dy, block);
 }
 
@@ -282,14 +332,16 @@ static void grad_apply_chunk(void *ud, int item, int thread)
 void norm_backward_run(struct run *run)
 {
     struct norm_run r = norm_run_of(run);
+    const int count = r.n->grad_count < GRADS_MAX ? r.n->grad_count : GRADS_MAX;
 
     r.grad = (struct bn_grad){.y = r.y,
                               .a = r.a,
-                              .g_count = r.n->grad_count,
+                              .g_count = count,
                               .dy = buffer_at(r.g, r.n->conv.dy),
                               .act = r.n->conv.act,
-                              .residual = r.n->residual != GRAPH_NONE};
-    for (int i = 0; i < r.n->grad_count; i++)
+                              .residual = r.n->residual != GRAPH_NONE,
+                              .after = r.n->conv.residual_after};
+    for (int i = 0; i < count; i++)
         r.grad.g[i] = buffer_at(r.g, r.n->grads[i]);
     if (r.chunks == 1) {
         crew_run(r.g->crew, r.blocks, backward_block, &r);
@@ -302,5 +354,6 @@ void norm_backward_run(struct run *run)
         finish_grads(&r, block, sums);
         clear_padding(&r, r.grad.dy, block);
     }
-    crew_run(r.g->crew, r.blocks * BN_CHUNKS, grad_apply_chunk, &r);
+    if (needs_second_pass(&r))
+        crew_run(r.g->crew, r.blocks * BN_CHUNKS, grad_apply_chunk, &r);
 }

@@ -1,15 +1,10 @@
-/* run.c - executes a graph node by node, and the nodes that are not convolutions. */
+/* run.c - executes a graph node by node; the image, the average and the linear layer. */
 #include "engine/graph/graph_int.h"
 #include <string.h>
 
-static const float *input_of(const struct run *r)
+static const float *input(const struct run *r)
 {
-    return buffer_at(r->g, r->g->nodes[r->n->in].out);
-}
-
-static int images_of_shards(const struct run *r)
-{
-    return (r->count + r->g->shard - 1) / r->g->shard * r->g->shard;
+    return buffer_at(r->g, input_of(r->g, r->n, 0)->out);
 }
 
 /* ---- image */
@@ -24,72 +19,29 @@ static void pack_image(void *ud, int image, int thread)
                         r->n->w);
 }
 
-/* ---- max pool: an item is an image */
-
-static void pool_forward(void *ud, int image, int thread)
-{
-    const struct run *r = ud;
-    const struct node *n = r->n, *from = &r->g->nodes[n->in];
-    const size_t in = (size_t)from->h * (size_t)from->w * CH,
-                 out = (size_t)n->h * (size_t)n->w * CH;
-    const size_t blocks = (size_t)n->c_pad / CH;
-    float *y = buffer_at(r->g, n->out) + (size_t)image * blocks * out;
-
-    if (image >= r->count) { /* fills up a shard */
-        memset(y, 0, blocks * out * sizeof *y);
-        return;
-    }
-    unsigned char *which =
-        r->g->config.train ? (unsigned char *)buffer_at(r->g, n->pool_from) : NULL;
-    for (size_t b = 0; b < blocks; b++) {
-        const size_t at = (size_t)image * blocks + b;
-        r->g->k->max_pool(input_of(r) + at * in, y + b * out, which ? which + at * out : NULL,
-                          from->h, from->w, n->h, n->w);
-    }
-}
-
-static void pool_backward(void *ud, int image, int thread)
-{
-    const struct run *r = ud;
-    const struct node *n = r->n, *from = &r->g->nodes[n->in];
-    const size_t in = (size_t)from->h * (size_t)from->w * CH,
-                 out = (size_t)n->h * (size_t)n->w * CH;
-    const size_t blocks = (size_t)n->c_pad / CH;
-    const unsigned char *which = (const unsigned char *)buffer_at(r->g, n->pool_from);
-
-    for (size_t b = 0; b < blocks; b++) {
-        const size_t at = (size_t)image * blocks + b;
-        float *grads[GRADS_MAX];
-        for (int i = 0; i < n->grad_count; i++)
-            grads[i] = buffer_at(r->g, n->grads[i]) + at * out;
-        r->g->k->max_pool_grad(grads, n->grad_count, which + at * out,
-                               buffer_at(r->g, n->dx) + at * in, from->h, from->w, n->h, n->w);
-    }
-}
-
 /* ---- average over all pixels: an item is an image */
 
 static void average_forward(void *ud, int image, int thread)
 {
     const struct run *r = ud;
-    const struct node *from = &r->g->nodes[r->n->in];
+    const struct node *from = input_of(r->g, r->n, 0);
     const size_t pixels = (size_t)from->h * (size_t)from->w;
 
     for (size_t at = (size_t)image * (size_t)from->c_pad;
          at < (size_t)(image + 1) * (size_t)from->c_pad; at += CH)
-        r->g->k->average(input_of(r) + at * pixels, buffer_at(r->g, r->n->out) + at, (int)pixels);
+        r->g->k->average(input(r) + at * pixels, buffer_at(r->g, r->n->out) + at, (int)pixels);
 }
 
 static void average_backward(void *ud, int image, int thread)
 {
     const struct run *r = ud;
-    const struct node *from = &r->g->nodes[r->n->in];
+    const struct node *from = input_of(r->g, r->n, 0);
     const size_t pixels = (size_t)from->h * (size_t)from->w;
     const float *grad = buffer_at(r->g, r->n->grads[0]);
 
     for (size_t at = (size_t)image * (size_t)from->c_pad;
          at < (size_t)(image + 1) * (size_t)from->c_pad; at += CH)
-        r->g->k->average_grad(grad + at, buffer_at(r->g, r->n->dx) + at * pixels, (int)pixels);
+        r->g->k->average_grad(grad + at, buffer_at(r->g, r->n->dx[0]) + at * pixels, (int)pixels);
 }
 
 /* ---- linear: logits[image][class] = w[class] . row[image] + b[class] */
@@ -98,9 +50,9 @@ static void linear_forward(void *ud, int image, int thread)
 {
     const struct run *r = ud;
     const struct node *n = r->n;
-    const size_t features = (size_t)r->g->nodes[n->in].c_pad;
+    const size_t features = (size_t)input_of(r->g, n, 0)->c_pad;
     const float *w = value_at(r->g, n->weight), *b = value_at(r->g, n->bias);
-    const float *row = input_of(r) + (size_t)image * features;
+    const float *row = input(r) + (size_t)image * features;
     float *logits = buffer_at(r->g, n->out) + (size_t)image * (size_t)n->c_pad;
 
     for (int c = 0; c < n->c; c++)
@@ -111,10 +63,10 @@ static void linear_backward_row(void *ud, int image, int thread)
 {
     const struct run *r = ud;
     const struct node *n = r->n;
-    const size_t features = (size_t)r->g->nodes[n->in].c_pad;
+    const size_t features = (size_t)input_of(r->g, n, 0)->c_pad;
     const float *w = value_at(r->g, n->weight);
     const float *d = r->g->logits_grad + (size_t)image * (size_t)n->c_pad;
-    float *row = buffer_at(r->g, n->dx) + (size_t)image * features;
+    float *row = buffer_at(r->g, n->dx[0]) + (size_t)image * features;
 
     memset(row, 0, features * sizeof *row);
     for (int c = 0; c < n->c; c++)
@@ -125,14 +77,14 @@ static void linear_backward_class(void *ud, int class, int thread)
 {
     const struct run *r = ud;
     const struct node *n = r->n;
-    const size_t features = (size_t)r->g->nodes[n->in].c_pad;
+    const size_t features = (size_t)input_of(r->g, n, 0)->c_pad;
     float *dw = grad_at(r->g, n->weight) + (size_t) class * features;
     double bias = 0;
 
     memset(dw, 0, features * sizeof *dw);
     for (int image = 0; image < r->count; image++) {
         const float d = r->g->logits_grad[(size_t)image * (size_t)n->c_pad + (size_t) class];
-        r->g->k->add_scaled(dw, input_of(r) + (size_t)image * features, d, features);
+        r->g->k->add_scaled(dw, input(r) + (size_t)image * features, d, features);
         bias += (double)d;
     }
     grad_at(r->g, n->bias)[class] = (float)bias;
@@ -154,15 +106,14 @@ static void node_forward(struct run *r)
         if (r->g->config.train)
             norm_forward_run(r);
         break;
-    case NODE_MAX_POOL:
-        crew_run(crew, images_of_shards(r), pool_forward, r);
-        break;
     case NODE_AVERAGE:
-        crew_run(crew, r->count, average_forward, r);
+        crew_run(crew, images_of_shards(r->g, r->count), average_forward, r);
         break;
     case NODE_LINEAR:
         crew_run(crew, r->count, linear_forward, r);
         break;
+    default:
+        shape_forward_run(r);
     }
 }
 
@@ -174,22 +125,23 @@ static void node_backward(struct run *r)
     case NODE_IMAGE:
         break;
     case NODE_CONV:
+        sum_gradients(r, GRADS_MAX);
         norm_backward_run(r);
         lap(r, LAP_NORM_BACK);
         conv_backward_weights_run(r);
         lap(r, LAP_WEIGHTS);
         conv_backward_data_run(r);
         break;
-    case NODE_MAX_POOL:
-        crew_run(crew, r->count, pool_backward, r);
-        break;
     case NODE_AVERAGE:
+        sum_gradients(r, 1);
         crew_run(crew, r->count, average_backward, r);
         break;
     case NODE_LINEAR:
         crew_run(crew, r->n->c, linear_backward_class, r);
         crew_run(crew, r->count, linear_backward_row, r);
         break;
+    default:
+        shape_backward_run(r);
     }
 }
 

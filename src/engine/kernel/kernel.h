@@ -24,10 +24,19 @@
 enum {
     CH = 16,       /* channels in a block */
     CH_IMAGE = 4,  /* channels of the image as it enters */
-    GRADS_MAX = 3, /* gradient contributions that one value can receive */
+    GRADS_MAX = 3, /* gradients that a kernel adds on its way */
 };
 
-enum act { ACT_NONE, ACT_RELU, ACT_RELU6, ACT_SILU };
+/* Hard sigmoid: min(max(x + 3, 0), 6) / 6; hard swish: x times that (arXiv:1905.02244, 5.2). */
+enum act {
+    ACT_NONE,
+    ACT_RELU,
+    ACT_RELU6,
+    ACT_SILU,
+    ACT_SIGMOID,
+    ACT_HARD_SWISH,
+    ACT_HARD_SIGMOID,
+};
 
 /* One convolution, square kernel, zero padding.  ic and oc are padded counts: multiples of 16, or
  * ic 4 for the image.  Depthwise: ic == oc, each channel on its own. */
@@ -38,11 +47,19 @@ struct conv_shape {
     bool depthwise;
 };
 
-/* What inference fuses behind a convolution: y = act(y + bias + residual). */
+/* What inference fuses behind a convolution: y = act(y + bias + residual), or, `after`,
+ * act(y + bias) + residual. */
 struct epilogue {
     const float *bias;     /* [oc] */
-    const float *residual; /* same place as y; NULL: none */
+    const float *residual; /* laid out as y, or y itself; NULL: none */
     enum act act;
+    bool after;
+};
+
+/* A square window that moves over a plane. */
+struct pool_shape {
+    int ih, iw, oh, ow;
+    int k, stride, pad; /* k at most 15 */
 };
 
 /* Batch norm over `images` images of one block of channels.  Pointers stand at the first image's
@@ -52,11 +69,12 @@ struct bn_range {
     size_t image_stride;
 };
 
-/* Backward of act(batch norm(y) + residual) for one block of channels. */
+/* Backward of act(batch norm(y) + residual), or, `after`, of act(batch norm(y)) + residual, for one
+ * block of channels. */
 struct bn_grad {
     struct bn_range range;
     const float *y;              /* convolution output */
-    const float *a;              /* activation; read only when there is a residual */
+    const float *a;              /* activation; read only with a residual not `after` */
     float *g[GRADS_MAX];         /* incoming gradients; their sum is the gradient of `a` */
     int g_count;                 /* 1..GRADS_MAX */
     float *dy;                   /* gradient of y; may be g[0] when there is no residual */
@@ -64,6 +82,7 @@ struct bn_grad {
     const float *scale, *shift;  /* [16] as used forward: z = y * scale + shift */
     enum act act;
     bool residual; /* g[0] receives the gradient that flows to the residual */
+    bool after;
 };
 
 /* One step of AdamW.  Complements are given, not formed: 1 - 0.999f is off by 1e-5. */
@@ -129,9 +148,9 @@ struct kernels {
     /* Sums of (y - pivot) and its square, added to sum[16] and square[16]. */
     void (*bn_sums)(const struct bn_range *r, const float *y, const float *pivot, double *sum,
                     double *square);
-    /* a = act(y * scale + shift + residual) */
+    /* a = act(y * scale + shift + residual), or, `after`, act(y * scale + shift) + residual */
     void (*bn_apply)(const struct bn_range *r, const float *y, const float *residual, float *a,
-                     const float *scale, const float *shift, enum act act);
+                     const float *scale, const float *shift, enum act act, bool after);
     /* First pass: gradient through the activation; sums of it and of it times normalised y. */
     void (*bn_grad_sums)(const struct bn_grad *b, double *sum, double *dot);
     /* Second pass: dy = scale * (g - mean_g - normalised y * mean_dot). */
@@ -139,11 +158,17 @@ struct kernels {
 
     /* ---- the rest, one image and one block of channels unless said */
     void (*image_pack)(const float *nchw, float *x, int h, int w); /* [3][h][w] to the layout */
-    /* 3x3, stride 2, pad 1; `from` (NULL: do not) remembers the pixel of
-     * each maximum. */
-    void (*max_pool)(const float *x, float *y, unsigned char *from, int ih, int iw, int oh, int ow);
-    void (*max_pool_grad)(float *const *g, int g_count, const unsigned char *from, float *dx,
-                          int ih, int iw, int oh, int ow);
+    /* `from` (NULL: do not) remembers which tap, 0..k*k-1, gave each maximum. */
+    void (*max_pool)(const struct pool_shape *s, const float *x, float *y, unsigned char *from);
+    void (*max_pool_grad)(const struct pool_shape *s, float *const *g, int g_count,
+                          const unsigned char *from, float *dx);
+    /* Nearest neighbour from h x w to 2h x 2w; its gradient dx [h][w]. */
+    void (*upsample)(const float *x, float *y, int h, int w);
+    void (*upsample_grad)(const float *dy, float *dx, int h, int w);
+    /* y = x * by, by[16]; dx = dy * by, dby = sum of dy * x. */
+    void (*gate)(const float *x, const float *by, float *y, int hw);
+    void (*gate_grad)(const float *x, const float *by, const float *dy, float *dx, float *dby,
+                      int hw);
     void (*average)(const float *x, float *y, int hw);               /* y[16] */
     void (*average_grad)(const float *dy, float *dx, int hw);        /* dy[16] */
     float (*dot)(const float *a, const float *b, size_t n);          /* n a multiple of 16 */

@@ -202,14 +202,15 @@ static double initial_value(const struct net *n, const struct graph_param *p, ui
                             size_t tensor, size_t index)
 {
     const bool normal = network_linear_normal(n->network);
-    const double features =
-        (double)graph_param_at(n->graph, graph_param_count(n->graph) - 2)->shape[1];
+    const double features = (double)p->fan_in;
 
     switch (p->role) {
     case ROLE_CONV: {
         const double fan_out = (double)(p->shape[0] * p->shape[2] * p->shape[3]);
         return sqrt(2 / fan_out) * init_normal(seed, tensor, index);
     }
+    case ROLE_CONV_BIAS:
+        return p->initial;
     case ROLE_SCALE:
     case ROLE_VARIANCE:
         return 1;

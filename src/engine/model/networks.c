@@ -72,7 +72,7 @@ static void build_resnet(const struct network *w, struct graph *g, int classes, 
     int x = graph_conv(g, &stem);
 
     if (!small_stem)
-        x = graph_max_pool(g, x);
+        x = graph_max_pool(g, x, 3, 2, 1);
     for (int stage = 0; stage < w->stages; stage++)
         for (int block = 0; block < w->blocks[stage]; block++) {
             const bool down = stage > 0 && block == 0;

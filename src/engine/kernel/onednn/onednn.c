@@ -216,20 +216,26 @@ static const char *implementation(dnnl_primitive_desc_t desc)
 /* Post-operations of inference: residual (already in y), then the activation. */
 static enum rc fuse(dnnl_primitive_attr_t attr, enum act act, bool residual, struct err *e)
 {
+    static const struct {
+        dnnl_alg_kind_t kind; /* undef: oneDNN 2 lacks it */
+        float alpha, beta;
+    } acts[] = {
+        [ACT_NONE] = {dnnl_alg_kind_undef},        [ACT_RELU] = {dnnl_eltwise_relu},
+        [ACT_RELU6] = {dnnl_eltwise_clip, 0, 6},   [ACT_SILU] = {dnnl_eltwise_swish, 1},
+        [ACT_SIGMOID] = {dnnl_eltwise_logistic},   [ACT_HARD_SWISH] = {dnnl_eltwise_hardswish},
+        [ACT_HARD_SIGMOID] = {dnnl_alg_kind_undef}};
     dnnl_post_ops_t ops = NULL;
+
+    if (act == ACT_HARD_SIGMOID)
+        return err_set(e, RC_UNAVAILABLE, "oneDNN 2 has no hard sigmoid");
 
     enum rc rc = verdict(lib.dnnl_post_ops_create(&ops), "creating post-operations", e);
     if (!rc && residual)
         rc = verdict(lib.dnnl_post_ops_append_sum(ops, 1.0f), "fusing the residual", e);
-    if (!rc && act == ACT_RELU)
-        rc = verdict(lib.dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0),
-                     "fusing ReLU", e);
-    if (!rc && act == ACT_RELU6)
-        rc = verdict(lib.dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_clip, 0, 6),
-                     "fusing ReLU6", e);
-    if (!rc && act == ACT_SILU)
-        rc = verdict(lib.dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, 1, 0),
-                     "fusing SiLU", e);
+    if (!rc && act != ACT_NONE)
+        rc = verdict(lib.dnnl_post_ops_append_eltwise(ops, 1, acts[act].kind, acts[act].alpha,
+                                                      acts[act].beta),
+                     "fusing the activation", e);
     if (!rc)
         rc = verdict(lib.dnnl_primitive_attr_set_post_ops(attr, ops), "setting post-operations", e);
     if (ops)

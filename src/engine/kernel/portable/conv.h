@@ -109,7 +109,7 @@ static void conv_forward(const struct conv_shape *shape, const float *x, const f
         };
         if (e) {
             here = (struct epilogue){e->bias + ob0 * CH, e->residual ? e->residual + at : NULL,
-                                     e->act};
+                                     e->act, e->after};
             m.e = &here;
         }
         matmul_run(&m);
@@ -273,12 +273,8 @@ static always_inline void depthwise_forward_as(const struct conv_shape *s, const
             const ptrdiff_t at = (ptrdiff_t)i * CH + sub;
             vf sum = depthwise_sum(s, x + sub, w + sub, i / s->ow * s->stride - s->pad,
                                    i % s->ow * s->stride - s->pad, k);
-            if (e) {
-                sum += ld(e->bias + sub);
-                if (e->residual)
-                    sum += ld(e->residual + at);
-                sum = act_of(sum, e->act);
-            }
+            if (e)
+                sum = epilogue_of(sum, e, e->bias + sub, e->residual ? e->residual + at : NULL);
             st(y + at, sum);
         }
 }

@@ -41,12 +41,8 @@ static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int
 
     if (m->add)
         v += ld(c);
-    if (m->e) {
-        v += ld(m->e->bias + channel);
-        if (m->e->residual)
-            v += ld(m->e->residual + at);
-        v = act_of(v, m->e->act);
-    }
+    if (m->e)
+        v = epilogue_of(v, m->e, m->e->bias + channel, m->e->residual ? m->e->residual + at : NULL);
     st(c, v);
 }
 

@@ -1,4 +1,4 @@
-/* misc.h - the cheap kernels: packing the image, pooling, vector sums, the optimisers' loops. */
+/* misc.h - the cheap kernels: packing the image, averages, vector sums, the optimisers' loops. */
 #ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_MISC_H
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_MISC_H
 
@@ -15,55 +15,6 @@ static void image_pack(const float *nchw, float *x, int h, int w)
         x[i * CH_IMAGE + 2] = nchw[2 * plane + i];
         x[i * CH_IMAGE + 3] = 0;
     }
-}
-
-/* One vector of channels; the first of equal maxima wins and a NaN wins over all, as in PyTorch. */
-static always_inline vf max_at(const float *x, int oy, int ox, int ih, int iw, vi *ret_which)
-{
-    vf best = vf_all(-__builtin_inff());
-    vi which = {0};
-
-    for (int k = 0; k < 9; k++) {
-        const int iy = oy * 2 - 1 + k / 3, ix = ox * 2 - 1 + k % 3;
-        if (iy < 0 || iy >= ih || ix < 0 || ix >= iw)
-            continue;
-        const vf v = ld(x + ((size_t)iy * (size_t)iw + (size_t)ix) * CH);
-        const vi more = (v > best) | (v != v);
-        best = vf_pick(more, v, best);
-        which = (which & ~more) | (more & k);
-    }
-    *ret_which = which;
-    return best;
-}
-
-static void max_pool(const float *x, float *y, unsigned char *from, int ih, int iw, int oh, int ow)
-{
-    for (int oy = 0; oy < oh; oy++)
-        for (int ox = 0; ox < ow; ox++)
-            for (size_t sub = 0; sub < CH; sub += VL) {
-                const size_t at = ((size_t)oy * (size_t)ow + (size_t)ox) * CH + sub;
-                vi which;
-                st(y + at, max_at(x + sub, oy, ox, ih, iw, &which));
-                for (int i = 0; from && i < VL; i++)
-                    from[at + (size_t)i] = (unsigned char)which[i];
-            }
-}
-
-static void max_pool_grad(float *const *g, int g_count, const unsigned char *from, float *dx,
-                          int ih, int iw, int oh, int ow)
-{
-    memset(dx, 0, (size_t)ih * (size_t)iw * CH * sizeof *dx);
-    for (int oy = 0; oy < oh; oy++)
-        for (int ox = 0; ox < ow; ox++)
-            for (size_t i = 0; i < CH; i++) {
-                const size_t at = ((size_t)oy * (size_t)ow + (size_t)ox) * CH + i;
-                const int iy = oy * 2 - 1 + from[at] / 3, ix = ox * 2 - 1 + from[at] % 3;
-                float sum = g[0][at];
-                for (int c = 1; c < g_count; c++)
-                    sum += g[c][at];
-                if (iy >= 0 && iy < ih && ix >= 0 && ix < iw) /* not: all was -infinity */
-                    dx[((size_t)iy * (size_t)iw + (size_t)ix) * CH + i] += sum;
-            }
 }
 
 static void average(const float *x, float *y, int hw)

@@ -68,43 +68,49 @@ static void bn_sums(const struct bn_range *r, const float *y, const float *pivot
 
 static always_inline void bn_apply_as(const struct bn_range *r, const float *y,
                                       const float *residual, float *a, const float *scale,
-                                      const float *shift, const enum act act, const bool add)
+                                      const float *shift, const enum act act, const bool add,
+                                      const bool after)
 {
     for (int n = 0; n < bn_runs(r); n++) {
         const struct bn_run run = bn_run(r, n);
         const vf k = ld(scale + run.sub), c = ld(shift + run.sub);
         for (size_t i = run.at; i < run.at + (size_t)run.pixels * CH; i += CH) {
             vf z = ld(y + i) * k + c;
-            if (add)
+            if (add && !after)
                 z += ld(residual + i);
-            st(a + i, act_of(z, act));
+            z = act_of(z, act);
+            if (add && after)
+                z += ld(residual + i);
+            st(a + i, z);
         }
     }
 }
 
 /* Every activation, as a constant for the compiler. */
-#define ACT_CASES(X) X(ACT_NONE) X(ACT_RELU) X(ACT_RELU6) X(ACT_SILU)
+#define ACT_CASES(X)                                                                               \
+    X(ACT_NONE)                                                                                    \
+    X(ACT_RELU) X(ACT_RELU6) X(ACT_SILU) X(ACT_SIGMOID) X(ACT_HARD_SWISH) X(ACT_HARD_SIGMOID)
 
 static void bn_apply(const struct bn_range *r, const float *y, const float *residual, float *a,
-                     const float *scale, const float *shift, enum act act)
+                     const float *scale, const float *shift, enum act act, bool after)
 {
     switch (act) {
 #define X(kind)                                                                                    \
     case kind:                                                                                     \
-        if (residual)                                                                              \
-            bn_apply_as(r, y, residual, a, scale, shift, kind, true);                              \
+        if (residual && after)                                                                     \
+            bn_apply_as(r, y, residual, a, scale, shift, kind, true, true);                        \
+        else if (residual)                                                                         \
+            bn_apply_as(r, y, residual, a, scale, shift, kind, true, false);                       \
         else                                                                                       \
-            bn_apply_as(r, y, NULL, a, scale, shift, kind, false);                                 \
+            bn_apply_as(r, y, NULL, a, scale, shift, kind, false, false);                          \
         break;
         ACT_CASES(X)
 #undef X
     }
 }
 
-/* Gradient through the activation at float i.  Forward's z is computed again, by the same
- * expression; behind a residual the activation's output tells as much (ReLU, ReLU6, none). */
-static always_inline vf bn_gradient(const struct bn_grad *b, size_t i, vf y, vf scale, vf shift,
-                                    const enum act act, const int count, const bool residual)
+/* The sum of the incoming gradients at float i. */
+static always_inline vf bn_incoming(const struct bn_grad *b, size_t i, const int count)
 {
     vf g = ld(b->g[0] + i);
 
@@ -112,19 +118,34 @@ static always_inline vf bn_gradient(const struct bn_grad *b, size_t i, vf y, vf 
         g += ld(b->g[1] + i);
     if (count > 2)
         g += ld(b->g[2] + i);
+    return g;
+}
+
+/* Where the residual enters, as a constant for the compiler. */
+enum bn_residual { BN_PLAIN, BN_BEFORE, BN_AFTER };
+
+/* `g` through the activation at float i.  Forward's z is computed again, by the same expression;
+ * behind a residual the activation's output tells as much (ReLU, ReLU6, none). */
+static always_inline vf bn_gradient(const struct bn_grad *b, vf g, size_t i, vf y, vf scale,
+                                    vf shift, const enum act act, const enum bn_residual residual)
+{
     if (act == ACT_NONE)
         return g;
-    return act_grad(g, residual ? ld(b->a + i) : y * scale + shift, act);
+    return act_grad(g, residual == BN_BEFORE ? ld(b->a + i) : y * scale + shift, act);
 }
 
 /* The gradient need not be kept for the second pass if it is cheap to form again. */
-static always_inline bool bn_recompute(const enum act act, const int count, const bool residual)
+static always_inline bool bn_recompute(const enum act act, const int count,
+                                       const enum bn_residual residual)
 {
-    return !residual && act != ACT_SILU && count == 1;
+    return residual == BN_PLAIN && act != ACT_SILU && act != ACT_SIGMOID && count == 1;
 }
 
+/* What is kept goes to g[0]: behind an activation that followed the residual this is the residual's
+ * gradient as well.  With a residual added after it, g[0] gets the plain sum and dy the other. */
 static always_inline void bn_grad_sums_as(const struct bn_grad *b, double *sum, double *dot,
-                                          const enum act act, const int count, const bool residual)
+                                          const enum act act, const int count,
+                                          const enum bn_residual residual)
 {
     for (int n = 0; n < bn_runs(&b->range); n++) {
         const struct bn_run run = bn_run(&b->range, n);
@@ -132,21 +153,24 @@ static always_inline void bn_grad_sums_as(const struct bn_grad *b, double *sum, 
         const vf scale = ld(b->scale + run.sub), shift = ld(b->shift + run.sub);
         vf s = {0}, d = {0};
         for (size_t i = run.at; i < run.at + (size_t)run.pixels * CH; i += CH) {
-            const vf y = ld(b->y + i);
-            const vf g = bn_gradient(b, i, y, scale, shift, act, count, residual);
+            const vf y = ld(b->y + i), all = bn_incoming(b, i, count);
+            const vf g = bn_gradient(b, all, i, y, scale, shift, act, residual);
             s += g;
             d += g * ((y - mean) * inv_std);
+            if (residual == BN_AFTER && count > 1)
+                st(b->g[0] + i, all);
             if (!bn_recompute(act, count, residual))
-                st(b->g[0] + i, g);
+                st((residual == BN_AFTER ? b->dy : b->g[0]) + i, g);
         }
         add_double(sum + run.sub, s);
         add_double(dot + run.sub, d);
     }
 }
 
-static always_inline void bn_grad_apply_as(const struct bn_grad *b, const float *mean_g,
-                                           const float *mean_dot, const enum act act,
-                                           const bool recompute)
+/* `kept`: the gradient behind the activation, or before it, with `recompute`. */
+static always_inline void bn_grad_apply_as(const struct bn_grad *b, const float *kept,
+                                           const float *mean_g, const float *mean_dot,
+                                           const enum act act, const bool recompute)
 {
     for (int n = 0; n < bn_runs(&b->range); n++) {
         const struct bn_run run = bn_run(&b->range, n);
@@ -155,12 +179,17 @@ static always_inline void bn_grad_apply_as(const struct bn_grad *b, const float 
         const vf mg = ld(mean_g + run.sub), md = ld(mean_dot + run.sub);
         for (size_t i = run.at; i < run.at + (size_t)run.pixels * CH; i += CH) {
             const vf y = ld(b->y + i);
-            vf g = ld(b->g[0] + i);
+            vf g = ld(kept + i);
             if (recompute)
-                g = bn_gradient(b, i, y, scale, shift, act, 1, false);
+                g = bn_gradient(b, g, i, y, scale, shift, act, BN_PLAIN);
             st(b->dy + i, scale * (g - mg - (y - mean) * inv_std * md));
         }
     }
+}
+
+static always_inline enum bn_residual bn_residual_of(const struct bn_grad *b)
+{
+    return !b->residual ? BN_PLAIN : b->after ? BN_AFTER : BN_BEFORE;
 }
 
 static void bn_grad_sums(const struct bn_grad *b, double *sum, double *dot)
@@ -168,10 +197,17 @@ static void bn_grad_sums(const struct bn_grad *b, double *sum, double *dot)
     switch (b->act) {
 #define ONE(kind, count)                                                                           \
     case count:                                                                                    \
-        if (b->residual)                                                                           \
-            bn_grad_sums_as(b, sum, dot, kind, count, true);                                       \
-        else                                                                                       \
-            bn_grad_sums_as(b, sum, dot, kind, count, false);                                      \
+        switch (bn_residual_of(b)) {                                                               \
+        case BN_PLAIN:                                                                             \
+            bn_grad_sums_as(b, sum, dot, kind, count, BN_PLAIN);                                   \
+            break;                                                                                 \
+        case BN_BEFORE:                                                                            \
+            bn_grad_sums_as(b, sum, dot, kind, count, BN_BEFORE);                                  \
+            break;                                                                                 \
+        case BN_AFTER:                                                                             \
+            bn_grad_sums_as(b, sum, dot, kind, count, BN_AFTER);                                   \
+            break;                                                                                 \
+        }                                                                                          \
         break;
 #define X(kind)                                                                                    \
     case kind:                                                                                     \
@@ -187,14 +223,15 @@ static void bn_grad_sums(const struct bn_grad *b, double *sum, double *dot)
 
 static void bn_grad_apply(const struct bn_grad *b, const float *mean_g, const float *mean_dot)
 {
-    if (!bn_recompute(b->act, b->g_count, b->residual)) {
-        bn_grad_apply_as(b, mean_g, mean_dot, ACT_NONE, false);
+    if (!bn_recompute(b->act, b->g_count, bn_residual_of(b))) {
+        const float *kept = bn_residual_of(b) == BN_AFTER ? b->dy : b->g[0];
+        bn_grad_apply_as(b, kept, mean_g, mean_dot, ACT_NONE, false);
         return;
     }
     switch (b->act) {
 #define X(kind)                                                                                    \
     case kind:                                                                                     \
-        bn_grad_apply_as(b, mean_g, mean_dot, kind, true);                                         \
+        bn_grad_apply_as(b, b->g[0], mean_g, mean_dot, kind, true);                                \
         break;
         ACT_CASES(X)
 #undef X

@@ -306,6 +306,12 @@ static double activation(double z, enum act act)
         return z < 0 ? 0 : z > 6 ? 6 : z;
     case ACT_SILU:
         return z / (1 + exp(-z));
+    case ACT_SIGMOID:
+        return 1 / (1 + exp(-z));
+    case ACT_HARD_SWISH:
+        return z * activation(z, ACT_HARD_SIGMOID);
+    case ACT_HARD_SIGMOID:
+        return activation(z + 3, ACT_RELU6) / 6;
     }
     return z;
 }
@@ -314,7 +320,9 @@ TEST(inference_fuses_bias_residual_and_activation)
 {
     EACH_ISA(k)
     {
-        for (enum act act = ACT_NONE; act <= ACT_SILU; act++) {
+        for (int kind = 0; kind <= 2 * ACT_HARD_SIGMOID + 1; kind++) {
+            const enum act act = (enum act)(kind / 2);
+            const bool after = kind % 2;
             struct conv_case c = conv_case(
                 (struct conv_shape){
                     .ic = 16, .oc = 32, .ih = 5, .iw = 6, .k = 3, .stride = 1, .pad = 1},
@@ -324,12 +332,13 @@ TEST(inference_fuses_bias_residual_and_activation)
             float *bias = random_floats(32), *u = floats(36 * 16 * 32);
             for (size_t i = 0; i < c.yn; i++) {
                 const size_t ch = i / (size_t)(s->oh * s->ow * CH) % 2 * CH + i % CH;
-                c.y[i] = activation(c.y[i] + (double)bias[ch] + (double)c.dy[i], act);
+                const double add = (double)c.dy[i], before = after ? 0 : add;
+                c.y[i] = activation(c.y[i] + (double)bias[ch] + before, act) + (add - before);
             }
             c.scratch = floats(k->conv_scratch(s) + k->wino_scratch(16, 32, 8));
             memcpy(c.got, c.dy, c.yn * sizeof(float)); /* the residual lies in the output */
             for (size_t n = 0; n < 2; n++) {
-                const struct epilogue e = {bias, c.got + n * y_image, act};
+                const struct epilogue e = {bias, c.got + n * y_image, act, after};
                 for (int ob = 0; ob < 2; ob++)
                     k->conv_forward(s, c.x + n * c.xn / 2, c.w, c.got + n * y_image, ob, ob + 1, &e,
                                     c.scratch);
@@ -338,7 +347,7 @@ TEST(inference_fuses_bias_residual_and_activation)
             memcpy(c.got, c.dy, c.yn * sizeof(float));
             for (int ob = 0; ob < 2; ob++)
                 k->wino_weights(s, c.w, u, ob, false);
-            const struct epilogue e = {bias, c.got, act};
+            const struct epilogue e = {bias, c.got, act, after};
             k->wino_forward(s, 16, 32, c.x, u, c.got, 0, 8, &e, c.scratch);
             CHECK(difference(c.got, c.y, c.yn) < 2e-5);
             mem_free(bias);
@@ -356,7 +365,7 @@ struct norm_case {
     float *y, *residual, *weight, *g[3];
     float gamma[CH], beta[CH];
     enum act act;
-    bool add;
+    bool add, after;
     int contributions;
 };
 
@@ -374,11 +383,11 @@ static double norm_loss(const struct norm_case *c, const double *y, const double
             variance += (y[i] - mean) * (y[i] - mean) / (IMAGES * HW);
         for (int i = ch; i < N; i += CH) {
             const double z = (y[i] - mean) / sqrt(variance + 1e-5) * gamma[ch] + beta[ch] +
-                             (c->add ? residual[i] : 0);
+                             (c->add && !c->after ? residual[i] : 0);
             double g = 0;
             for (int j = 0; j < c->contributions; j++)
                 g += (double)c->g[j][i];
-            loss += g * activation(z, c->act);
+            loss += g * (activation(z, c->act) + (c->add && c->after ? residual[i] : 0));
         }
     }
     return loss;
@@ -398,9 +407,10 @@ static double slope(const struct norm_case *c, double *y, double *residual, doub
     return (up - down) / (2 * h);
 }
 
-static void check_norm(const struct kernels *k, enum act act, bool add, int contributions)
+static void check_norm(const struct kernels *k, enum act act, bool add, bool after,
+                       int contributions)
 {
-    struct norm_case c = {.act = act, .add = add, .contributions = contributions};
+    struct norm_case c = {.act = act, .add = add, .after = after, .contributions = contributions};
     const struct bn_range range = {IMAGES, HW, HW * CH};
     double y[N], residual[N], gamma[CH], beta[CH], sum[CH] = {0}, square[CH] = {0};
     double want[N], want_residual[N], want_gamma[CH], want_beta[CH];
@@ -437,7 +447,7 @@ static void check_norm(const struct kernels *k, enum act act, bool add, int cont
         scale[i] = c.gamma[i] * inv[i];
         shift[i] = c.beta[i] - mean[i] * scale[i];
     }
-    k->bn_apply(&range, c.y, add ? c.residual : NULL, a, scale, shift, act);
+    k->bn_apply(&range, c.y, add ? c.residual : NULL, a, scale, shift, act, after);
     struct bn_grad b = {.range = range,
                         .y = c.y,
                         .a = a,
@@ -447,7 +457,8 @@ static void check_norm(const struct kernels *k, enum act act, bool add, int cont
                         .scale = scale,
                         .shift = shift,
                         .act = act,
-                        .residual = add};
+                        .residual = add,
+                        .after = after};
     for (int i = 0; i < 3; i++)
         b.g[i] = c.g[i];
     b.dy = add ? dy : b.g[0]; /* in place, as the graph does it */
@@ -472,11 +483,12 @@ TEST(batch_norm_s_gradients_are_the_finite_differences)
 {
     EACH_ISA(k)
     {
-        for (enum act act = ACT_NONE; act <= ACT_SILU; act++)
+        for (enum act act = ACT_NONE; act <= ACT_HARD_SIGMOID; act++)
             for (int contributions = 1; contributions <= 3; contributions++) {
-                check_norm(k, act, false, contributions);
-                if (act != ACT_SILU)
-                    check_norm(k, act, true, contributions);
+                check_norm(k, act, false, false, contributions);
+                check_norm(k, act, true, true, contributions);
+                if (act <= ACT_RELU6)
+                    check_norm(k, act, true, false, contributions);
             }
     }
 }
@@ -496,7 +508,8 @@ TEST(max_pool_takes_the_first_maximum_and_returns_its_gradient)
         double want[IH * IW * CH] = {0};
         for (int i = 0; i < CH; i++)
             x[(1 * IW + 1) * CH + i] = x[(1 * IW + 2) * CH + i] = 3; /* a tie */
-        k->max_pool(x, y, from, IH, IW, OH, OW);
+        const struct pool_shape s = {IH, IW, OH, OW, 3, 2, 1};
+        k->max_pool(&s, x, y, from);
         for (int o = 0; o < OH * OW * CH; o++) {
             const int oy = o / CH / OW, ox = o / CH % OW, ch = o % CH;
             int best = -1;
@@ -510,9 +523,9 @@ TEST(max_pool_takes_the_first_maximum_and_returns_its_gradient)
             CHECK(y[o] == x[best]);
             want[best] += (double)g[0][o] + (double)g[1][o];
         }
-        k->max_pool_grad(g, 2, from, dx, IH, IW, OH, OW);
+        k->max_pool_grad(&s, g, 2, from, dx);
         CHECK(difference(dx, want, IH * IW * CH) < 1e-6);
-        k->max_pool(x, y, NULL, IH, IW, OH, OW); /* inference does not remember */
+        k->max_pool(&s, x, y, NULL); /* inference does not remember */
         mem_free(x);
         mem_free(y);
         mem_free(dx);

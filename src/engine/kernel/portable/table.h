@@ -5,6 +5,7 @@
 
 #include "engine/kernel/portable/conv.h"
 #include "engine/kernel/portable/misc.h"
+#include "engine/kernel/portable/pool.h"
 #include "engine/kernel/portable/wino.h"
 
 #define KERNELS(isa_name)                                                                          \
@@ -18,7 +19,8 @@
         .wino_grad_tiles = wino_grad_tiles, .wino_grad_multiply = wino_grad_multiply,              \
         .wino_grad_weights = wino_grad_weights, .bn_sums = bn_sums, .bn_apply = bn_apply,          \
         .bn_grad_sums = bn_grad_sums, .bn_grad_apply = bn_grad_apply, .image_pack = image_pack,    \
-        .max_pool = max_pool, .max_pool_grad = max_pool_grad, .average = average,                  \
+        .max_pool = max_pool, .max_pool_grad = max_pool_grad, .upsample = upsample,                \
+        .upsample_grad = upsample_grad, .gate = gate, .gate_grad = gate_grad, .average = average,  \
         .average_grad = average_grad, .dot = dot, .add_scaled = add_scaled, .blend = blend,        \
         .sum_into = sum_into, .square_sum = square_sum, .sgd = sgd, .adamw = adamw,                \
         .exp_of = exp_of,                                                                          \

@@ -87,6 +87,14 @@ static always_inline vf vf_sigmoid(vf x)
     return 1.0f / (1.0f + vf_exp(-x));
 }
 
+static always_inline vf vf_hard_sigmoid(vf x)
+{
+    vf y = x + 3.0f;
+
+    y = vf_keep(~(y < 0.0f), y);
+    return vf_pick(y > 6.0f, vf_all(6.0f), y) * (1.0f / 6.0f);
+}
+
 /* A NaN passes through, so that divergence shows in the loss. */
 static always_inline vf act_of(vf z, const enum act act)
 {
@@ -100,8 +108,27 @@ static always_inline vf act_of(vf z, const enum act act)
         return vf_pick(z > 6.0f, vf_all(6.0f), z);
     case ACT_SILU:
         return z * vf_sigmoid(z);
+    case ACT_SIGMOID:
+        return vf_sigmoid(z);
+    case ACT_HARD_SWISH:
+        return z * vf_hard_sigmoid(z);
+    case ACT_HARD_SIGMOID:
+        return vf_hard_sigmoid(z);
     }
     return z;
+}
+
+/* What inference fuses behind a sum; `residual` NULL: none. */
+static always_inline vf epilogue_of(vf sum, const struct epilogue *e, const float *bias,
+                                    const float *residual)
+{
+    sum += ld(bias);
+    if (residual && !e->after)
+        sum += ld(residual);
+    sum = act_of(sum, e->act);
+    if (residual && e->after)
+        sum += ld(residual);
+    return sum;
 }
 
 /* g times the derivative of the activation.  z: its input; for ReLU and ReLU6 its output serves. */
@@ -118,6 +145,14 @@ static always_inline vf act_grad(vf g, vf z, const enum act act)
         vf s = vf_sigmoid(z);
         return g * (s * (1.0f + z * (1.0f - s)));
     }
+    case ACT_SIGMOID: {
+        vf s = vf_sigmoid(z);
+        return g * (s * (1.0f - s));
+    }
+    case ACT_HARD_SWISH: /* z / 3 + 1 / 2 between -3 and 3, 1 above */
+        return vf_pick(z > 3.0f, g, vf_keep(~(z < -3.0f), g * (z * (1.0f / 3.0f) + 0.5f)));
+    case ACT_HARD_SIGMOID:
+        return vf_keep((z > -3.0f) & (z < 3.0f), g * (1.0f / 6.0f));
     }
     return g;
 }

@@ -232,12 +232,8 @@ static void wino_output(const struct conv_shape *s, int cols, const float *m,
             wino_a(half[i], o);
             for (int j = 0; j < cols_left; j++) {
                 const ptrdiff_t to = corner + ((ptrdiff_t)i * w + j) * CH;
-                if (e) {
-                    o[j] += ld(e->bias + c);
-                    if (e->residual)
-                        o[j] += ld(e->residual + to);
-                    o[j] = act_of(o[j], e->act);
-                }
+                if (e)
+                    o[j] = epilogue_of(o[j], e, e->bias + c, e->residual ? e->residual + to : NULL);
                 st(y + to, o[j]);
             }
         }
