@@ -50,7 +50,7 @@ TESTS  := $(shell find src -name '*_test.c' | sort)
 FUZZ   := $(shell find src -name '*_fuzz.c' | sort)
 GEN    := build/gen/migrations.c build/gen/web_assets.c
 
-.PHONY: all run test test-programs test-unit test-whole check-all tidy format fuzz bench doctor web wasm install clean deps help
+.PHONY: all run test test-programs test-unit test-whole check-all tidy format fuzz bench bench-engine doctor web wasm install clean deps help
 # With the web app inside; `make build/anneal` takes what stands in build/web.
 all:
 	tools/build-web
@@ -65,7 +65,8 @@ help:
 	echo 'make tidy       layers, lengths, banned calls'; \
 	echo 'make format     clang-format over src'; \
 	echo 'make fuzz       every fuzzer for FUZZ_SECONDS (60)'; \
-	echo 'make bench      benchmarks against their peers'; \
+	echo 'make bench      benchmarks of every part'; \
+	echo 'make bench-engine  the training engine against PyTorch and ONNX Runtime'; \
 	echo 'make web        the web app into build/web'; \
 	echo 'make wasm       the engine for browsers: build/wasm/anneal.wasm'; \
 	echo 'make install    PREFIX (/usr/local), DESTDIR'; \
@@ -204,6 +205,9 @@ run: all
 	exec build/anneal serve
 bench: build/anneal
 	bench/run
+# The engine against PyTorch and ONNX Runtime, row by row; ROWS="..." for some of them.
+bench-engine: build/bench/engine/step
+	bench/engine/run.py $(ROWS)
 doctor deps:
 	tools/setup --verbose
 	@if [ -x build/anneal ]; then build/anneal doctor; fi
