@@ -257,3 +257,61 @@ TEST(evaluation_normalises_and_takes_the_centre)
     CHECK(fabsf(out[14 * 14 + 13] - 30 / 255.0f) < 1e-6f);
     image_done(&im);
 }
+
+TEST(a_letterbox_keeps_the_aspect_and_knows_the_way_back)
+{
+    static const int32_t sides[][2] = {{64, 48}, {640, 480}, {333, 1000}, {3000, 2}, {10, 7}};
+    struct frame f = {.size = 32, .fit = FRAME_LETTERBOX, .work_side = 48, .std = {1, 1, 1}};
+    static float out[3 * 32 * 32];
+    struct err e;
+
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        struct image im = dots(sides[i][0], sides[i][1]), work;
+        struct frame_map m = frame_map_of(&f, im.width, im.height);
+        struct net_box b = {3, 1, 0.5f, (float)im.width - 1, (float)im.height - 0.5f}, in, back;
+        struct buf png;
+        int32_t w, h;
+        buf_init(&png, 8 << 20);
+        CHECK_OK(image_encode_png(&im, &png, &e), &e);
+        CHECK_OK(frame_open(&f, buf_view(&png), NULL, &work, &e), &e);
+        frame_work_size(&f, im.width, im.height, &w, &h);
+        CHECK(work.width == w && work.height == h && (w > h ? w : h) <= 48);
+        CHECK_OK(frame_eval(&f, &work, out, &e), &e);
+        in = frame_map_to(&m, b);
+        CHECK(in.x0 >= 0 && in.y0 >= 0 && in.x1 <= 32 && in.y1 <= 32);
+        back = frame_map_back(&m, in);
+        CHECK(back.cls == 3 && fabsf(back.x0 - b.x0) < 1e-2f && fabsf(back.y1 - b.y1) < 1e-2f);
+        back = frame_map_back(&m, (struct net_box){0, -9, -9, 99, NAN});
+        CHECK(back.x0 == 0 && back.x1 == (float)im.width && back.y1 == 0);
+        /* grey exactly where the map says that no picture is */
+        int32_t left = (int32_t)m.x0, right = left + (int32_t)(m.sx * im.width + 0.5);
+        int32_t top = (int32_t)m.y0, below = top + (int32_t)(m.sy * im.height + 0.5);
+        int other = 0;
+        for (int32_t p = 0; p < 32 * 32; p++) {
+            bool inside = p % 32 >= left && p % 32 < right && p / 32 >= top && p / 32 < below;
+            bool grey = out[p] == 114 / 255.0f && out[1024 + p] == 114 / 255.0f;
+            CHECK(inside || grey);
+            other += inside && !grey;
+        }
+        CHECK(other >= (right - left) * (below - top) * 8 / 10 && right > left && below > top);
+        image_done(&work);
+        image_done(&im);
+        buf_done(&png);
+    }
+    struct frame_map m = frame_map_of(&f, 10, 7); /* not enlarged */
+    CHECK(m.sx == 1 && m.x0 == 11 && m.y0 == 12);
+    CHECK_EQ(frame_size_auto_objects(640), 320);
+    CHECK_EQ(frame_size_auto_objects(200), 224);
+    CHECK_EQ(frame_size_auto_objects(0), 160);
+}
+
+TEST(maps_of_the_other_frames_say_where_points_went)
+{
+    struct frame f = {.size = 28, .fit = FRAME_CENTER_CROP, .work_side = 32};
+    struct frame_map m = frame_map_of(&f, 64, 32); /* 7/8 of 32 becomes 28: scale 1, centre stays */
+
+    CHECK(m.sx == 1 && m.sy == 1 && m.x0 == (28 - 64) / 2 && m.y0 == -2);
+    f.fit = FRAME_SQUASH;
+    m = frame_map_of(&f, 56, 14);
+    CHECK(m.sx == 0.5 && m.sy == 2 && m.x0 == 0 && m.y0 == 0);
+}

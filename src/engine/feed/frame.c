@@ -5,11 +5,29 @@ const char *const frame_fit_names[] = {"squash", "center_crop", "letterbox", NUL
 const float frame_imagenet_mean[3] = {0.485f, 0.456f, 0.406f};
 const float frame_imagenet_std[3] = {0.229f, 0.224f, 0.225f};
 
+/* Both sides by the factor that makes the longer one `side`; a picture that fits stays. */
+static void letterbox_size(int32_t side, int32_t width, int32_t height, int32_t *ret_w,
+                           int32_t *ret_h)
+{
+    int64_t w = width, h = height, longer = w > h ? w : h;
+
+    if (longer > side) {
+        w = (w * side + longer / 2) / longer;
+        h = (h * side + longer / 2) / longer;
+    }
+    *ret_w = (int32_t)(w < 1 ? 1 : w);
+    *ret_h = (int32_t)(h < 1 ? 1 : h);
+}
+
 void frame_work_size(const struct frame *f, int32_t width, int32_t height, int32_t *ret_w,
                      int32_t *ret_h)
 {
     int64_t w = width, h = height, side = w < h ? w : h;
 
+    if (f->fit == FRAME_LETTERBOX) {
+        letterbox_size(f->work_side, width, height, ret_w, ret_h);
+        return;
+    }
     if (f->fit == FRAME_SQUASH) {
         w = h = f->size;
     } else if (side > f->work_side) {
@@ -74,6 +92,95 @@ void frame_planes(const float table[3][256], const struct image *im, bool mirror
     }
 }
 
+struct frame_map frame_map_of(const struct frame *f, int32_t width, int32_t height)
+{
+    struct frame_map m = {.width = width, .height = height};
+    int32_t w, h;
+
+    frame_work_size(f, width, height, &w, &h);
+    if (f->fit == FRAME_LETTERBOX) {
+        letterbox_size(f->size, w, h, &w, &h); /* in two steps, as the pixels go */
+        m.x0 = (f->size - w) / 2;
+        m.y0 = (f->size - h) / 2;
+    } else if (f->fit == FRAME_CENTER_CROP) {
+        double scale = f->size / (7.0 / 8.0 * (w < h ? w : h));
+        m.x0 = (f->size - w * scale) / 2;
+        m.y0 = (f->size - h * scale) / 2;
+        m.sx = w * scale / width;
+        m.sy = h * scale / height;
+        return m;
+    } else {
+        w = h = f->size;
+    }
+    m.sx = (double)w / width;
+    m.sy = (double)h / height;
+    return m;
+}
+
+static float clamp_to(double v, int32_t most)
+{
+    return (float)(!(v > 0) ? 0 : v > most ? most : v);
+}
+
+struct net_box frame_map_back(const struct frame_map *m, struct net_box b)
+{
+    return (struct net_box){
+        .cls = b.cls,
+        .x0 = clamp_to((b.x0 - m->x0) / m->sx, m->width),
+        .y0 = clamp_to((b.y0 - m->y0) / m->sy, m->height),
+        .x1 = clamp_to((b.x1 - m->x0) / m->sx, m->width),
+        .y1 = clamp_to((b.y1 - m->y0) / m->sy, m->height),
+    };
+}
+
+struct net_box frame_map_to(const struct frame_map *m, struct net_box b)
+{
+    return (struct net_box){
+        .cls = b.cls,
+        .x0 = (float)(b.x0 * m->sx + m->x0),
+        .y0 = (float)(b.y0 * m->sy + m->y0),
+        .x1 = (float)(b.x1 * m->sx + m->x0),
+        .y1 = (float)(b.y1 * m->sy + m->y0),
+    };
+}
+
+static void paste(const struct frame *f, const float table[3][256], const struct image *im,
+                  float *ret)
+{
+    size_t size = (size_t)f->size, w = (size_t)im->width, h = (size_t)im->height;
+    size_t left = (size - w) / 2, top = (size - h) / 2;
+
+    for (size_t c = 0; c < 3; c++)
+        for (size_t i = 0; i < size * size; i++)
+            ret[c * size * size + i] = table[c][FRAME_PAD];
+    for (size_t y = 0; y < h; y++) {
+        const uint8_t *p = im->rgb + y * w * 3;
+        float *to = ret + (top + y) * size + left;
+        for (size_t x = 0; x < w; x++, p += 3)
+            for (size_t c = 0; c < 3; c++)
+                to[c * size * size + x] = table[c][p[c]];
+    }
+}
+
+static enum rc letterbox(const struct frame *f, const float table[3][256], const struct image *work,
+                         float *ret, struct err *e)
+{
+    struct image fitted;
+    int32_t w, h;
+
+    letterbox_size(f->size, work->width, work->height, &w, &h);
+    if (w == work->width && h == work->height) {
+        paste(f, table, work, ret);
+        return RC_OK;
+    }
+    enum rc rc = image_resize(work, w, h, &fitted, e);
+    if (rc)
+        return rc;
+    paste(f, table, &fitted, ret);
+    image_done(&fitted);
+    return RC_OK;
+}
+
 enum rc frame_eval(const struct frame *f, const struct image *work, float *ret, struct err *e)
 {
     float table[3][256];
@@ -85,6 +192,8 @@ enum rc frame_eval(const struct frame *f, const struct image *work, float *ret, 
     enum rc rc;
 
     frame_table(f, table);
+    if (f->fit == FRAME_LETTERBOX)
+        return letterbox(f, table, work, ret, e);
     if (f->fit == FRAME_SQUASH && work->width == f->size && work->height == f->size) {
         frame_planes(table, work, false, false, ret);
         return RC_OK;
@@ -102,4 +211,10 @@ enum rc frame_eval(const struct frame *f, const struct image *work, float *ret, 
 int32_t frame_size_auto(int32_t side)
 {
     return side <= 40 ? 32 : side <= 80 ? 64 : side <= 112 ? 96 : side <= 176 ? 128 : 224;
+}
+
+int32_t frame_size_auto_objects(int32_t side)
+{
+    int32_t size = (side + 31) / 32 * 32;
+    return size < 160 ? 160 : size > 320 ? 320 : size;
 }

@@ -6,6 +6,7 @@
 #ifndef ANNEAL_ENGINE_FEED_GEOMETRY_H
 #define ANNEAL_ENGINE_FEED_GEOMETRY_H
 
+#include "base/err.h"
 #include "base/vec.h"
 #include "engine/model/target.h"
 
@@ -36,10 +37,18 @@ struct outline {
 };
 
 /* The outline through m, and the part of one inside a rectangle (Sutherland and Hodgman 1974; a
- * part in several pieces stays one outline, joined along the rectangle's edge).  false: memory. */
+ * part in several pieces stays one outline, joined along the rectangle's edge).  false: no memory.
+ */
 bool outline_map(struct outline *o, const float *xy, size_t points, struct affine m) must_check;
 bool outline_clip(struct outline *o, struct outline *scratch, struct rect to) must_check;
-double outline_area(const struct outline *o); /* shoelace formula, without its sign */
-struct rect outline_bounds(const struct outline *o);
+double outline_area(const struct outline *o);        /* shoelace formula, without its sign */
+struct rect outline_bounds(const struct outline *o); /* of none: 0 0 0 0 */
+
+/* The pixels whose centres an outline holds (even-odd rule), as spans [x0, x1) of row y inside of
+ * width x height, from top to bottom.  An edge belongs to the pixel to its right and below it, so
+ * outlines that share an edge share no pixel.  false: no memory, and nothing is drawn. */
+typedef void raster_span(void *ud, int32_t y, int32_t x0, int32_t x1);
+bool raster_outline(const float *xy, size_t points, int32_t width, int32_t height,
+                    struct outline *scratch, raster_span *span, void *ud) must_check;
 
 #endif

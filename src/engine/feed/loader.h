@@ -19,7 +19,6 @@
 enum { LOADER_THREADS_MAX = 64 };
 #define LOADER_SLOT_BYTES_MAX ((size_t)512 << 20)
 #define LOADER_CACHE_BYTES    ((size_t)512 << 20)
-#define LOADER_BLOB_BYTES_MAX ((size_t)256 << 20) /* of one picture's file */
 
 struct loader_config {
     const struct sample_ref *samples; /* lent for the loader's life */
@@ -44,7 +43,7 @@ struct loader_config {
  *   rows       [n][classes], each sums to 1
  *   boxes, first   in pixels of the input, clipped to it.  Training leaves out what is hardly there
  *              any more (scene.h); evaluation keeps every box that has an area.  Segmentation: the
- *              bounds of the outlines, at most FEED_OBJECTS_MAX an image.
+ *              bounds of the outlines, at most 65,535 an image.
  *   instances  in evaluation as in training; pixel (x, y) is the object at ((x, y) + 0.5) * 4.  An
  *              object that covers no such point has the one pixel nearest to its box's centre.
  *   labels     NET_LABEL_IGNORE beside the picture (letterbox, mosaic, turned corners)

@@ -2,7 +2,8 @@
  */
 #include "base/test.h"
 #include "engine/feed/loader.c"
-#include "engine/feed/samples.c"
+
+#include <math.h>
 
 enum { N = 53, CLASSES = 3 };
 
@@ -40,6 +41,29 @@ static const char *make_set(void)
     return dir;
 }
 
+/* Boxes and outlines for the same pictures: some have none, some have parts. */
+static void add_objects(void)
+{
+    static struct net_box boxes[N][4];
+    static struct sample_shape shapes[N][4];
+    static float xy[N][4][8];
+
+    for (uint32_t i = 0; i < N; i++) {
+        refs[i].boxes = boxes[i];
+        refs[i].shapes = shapes[i];
+        refs[i].boxes_n = refs[i].shapes_n = i % 5;
+        for (uint32_t k = 0; k < i % 5; k++) {
+            float x = (float)(rand_at(i, k, 0, 1) % 12), y = (float)(rand_at(i, k, 1, 1) % 10);
+            float side = 3 + (float)(rand_at(i, k, 2, 1) % 8);
+            float corners[8] = {x, y, x + side, y, x + side, y + side / 2, x, y + side};
+            memcpy(xy[i][k], corners, sizeof corners);
+            boxes[i][k] = (struct net_box){(int32_t)(k % CLASSES), x, y, x + side, y + side};
+            shapes[i][k] =
+                (struct sample_shape){boxes[i][k].cls, 4, xy[i][k], k == 2 && i % 5 == 4};
+        }
+    }
+}
+
 static struct loader_config config_of(const char *dir, int32_t size)
 {
     struct train_spec s = {.crop = CROP_AUTO,
@@ -62,6 +86,63 @@ static struct loader_config config_of(const char *dir, int32_t size)
     return c;
 }
 
+static struct loader_config scene_config(const char *dir, enum net_task task)
+{
+    struct train_spec s = {.epochs = 3,
+                           .close_mosaic = 1,
+                           .mosaic = 0.6,
+                           .mixup = 8,
+                           .mixup_probability = 0.4,
+                           .rotate = 10,
+                           .translate = 0.1,
+                           .scale = 0.4,
+                           .flip = 0.5,
+                           .hsv_h = 0.02,
+                           .hsv_s = 0.5,
+                           .hsv_v = 0.3,
+                           .multi_scale = 0.5};
+    struct loader_config c = {.samples = refs,
+                              .n = N,
+                              .blobs_dir = dir,
+                              .task = task,
+                              .classes = CLASSES + (task == NET_SEMANTIC),
+                              .semantic = {0, 1},
+                              .batch = 8,
+                              .threads = 1,
+                              .train = true,
+                              .seed = 11};
+    scene_setup(&s, 64, &c.scene, &c.frame);
+    return c;
+}
+
+static void check_targets(const struct batch *b, enum net_task task, struct hasher *h)
+{
+    const struct net_target *t = &b->target;
+    size_t n = (size_t)b->n, side = (size_t)b->size, small = side / NET_MASK_STRIDE;
+
+    CHECK((t->boxes || !t->first || !t->first[n]) && !t->rows);
+    CHECK(!t->instances == (task != NET_SEGMENTATION) && !t->labels == (task != NET_SEMANTIC));
+    CHECK(!t->first == (task == NET_SEMANTIC));
+    for (size_t i = 0; t->first && i < n; i++) {
+        size_t count = (size_t)(t->first[i + 1] - t->first[i]);
+        hasher_add(h, &count, sizeof count);
+        for (size_t k = 0; k < count; k++) {
+            const struct net_box *box = &t->boxes[(size_t)t->first[i] + k];
+            CHECK(box->x0 >= 0 && box->y0 >= 0 && box->x1 <= (float)side && box->y1 <= (float)side);
+            CHECK(box->x0 < box->x1 && box->y0 < box->y1 && box->cls >= 0 && box->cls < CLASSES);
+            hasher_add(h, box, sizeof *box);
+        }
+        for (size_t p = 0; t->instances && p < small * small; p++)
+            CHECK(t->instances[i * small * small + p] <= count);
+    }
+    for (size_t p = 0; t->labels && p < n * side * side; p++)
+        CHECK(t->labels[p] <= CLASSES || t->labels[p] == NET_LABEL_IGNORE);
+    if (t->instances)
+        hasher_add(h, t->instances, n * small * small * sizeof *t->instances);
+    if (t->labels)
+        hasher_add(h, t->labels, n * side * side);
+}
+
 static void digest_of(struct loader *l, int64_t epoch, char hex[SHA256_HEX + 1])
 {
     const struct batch *b;
@@ -76,13 +157,135 @@ static void digest_of(struct loader *l, int64_t epoch, char hex[SHA256_HEX + 1])
         CHECK_OK(loader_next(l, &b, &e), &e);
         if (!b)
             break;
-        hasher_add(&h, b->x, (size_t)b->n * row_floats(l) * sizeof *b->x);
-        hasher_add(&h, b->target.rows, (size_t)b->n * CLASSES * sizeof *b->target.rows);
+        hasher_add(&h, b->x, (size_t)b->n * row_floats(b->size) * sizeof *b->x);
         hasher_add(&h, b->index, (size_t)b->n * sizeof *b->index);
+        if (l->c.task != NET_CLASSIFICATION)
+            check_targets(b, l->c.task, &h);
+        else
+            hasher_add(&h, b->target.rows, (size_t)b->n * CLASSES * sizeof *b->target.rows);
     }
     CHECK_EQ(n, loader_batches(l));
     hasher_final(&h, d);
     hex_of(d, sizeof d, hex);
+}
+
+TEST(objects_come_the_same_with_any_threads_and_cache)
+{
+    static const struct {
+        unsigned threads;
+        size_t cache;
+    } ways[] = {{1, 0}, {2, 0}, {3, 0}, {1, 1 << 20}, {2, 1 << 20}, {3, 1 << 20}};
+    const char *dir = make_set();
+
+    add_objects();
+    for (int task = NET_DETECTION; task < NET_TASKS; task++) {
+        char first[3][SHA256_HEX + 1], hex[SHA256_HEX + 1];
+        for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+            struct loader_config c = scene_config(dir, (enum net_task)task);
+            struct loader *l;
+            struct err e;
+            c.threads = ways[w].threads;
+            c.cache_bytes_max = ways[w].cache;
+            CHECK_OK(loader_new(&l, &c, &e), &e);
+            CHECK_EQ(loader_is_cached(l), ways[w].cache > 0);
+            CHECK_EQ(loader_size_max(l), 96);
+            for (int64_t epoch = 0; epoch < 3; epoch++) { /* the last without mosaic */
+                digest_of(l, epoch, w ? hex : first[epoch]);
+                if (w)
+                    CHECK_STR(str_of(hex), first[epoch]);
+            }
+            digest_of(l, 1, hex);
+            CHECK_STR(str_of(hex), first[1]);
+            loader_free(l);
+        }
+        CHECK(strcmp(first[0], first[1]) != 0 && strcmp(first[1], first[2]) != 0);
+    }
+}
+
+TEST(evaluation_keeps_every_object_and_knows_the_way_back)
+{
+    const char *dir = make_set();
+
+    add_objects();
+    for (int task = NET_DETECTION; task <= NET_SEGMENTATION; task++) {
+        struct loader_config c = scene_config(dir, (enum net_task)task);
+        const struct batch *b;
+        struct loader *l;
+        struct err e;
+        uint32_t at = 0;
+
+        c.train = false;
+        c.frame.size = c.frame.work_side = 16; /* smaller than the pictures */
+        CHECK_OK(loader_new(&l, &c, &e), &e);
+        CHECK_OK(loader_start(l, 0, &e), &e);
+        for (;;) {
+            CHECK_OK(loader_next(l, &b, &e), &e);
+            if (!b)
+                break;
+            CHECK(b->size == 16 && b->map);
+            for (int32_t i = 0; i < b->n; i++, at++) {
+                int32_t count = b->target.first[i + 1] - b->target.first[i];
+                bool parts = task == NET_SEGMENTATION && at % 5 == 4;
+                CHECK_EQ(b->index[i], at);
+                CHECK_EQ(count, (int32_t)refs[at].boxes_n - parts);
+                CHECK(b->map[i].width == refs[at].width && b->map[i].height == refs[at].height);
+                for (int32_t k = 0; k < count && !parts; k++) {
+                    struct net_box want = refs[at].boxes[k];
+                    struct net_box got =
+                        frame_map_back(&b->map[i], b->target.boxes[b->target.first[i] + k]);
+                    float right = want.x1 < (float)refs[at].width ? want.x1 : (float)refs[at].width;
+                    CHECK(got.cls == want.cls);
+                    CHECK(fabsf(got.x0 - want.x0) < 1e-3f && fabsf(got.y0 - want.y0) < 1e-3f);
+                    CHECK(fabsf(got.x1 - right) < 1e-3f);
+                }
+            }
+        }
+        CHECK_EQ(at, N);
+        loader_free(l);
+    }
+}
+
+TEST(what_cannot_teach_a_task_is_refused)
+{
+    struct loader_config c = scene_config(make_set(), NET_DETECTION);
+    struct loader *l = NULL;
+    struct err e;
+
+    CHECK_EQ(loader_new(&l, &c, &e), RC_INVALID); /* pictures alone */
+    CHECK(strstr(e.text, "box"));
+    add_objects();
+    for (int i = 0; i < N; i++)
+        refs[i].shapes_n = 0;
+    CHECK_OK(loader_new(&l, &c, &e), &e);
+    loader_free(l);
+    l = NULL;
+    c.task = NET_SEGMENTATION;
+    CHECK_EQ(loader_new(&l, &c, &e), RC_INVALID);
+    CHECK(strstr(e.text, "boxes are no masks") && !l);
+    add_objects();
+    c.task = NET_SEMANTIC; /* one class short: the background */
+    c.classes = CLASSES;
+    CHECK_EQ(loader_new(&l, &c, &e), RC_INVALID);
+    CHECK(strstr(e.text, "class"));
+}
+
+TEST(a_picture_of_another_size_than_the_manifest_says_is_named)
+{
+    struct loader_config c = config_of(make_set(), 16);
+    struct loader *l;
+    const struct batch *b;
+    struct err e;
+    enum rc rc;
+
+    refs[3].width++;
+    CHECK_OK(loader_new(&l, &c, &e), &e);
+    CHECK_OK(loader_start(l, 0, &e), &e);
+    do
+        rc = loader_next(l, &b, &e);
+    while (!rc && b);
+    CHECK_EQ(rc, RC_CORRUPT);
+    CHECK(strstr(e.text, "'p3'") && strstr(e.text, "manifest says"));
+    loader_free(l);
 }
 
 TEST(threads_and_cache_and_history_change_nothing)
@@ -267,11 +470,15 @@ TEST(no_samples_and_foreign_labels_are_refused)
 
 TEST(each_failing_allocation_is_reported_and_nothing_leaks)
 {
-    struct loader_config c = config_of(make_set(), 16);
+    const char *dir = make_set();
+    struct loader_config c;
     struct err e;
 
-    c.n = 10;
-    for (long n = 0;; n++) {
+    add_objects();
+    for (long n = 0, task = 0; task < NET_TASKS; n++) {
+        c = task ? scene_config(dir, (enum net_task)task) : config_of(dir, 16);
+        c.cache_bytes_max = task % 2 ? 1 << 20 : 0;
+        c.n = 10;
         size_t before = mem_live_bytes();
         const struct batch *b;
         struct loader *l = NULL;
@@ -285,80 +492,12 @@ TEST(each_failing_allocation_is_reported_and_nothing_leaks)
         loader_free(l);
         bool fired = mem_fail_disarm();
         CHECK_EQ(mem_live_bytes(), before);
-        if (!fired) {
+        if (!fired) { /* the next task from the start */
             CHECK_OK(rc, &e);
-            break;
+            task++;
+            n = -1;
+            continue;
         }
         CHECK(rc != RC_OK);
     }
-}
-
-/* ---- manifests */
-
-static const char *manifest_of(const char *text)
-{
-    static char path[600];
-    struct err e;
-    snprintf(path, sizeof path, "%s/manifest.jsonl", test_dir());
-    CHECK_OK(os_write_file_durable(path, str_of(text), 0600, &e), &e);
-    return path;
-}
-
-/* clang-format off */
-#define HEAD(images, train, val)                                                                   \
-    "{\"anneal_dataset\":1,\"task\":\"classification\",\"classes\":[\"cat\",\"dog\"],"             \
-    "\"images\":" images ",\"splits\":{\"train\":" train ",\"val\":" val ",\"test\":0}}\n"
-#define LINE(name, split, w, h, label)                                                             \
-    "{\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\","            \
-    "\"bytes\":8,\"width\":" w ",\"height\":" h ",\"type\":\"jpeg\",\"name\":\"" name "\","        \
-    "\"split\":\"" split "\",\"label\":" label "}\n"
-/* clang-format on */
-
-TEST(a_manifest_is_read_by_split)
-{
-    struct samples s;
-    struct arena a;
-    struct err e;
-
-    arena_init(&a, 1 << 20);
-    CHECK_OK(samples_read(manifest_of(HEAD("3", "2", "1") LINE("a", "train", "10", "90", "0") LINE(
-                              "b", "train", "30", "20", "1") LINE("c", "val", "5", "5", "1")),
-                          &a, &s, &e),
-             &e);
-    CHECK(s.n[SPLIT_TRAIN] == 2 && s.n[SPLIT_VAL] == 1 && s.n[SPLIT_TEST] == 0);
-    CHECK_STR(s.of[SPLIT_TRAIN][1].name, "b");
-    CHECK(s.of[SPLIT_TRAIN][1].label == 1 && s.of[SPLIT_VAL][0].width == 5);
-    CHECK_EQ(samples_median_side(s.of[SPLIT_TRAIN], 2, &a), 20);
-    CHECK_EQ(samples_median_side(s.of[SPLIT_TEST], 0, &a), 0);
-    arena_done(&a);
-}
-
-TEST(a_manifest_that_contradicts_itself_is_refused)
-{
-    static const struct {
-        const char *text, *part;
-    } bad[] = {
-        {"", "empty"},
-        {HEAD("1", "1", "0"), "header states 1"},
-        {HEAD("1", "1", "0") LINE("a", "train", "1", "1", "0") LINE("b", "train", "1", "1", "0"),
-         "line 3"},
-        {HEAD("1", "5000000000", "0"), "line 1"},
-        {HEAD("1", "1", "0") "{\"sha256\":1}\n", "line 2"},
-        {HEAD("1", "1", "0") "{\"sha", "inside line 2"},
-        {"nonsense\n", "line 1"},
-    };
-    struct samples s;
-    struct arena a;
-    struct err e;
-
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        arena_init(&a, 1 << 20);
-        enum rc rc = samples_read(manifest_of(bad[i].text), &a, &s, &e);
-        if (!rc || !strstr(e.text, bad[i].part))
-            test_fail(__FILE__, __LINE__, "%zu: %s '%s'", i, rc_name(rc), e.text);
-        arena_done(&a);
-    }
-    arena_init(&a, 1 << 20);
-    CHECK_EQ(samples_read("/nonexistent/manifest.jsonl", &a, &s, &e), RC_NOT_FOUND);
-    arena_done(&a);
 }

@@ -7,8 +7,8 @@
  *   one picture   letterboxed into the input's square, or
  *   mosaic        four of them around a random centre of a square twice as large (Bochkovskiy,
  *                 Wang and Liao 2020, arXiv:2004.10934, 3.4): this one and three drawn at random,
- *                 each with a corner at the centre and cut at its quarter; the centre of the square
- *                 becomes the input;
+ *                 each whole, with a corner at the centre; the middle of the square becomes the
+ *                 input;
  *   then          turn by +-rotate degrees, scale by 1 +- scale, shear by +-shear degrees, move by
  *                 +-translate of the side, all about the centre; flips with their probabilities.
  *   mixup         with its probability the input is blended with a second one made the same way
@@ -22,21 +22,22 @@
  * The last close_mosaic epochs have neither mosaic nor mixup, so that training ends on pictures as
  * evaluation sees them.  Beside the pictures is grey FRAME_PAD, which is no class at all.
  *
- * An object is left out when after clipping a side is below SCENE_SIDE_MIN pixels of the input, or
- * less than a tenth of its area is left (SCENE_AREA_MIN; of the box as mapped, or of the outline).
+ * An object is left out when after clipping a side is below TARGET_SIDE_MIN pixels of the input, or
+ * less than a tenth of its area is left (TARGET_AREA_MIN; of the box as mapped, or of the outline):
+ * targets.h.
  */
 #ifndef ANNEAL_ENGINE_FEED_SCENE_H
 #define ANNEAL_ENGINE_FEED_SCENE_H
 
 #include "engine/feed/frame.h"
 #include "engine/feed/geometry.h"
+#include "engine/feed/samples.h"
 #include "spec/train.h"
 
-#define SCENE_SIDE_MIN 2.0
-#define SCENE_AREA_MIN 0.1
 enum {
-    SCENE_PICTURES_MAX = 8,   /* of one input: a mosaic mixed with another */
-    FEED_OBJECTS_MAX = 65535, /* of one input, what instances can number; more are left out */
+    SCENE_PICTURES_MAX = 8, /* of one input: a mosaic mixed with another */
+    SCENE_WORK_SIDE_MAX =
+        1536, /* of a working picture: the largest input, 1024, half as large again */
 };
 
 struct scene {
@@ -58,20 +59,29 @@ int32_t scene_size(const struct scene *s, int32_t size, uint64_t seed, int64_t e
                    int64_t batch);
 int32_t scene_size_max(const struct scene *s, int32_t size);
 
-/* Which pictures make an input, and how: everything random but the colours is decided here. */
+/* Which pictures make an input, and how: everything random is decided here. */
 struct scene_tile {
-    uint32_t index;      /* of the sample */
-    int32_t w, h;        /* of its working picture at this size */
-    struct affine place; /* working pixels to input pixels */
-    struct rect seen;    /* the part of the working picture that is used */
-    double weight;       /* in the blend; the tiles of one layer share it, layers sum to 1 */
-    int layer;           /* 0, or 1: the one mixed in */
+    uint32_t index;        /* of the sample */
+    int layer;             /* 0, or 1: of the input that is mixed in */
+    struct affine place;   /* pixels of its working picture to those of the input */
+    struct affine objects; /* pixels of the picture itself to those of the input */
 };
 struct scene_plan {
     int32_t size;
-    int tiles_n;
+    int tiles_n, layers;
+    double weight; /* of layer 0 in the blend; the other has the rest */
     struct scene_tile tile[SCENE_PICTURES_MAX];
     double hue, saturation, value; /* turns; factors */
 };
+/* For sample number `index` of n; sizes are those of the manifest. */
+void scene_plan_of(const struct scene *s, const struct frame *f, enum net_task task, int32_t size,
+                   const struct sample_ref *samples, uint32_t n, uint64_t seed, int64_t epoch,
+                   uint32_t index, struct scene_plan *ret);
+
+/* The input of a plan: work[i] is the working picture (frame_open) of tile i.  ret
+ * [3][size][size]; scratch: SCENE_SCRATCH_FLOATS(size). */
+#define SCENE_SCRATCH_FLOATS(size) ((size_t)(size)*6 + (SCENE_WORK_SIDE_MAX * 3 + 1) / 2)
+void scene_draw(const struct scene_plan *p, const struct frame *f, const struct image *work,
+                float *scratch, float *ret);
 
 #endif
