@@ -19,7 +19,7 @@
  * finite or not positive overlaps nothing, so a detection with such a box is a false positive.
  *
  * Memory: 32 bytes for each detection that is kept (at most max_dets[2] for each picture and
- * class), 1 KiB for each class, and scratch of 8 bytes x truths x detections of the largest
+ * class), 2.2 KiB for each class, and scratch of 8 bytes x truths x detections of the largest
  * (picture, class).  Nothing of the pictures is kept.  One owner thread; results depend on the
  * pictures and their order only.
  */
@@ -32,10 +32,11 @@ enum {
     COCO_IOUS_MAX = 16,
     COCO_AREAS = 4, /* all, small, medium, large */
     COCO_RECALLS = 101,
-    COCO_CLASSES_MAX = 1 << 16,
+    COCO_CLASSES_MAX = 1 << 14,
     COCO_IMAGE_TRUTHS_MAX = 1 << 16,     /* of one picture */
     COCO_IMAGE_DETECTIONS_MAX = 1 << 20, /* of one picture, given */
     COCO_MAX_DETS_MAX = 1000,            /* of one picture and class, kept */
+    COCO_PAIRS_MAX = 1 << 23,            /* truths x detections of one picture and class */
 };
 #define COCO_NONE (-1.0)
 
