@@ -173,7 +173,9 @@ int graph_conv(struct graph *g, const struct conv_spec *s)
     ASSERT(s->residual == GRAPH_NONE || g->nodes[s->residual].kind != NODE_IMAGE);
     ASSERT(!s->depthwise || (s->oc == from->c && from->kind != NODE_IMAGE));
     ASSERT(!s->dense || (s->k == 1 && from->h == 1 && !s->norm_name && !s->depthwise));
+    ASSERT(s->drop <= 0 || (s->residual_after && s->act == ACT_NONE && s->drop < 1));
     n->residual = s->residual;
+    n->dropout = (double)s->drop;
     n->c = s->oc;
     n->c_pad = ch_pad(s->oc);
     c->act = s->act;

@@ -91,6 +91,9 @@ struct conv_spec {
     float bias_init;     /* initial value of every bias; others by graph_param_write */
     float norm_eps;      /* batch norm's epsilon; 0: 1e-5 */
     float norm_momentum; /* of its running statistics; 0: 0.1 */
+    /* With residual_after and no activation: how often training leaves the branch out for an image;
+     * the others' is divided by 1 - drop (arXiv:1603.09382).  By graph_set_step, as dropout. */
+    float drop;
     bool dense; /* 1x1 with bias over a graph_average: the weight is a linear layer's, [oc][ic] */
 };
 
@@ -122,7 +125,7 @@ enum rc graph_build(struct graph *g, struct err *e) must_check;
  * running ones; otherwise the running ones are used.  RC_INTERNAL: a kernel of oneDNN failed. */
 enum rc graph_forward(struct graph *g, const float *x, int count, bool training,
                       struct err *e) must_check;
-/* What dropout draws from; before graph_forward of each training step. */
+/* What dropout and dropped branches draw from; before graph_forward of each training step. */
 void graph_set_step(struct graph *g, uint64_t seed, uint64_t step);
 /* The linear layer's rows, [batch_max][graph_logits_row] floats; the gradient is the caller's to
  * fill before backward.  Only where there is one: graph_classes() is 0 without. */
@@ -188,7 +191,7 @@ struct graph_node {
     bool depthwise;
     enum act act;
     double norm_eps; /* 0: no batch norm */
-    double dropout;
+    double dropout;  /* NODE_DROPOUT; NODE_CONV: of the branch */
     /* Parameters, by number, or GRAPH_NONE. */
     int weight, bias, scale, shift, mean, variance;
 };

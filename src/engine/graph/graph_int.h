@@ -51,7 +51,7 @@ struct node {
     struct pool_shape pool;
     int pool_from;    /* buffer */
     int weight, bias; /* linear: parameters */
-    double dropout;
+    double dropout;   /* NODE_CONV: of the branch */
 };
 
 struct graph {
@@ -149,6 +149,8 @@ static inline float *stat_at(const struct graph *g, int param)
     return g->stats + g->params[param].at;
 }
 
+/* By how much element number `element` of an image is multiplied by a node with dropout. */
+float drop_factor(const struct run *r, int image, uint64_t element);
 /* param.c */
 int param_add(struct graph *g, const char *owner, const char *last, enum param_form form,
               enum param_role role, int dims, const int64_t shape[4], int64_t fan_in);

@@ -69,8 +69,10 @@ static struct graph *detector_of(struct graph_config c, bool smooth)
     graph_output(g, first);
     graph_output(g, all);
     graph_output(g, up);
-    s = graph_average(g, graph_conv(g, &(struct conv_spec){small, small, 24, 3, 1, 1, true, act,
-                                                           "w", "wn", true}));
+    s = graph_conv(g, &(struct conv_spec){small, small, 24, 3, 1, 1, true, act, "w", "wn", true});
+    s = graph_conv(
+        g, &(struct conv_spec){s, s, 24, 1, 1, 0, false, ACT_NONE, "x", "xn", true, .drop = 0.4f});
+    s = graph_average(g, s);
     graph_linear(g, graph_dropout(g, s, 0.4), CLASSES, "fc");
     graph_set_step(g, 7, 3);
     CHECK_OK(graph_build(g, &e), &e);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 struct norm_run {
+    const struct run *run;
     struct graph *g;
     struct node *n;
     int count, pad; /* images; images whose activations are kept zero behind them */
@@ -42,6 +43,7 @@ static struct norm_run norm_run_of(const struct run *r)
     const int blocks = n->c_pad / CH;
 
     return (struct norm_run){
+        .run = r,
         .g = g,
         .n = n,
         .count = r->count,
@@ -155,12 +157,40 @@ static void clear_channels(const struct norm_run *r, const struct bn_range *rang
                 a[(size_t)image * range->image_stride + (size_t)(pixel * CH + i)] = 0;
 }
 
+static bool drops(const struct norm_run *r)
+{
+    return r->training && r->n->dropout > 0;
+}
+
+/* Image by image, each branch with its factor. */
+static void apply_dropping(const struct norm_run *r, int block, int chunk)
+{
+    const struct bn_range one = {1, r->n->h * r->n->w, r->image_floats};
+    const float *scale = saved_at(r, SAVED_SCALE, block), *shift = saved_at(r, SAVED_SHIFT, block);
+    float scaled[CH] __attribute__((aligned(64))), shifted[CH] __attribute__((aligned(64)));
+
+    for (int image = chunk_first(r, chunk); image < chunk_first(r, chunk + 1); image++) {
+        const size_t at = (size_t)image * r->image_floats + (size_t)block * r->block_floats;
+        const float factor = drop_factor(r->run, image, 0);
+        for (int i = 0; i < CH; i++) {
+            scaled[i] = scale[i] * factor;
+            shifted[i] = shift[i] * factor;
+        }
+        r->g->k->bn_apply(&one, r->y + at, r->residual + at, r->a + at, scaled, shifted, ACT_NONE,
+                          true);
+    }
+}
+
 static void apply(const struct norm_run *r, int block, int chunk)
 {
     const struct bn_range range = range_of(r, chunk);
     const size_t at = place_of(r, block, chunk);
     const struct conv_node *c = &r->n->conv;
 
+    if (drops(r)) {
+        apply_dropping(r, block, chunk);
+        return;
+    }
     r->g->k->bn_apply(&range, r->y + at, r->residual ? r->residual + at : NULL, r->a + at,
                       saved_at(r, SAVED_SCALE, block), saved_at(r, SAVED_SHIFT, block), c->act,
                       c->residual_after);
@@ -329,10 +359,29 @@ static void grad_apply_chunk(void *ud, int item, int thread)
     grad_apply(r, item / BN_CHUNKS, item % BN_CHUNKS, sums);
 }
 
+/* The gradient of dropped branches: into dy, from where batch norm then takes it. */
+static void drop_image(void *ud, int image, int thread)
+{
+    const struct norm_run *r = ud;
+    const size_t at = (size_t)image * r->image_floats;
+    float *dy = r->grad.dy + at;
+
+    memset(dy, 0, r->image_floats * sizeof *dy);
+    r->g->k->add_scaled(dy, r->grad.g[0] + at, drop_factor(r->run, image, 0), r->image_floats);
+}
+
+static void drop_gradient(struct norm_run *r)
+{
+    crew_run(r->g->crew, r->count, drop_image, r);
+    r->grad.g[0] = r->grad.dy;
+    r->grad.residual = r->grad.after = false;
+}
+
 void norm_backward_run(struct run *run)
 {
     struct norm_run r = norm_run_of(run);
-    const int count = r.n->grad_count < GRADS_MAX ? r.n->grad_count : GRADS_MAX;
+    const int most = drops(&r) ? 1 : GRADS_MAX, all = r.n->grad_count,
+              count = all < most ? all : most;
 
     r.grad = (struct bn_grad){.y = r.y,
                               .a = r.a,
@@ -343,6 +392,8 @@ void norm_backward_run(struct run *run)
                               .after = r.n->conv.residual_after};
     for (int i = 0; i < count; i++)
         r.grad.g[i] = buffer_at(r.g, r.n->grads[i]);
+    if (drops(&r))
+        drop_gradient(&r);
     if (r.chunks == 1) {
         crew_run(r.g->crew, r.blocks, backward_block, &r);
         return;

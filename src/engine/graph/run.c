@@ -125,7 +125,7 @@ static void node_backward(struct run *r)
     case NODE_IMAGE:
         break;
     case NODE_CONV:
-        sum_gradients(r, GRADS_MAX);
+        sum_gradients(r, r->n->dropout > 0 ? 1 : GRADS_MAX);
         norm_backward_run(r);
         lap(r, LAP_NORM_BACK);
         conv_backward_weights_run(r);

@@ -147,19 +147,23 @@ static void scale_backward(const struct run *r, int image)
 /* ---- dropout */
 
 /* Both passes draw the same numbers.  A node has its own stream: its number is part of the seed. */
-static void drop(const struct run *r, int image, const float *x, float *y)
+float drop_factor(const struct run *r, int image, uint64_t element)
 {
     const struct node *n = r->n;
     const uint64_t stream = r->g->seed + (uint64_t)(n - r->g->nodes);
-    const size_t pixels = (size_t)n->h * (size_t)n->w, floats = node_image_floats(n);
-    const float keep = (float)(1 / (1 - n->dropout));
+    const double u = rand_unit(rand_at(stream, r->g->step, (uint64_t)image, element));
+
+    return u < n->dropout ? 0 : (float)(1 / (1 - n->dropout));
+}
+
+static void drop(const struct run *r, int image, const float *x, float *y)
+{
+    const size_t pixels = (size_t)r->n->h * (size_t)r->n->w, floats = node_image_floats(r->n);
 
     for (size_t i = 0; i < floats; i++) {
         /* the element in the plain tensor, so that the layout does not matter */
         const size_t channel = i / CH / pixels * CH + i % CH, pixel = i / CH % pixels;
-        const double u =
-            rand_unit(rand_at(stream, r->g->step, (uint64_t)image, channel * pixels + pixel));
-        y[i] = u < n->dropout ? 0 : x[i] * keep;
+        y[i] = x[i] * drop_factor(r, image, channel * pixels + pixel);
     }
 }
 

@@ -45,8 +45,8 @@ static enum rc check_config(const struct net_config *c, struct err *e)
     if (!rc)
         rc = check_range("threads", c->threads, 0, NET_THREADS_MAX, e);
     if (!rc && !kernels_get(c->isa))
-        rc = err_field(e, RC_UNAVAILABLE, "isa", "this machine has no instruction set '%s'",
-                       c->isa);
+        rc =
+            err_field(e, RC_UNAVAILABLE, "isa", "this machine has no instruction set '%s'", c->isa);
     return rc;
 }
 
@@ -201,8 +201,8 @@ void net_free(struct net *n)
 static double initial_value(const struct net *n, const struct graph_param *p, uint64_t seed,
                             size_t tensor, size_t index)
 {
-    const bool normal = network_linear_normal(n->network);
-    const double features = (double)p->fan_in;
+    const enum network_linear linear = network_linear(n->network);
+    const double fan = linear == LINEAR_FAN_IN ? (double)p->fan_in : (double)p->shape[0];
 
     switch (p->role) {
     case ROLE_CONV: {
@@ -218,11 +218,13 @@ static double initial_value(const struct net *n, const struct graph_param *p, ui
     case ROLE_MEAN:
         return 0;
     case ROLE_LINEAR:
-        if (normal)
+        if (linear == LINEAR_NORMAL)
             return 0.01 * init_normal(seed, tensor, index);
-        return (2 * init_uniform(seed, tensor, index) - 1) / sqrt(features);
+        return (2 * init_uniform(seed, tensor, index) - 1) / sqrt(fan);
     case ROLE_LINEAR_BIAS:
-        return normal ? 0 : (2 * init_uniform(seed, tensor, index) - 1) / sqrt(features);
+        if (linear != LINEAR_FAN_IN)
+            return 0;
+        return (2 * init_uniform(seed, tensor, index) - 1) / sqrt(fan);
     }
     return 0;
 }
@@ -296,6 +298,9 @@ enum rc net_train_step(struct net *n, const float *x, const struct net_target *t
     struct net_loss loss = {0};
 
     enum rc rc = check_step(n, target, count, u, e);
+    graph_set_step(n->graph, u->seed,
+                   (uint64_t)u->step * (uint64_t)(u->micros > 1 ? u->micros : 1) +
+                       (uint64_t)(u->micros > 1 ? u->micro : 0));
     if (!rc)
         rc = graph_forward(n->graph, x, count, true, e);
     if (rc)

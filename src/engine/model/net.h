@@ -61,10 +61,10 @@ struct net_config {
     enum net_backend backend;
     enum net_stem stem;
     enum net_optimizer optimizer; /* fixes the optimiser state kept; ignored without `train` */
-    bool average;       /* keep an exponential moving average of the weights (net_update.average) */
-    bool accumulate;    /* keep a sum of gradients over several calls (net_update.micro) */
-    int threads;        /* 0: one for each processor */
-    const char *isa;    /* of our own kernels: NULL for the machine's best, or "base" .. (kernel.h) */
+    bool average;    /* keep an exponential moving average of the weights (net_update.average) */
+    bool accumulate; /* keep a sum of gradients over several calls (net_update.micro) */
+    int threads;     /* 0: one for each processor */
+    const char *isa; /* of our own kernels: NULL for the machine's best, or "base" .. (kernel.h) */
     uint64_t bytes_max; /* memory it may take; 0: nine tenths of what is available now */
 };
 
@@ -76,8 +76,9 @@ void net_free(struct net *n); /* NULL is fine */
 
 /* Initial weights as torchvision makes them: convolutions Kaiming normal (fan out), batch norm
  * weight 1 bias 0 mean 0 variance 1, resnet's linear layer uniform in +-1/sqrt(fan in), mobilenet's
- * normal(0, 0.01) with zero bias.  From a counter-based generator: the same seed gives the same
- * bytes on every machine and backend.  Clears the optimiser state. */
+ * normal(0, 0.01) with zero bias, efficientnet's uniform in +-1/sqrt(fan out) with zero bias.  From
+ * a counter-based generator: the same seed gives the same bytes on every machine and backend.
+ * Clears the optimiser state. */
 void net_init_weights(struct net *n, uint64_t seed);
 
 /* ---- training */
@@ -95,7 +96,8 @@ struct net_update {
     double momentum;            /* SGD, without dampening */
     bool nesterov;              /* SGD */
     double beta1, beta2, eps;   /* AdamW */
-    int64_t step;               /* AdamW's bias correction: 1 for the first step of the run */
+    int64_t step;               /* 1 for the first of the run: AdamW's bias correction, dropout */
+    uint64_t seed;              /* of dropout and dropped branches, together with the step */
     double clip_norm;           /* largest L2 norm of all gradients together; 0: no limit */
     const float *class_weights; /* [classes] or NULL (all 1); classification and semantic */
     /* Exponential moving average of all tensors: a = d a + (1 - d) w after the update (Polyak and

@@ -68,7 +68,10 @@ struct net {
 /* networks.c */
 const struct network *network_find(const char *name);
 const struct net_card *network_card(const struct network *w);
-bool network_linear_normal(const struct network *w); /* last layer N(0, 0.01) rather than uniform */
+/* How linear layers begin: uniform in +-1/sqrt(inputs) with their bias; or with zero bias
+ * normal(0, 0.01), or uniform in +-1/sqrt(outputs). */
+enum network_linear { LINEAR_FAN_IN, LINEAR_NORMAL, LINEAR_FAN_OUT };
+enum network_linear network_linear(const struct network *w);
 const char *network_head_prefix(const struct network *w);
 void network_build(const struct network *w, struct graph *g, int classes, bool small_stem);
 
