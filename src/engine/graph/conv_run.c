@@ -13,10 +13,10 @@ struct conv_run {
     const float *x, *w, *dy;
     float *y, *dx, *dw;
     const struct epilogue *e;
-    float *u;          /* Winograd: transformed weights */
-    float *v, *z, *du; /* Winograd: chunk of tiles and gradient of the transformed weights */
-    bool backward;     /* Winograd: the gradient of the input */
-    int base, tiles;   /* the chunk */
+    float *u;        /* Winograd: transformed weights */
+    float *vz, *du;  /* Winograd: chunk of tiles and gradient of the transformed weights */
+    bool backward;   /* Winograd: the gradient of the input */
+    int base, tiles; /* the chunk */
 };
 
 static struct conv_run conv_run_of(struct run *r)
@@ -185,10 +185,10 @@ static void winograd_forward(void *ud, int item, int thread)
 
     tile_range(c, item, c->tiles, &first, &last);
     if (c->backward)
-        c->k->wino_forward(c->s, c->s->oc, c->s->ic, c->dy, c->u, c->dx, first, last, NULL,
+        c->k->wino_forward(c->s, true, c->dy, c->u, c->dx, first, last, NULL,
                            scratch_at(c->g, thread));
     else
-        c->k->wino_forward(c->s, c->s->ic, c->s->oc, c->x, c->u, c->y, first, last, c->e,
+        c->k->wino_forward(c->s, false, c->x, c->u, c->y, first, last, c->e,
                            scratch_at(c->g, thread));
 }
 
@@ -205,7 +205,7 @@ static void winograd_pass(struct conv_run *c, bool backward)
     crew_run(c->g->crew, (c->tiles + block - 1) / block, winograd_forward, c);
 }
 
-enum { TILES_ITEM = 16 };
+enum { TILES_ITEM = 8 };
 
 static void winograd_grad_tiles(void *ud, int item, int thread)
 {
@@ -213,8 +213,7 @@ static void winograd_grad_tiles(void *ud, int item, int thread)
     const int first = c->base + item * TILES_ITEM, end = c->base + c->tiles;
     const int last = first + TILES_ITEM < end ? first + TILES_ITEM : end;
 
-    c->k->wino_grad_tiles(c->s, c->x, c->dy, c->v, c->z, first, last, c->base,
-                          c->n->conv.tiles_chunk);
+    c->k->wino_grad_tiles(c->s, c->x, c->dy, c->vz, first, last, c->base, c->n->conv.tiles_chunk);
 }
 
 static int grad_parts(const struct conv_shape *s)
@@ -227,7 +226,7 @@ static void winograd_grad_multiply(void *ud, int item, int thread)
     const struct conv_run *c = ud;
     const int parts = grad_parts(c->s), rows = c->s->ic / parts, from = item % parts * rows;
 
-    c->k->wino_grad_multiply(c->s, c->v, c->z, c->du, item / parts, from, from + rows, c->tiles,
+    c->k->wino_grad_multiply(c->s, c->vz, c->du, item / parts, from, from + rows, c->tiles,
                              c->n->conv.tiles_chunk, c->base > 0);
 }
 
@@ -238,19 +237,63 @@ static void winograd_grad_weights(void *ud, int item, int thread)
     c->k->wino_grad_weights(c->s, c->du, c->dw, item);
 }
 
+/* One piece of the tiles into its own sum, chunk by chunk, on one thread. */
+static void winograd_grad_piece(void *ud, int piece, int thread)
+{
+    const struct conv_run *c = ud;
+    const struct conv_shape *s = c->s;
+    const int size = c->n->conv.tiles_piece, chunk = c->n->conv.tiles_chunk;
+    const int first = piece * size, last = first + size < c->tiles ? first + size : c->tiles;
+    float *vz = scratch_at(c->g, thread);
+    float *du = c->du + (size_t)piece * 36 * (size_t)s->ic * (size_t)s->oc;
+
+    for (int t = first; t < last; t += chunk) {
+        const int end = t + chunk < last ? t + chunk : last;
+        c->k->wino_grad_tiles(s, c->x, c->dy, vz, t, end, t, chunk);
+        for (int point = 0; point < 36; point++)
+            c->k->wino_grad_multiply(s, vz, du, point, 0, s->ic, end - t, chunk, t > first);
+    }
+}
+
+static void winograd_sum_pieces(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const size_t all = 36 * (size_t)c->s->ic * (size_t)c->s->oc, at = (size_t)item * SUM_FLOATS;
+    const int size = c->n->conv.tiles_piece, pieces = (c->tiles + size - 1) / size;
+    const float *parts[SHARDS];
+
+    for (int i = 0; i < pieces; i++)
+        parts[i] = c->du + (size_t)i * all;
+    c->k->sum_into(c->du, parts, pieces, at, all - at < SUM_FLOATS ? all - at : SUM_FLOATS);
+}
+
 /* Chunk by chunk, so that the transformed tiles stay in the cache between the two steps. */
-static void winograd_backward_weights(struct conv_run *c)
+static void winograd_grad_chunks(struct conv_run *c)
 {
     const struct conv_shape *s = c->s;
     const int all = conv_tiles(s) * c->count, chunk = c->n->conv.tiles_chunk;
 
-    c->du = c->g->work;
-    c->v = c->du + 36 * (size_t)s->ic * (size_t)s->oc;
-    c->z = c->v + 36 * (size_t)chunk * (size_t)(s->ic + CH);
+    c->vz = c->du + 36 * (size_t)s->ic * (size_t)s->oc;
     for (c->base = 0; c->base < all; c->base += chunk) {
         c->tiles = all - c->base < chunk ? all - c->base : chunk;
         crew_run(c->g->crew, (c->tiles + TILES_ITEM - 1) / TILES_ITEM, winograd_grad_tiles, c);
         crew_run(c->g->crew, 36 * grad_parts(s), winograd_grad_multiply, c);
+    }
+}
+
+static void winograd_backward_weights(struct conv_run *c)
+{
+    const struct conv_shape *s = c->s;
+    const size_t all = 36 * (size_t)s->ic * (size_t)s->oc;
+    const int size = c->n->conv.tiles_piece;
+
+    c->du = c->g->work;
+    if (size) {
+        c->tiles = conv_tiles(s) * c->count;
+        crew_run(c->g->crew, (c->tiles + size - 1) / size, winograd_grad_piece, c);
+        crew_run(c->g->crew, (int)((all + SUM_FLOATS - 1) / SUM_FLOATS), winograd_sum_pieces, c);
+    } else {
+        winograd_grad_chunks(c);
     }
     crew_run(c->g->crew, s->oc / CH, winograd_grad_weights, c);
 }

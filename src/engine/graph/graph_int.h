@@ -34,6 +34,7 @@ struct conv_node {
     int split;     /* pieces of the output channels, so that few images still fill the crew */
     int tiles_block; /* Winograd: tiles of one item, forward */
     int tiles_chunk; /* and for the gradient of the weights */
+    int tiles_piece; /* of that: tiles of a piece with a sum of its own; 0: one sum for all */
     struct onednn_conv *onednn;
 };
 

@@ -122,26 +122,26 @@ struct kernels {
     void (*depthwise_backward_weights)(const struct conv_shape *s, int images, const float *x,
                                        const float *dy, float *dw); /* all images */
 
-    /* ---- Winograd F(4x4, 3x3) for 3x3, stride 1, pad 1 (Lavin and Gray, arXiv:1509.09308).
-     * Transformed weights u [36][columns / group][rows][group], group 64, 32 or 16 columns. */
-    /* Transform the weights for output block `ob`; `backward`: for the gradient of the input,
-     * where rows and columns change places and the taps turn round. */
+    /* ---- Winograd for 3x3, pad 1, stride 1 or 2, output in tiles of 4x4 (Lavin and Gray,
+     * arXiv:1509.09308).  Transformed weights u [36][columns / group][rows][group], group 64, 32
+     * or 16 columns; `backward`: for the gradient of the input, where rows and columns (input and
+     * output channels) change places and the taps turn round. */
+    /* Transform the weights for block `ob` of columns. */
     void (*wino_weights)(const struct conv_shape *s, const float *w, float *u, int ob,
                          bool backward);
-    size_t (*wino_scratch)(int rows, int cols, int tiles); /* floats for each thread */
-    /* Tiles [t0, t1) of all images together (image, row, column): x with `rows` channels to y with
-     * `cols`; e as above (residual and y at image 0). */
-    void (*wino_forward)(const struct conv_shape *s, int rows, int cols, const float *x,
-                         const float *u, float *y, int t0, int t1, const struct epilogue *e,
-                         float *scratch);
-    /* Gradient of the weights in three steps: transform tiles [t0, t1) into v and z at column
-     * t - base of `chunk`; multiply for one of the 36 points and input channels [i0, i1), adding
-     * to du when `add`; transform du of one output block back. */
-    void (*wino_grad_tiles)(const struct conv_shape *s, const float *x, const float *dy, float *v,
-                            float *z, int t0, int t1, int base, int chunk);
-    void (*wino_grad_multiply)(const struct conv_shape *s, const float *v, const float *z,
-                               float *du, int point, int i0, int i1, int tiles, int chunk,
-                               bool add);
+    size_t (*wino_scratch)(const struct conv_shape *s, int tiles); /* floats for each thread */
+    /* Tiles [t0, t1) of all images together (image, row, column): x to y, or dy to dx; e as above
+     * (residual and y at image 0), forward alone. */
+    void (*wino_forward)(const struct conv_shape *s, bool backward, const float *x, const float *u,
+                         float *y, int t0, int t1, const struct epilogue *e, float *scratch);
+    /* Gradient of the weights in three steps: transform tiles [t0, t1) into vz (wino_scratch of
+     * `chunk` tiles) at column t - base; multiply for one of the 36 transformed weights and input
+     * channels [i0, i1), adding to du [36][ic][oc] when `add`; transform du of one output block
+     * back. */
+    void (*wino_grad_tiles)(const struct conv_shape *s, const float *x, const float *dy, float *vz,
+                            int t0, int t1, int base, int chunk);
+    void (*wino_grad_multiply)(const struct conv_shape *s, const float *vz, float *du, int weight,
+                               int i0, int i1, int tiles, int chunk, bool add);
     void (*wino_grad_weights)(const struct conv_shape *s, const float *du, float *dw, int ob);
 
     /* ---- batch norm, one block of channels */

@@ -1,82 +1,56 @@
-/* wino.h - Winograd convolution F(4x4, 3x3): 36 multiplications where the direct form needs 144.
+/* wino.h - Winograd convolution of 3x3 kernels: 36 multiplications where the direct form needs 144
+ * (stride 1), or 81 (stride 2).
  *
- * The output is cut into tiles of 4x4; each tile's 6x6 input patch, the 3x3 weights and, for the
- * gradient of the weights, the 4x4 tile of dy go through small fixed matrices (B, G, A of Lavin and
- * Gray, points 0, 1, -1, 2, -2, infinity); what remains is one matrix product over channels for
- * each of 36 points.  The gradient of the input is the same convolution with weights turned round.
- * The gradient of the weights is dw = G' [(B' d B) x (A dy A')] G, summed over tiles.
+ * The output is cut into tiles of 4x4; each tile's input patch, the weights and, for the gradient
+ * of the weights, the 4x4 tile of dy go through the small fixed matrices of wino_transform.h; what
+ * remains is one matrix product over channels for each of 36 or 81 points.  The gradient of the
+ * input is the same with weights turned round.  The gradient of the weights is dw = G' [(B' d B) x
+ * (A dy A')] G, summed over tiles.
  *
  * Error against direct: 1e-6 to 5e-6 relative, the transforms' factors of up to 8 being the cause.
- * Rows of v, z and m are padded by 16 floats so that powers of two do not alias in the cache.
+ * Rows of v, z and m are padded by 16 floats, and points lie an odd number of cache lines apart, so
+ * that the streams of a tile do not fall into the same sets of the cache.
+ *
+ * Reached on AVX-512 with one thread (Xeon, 185 GFLOP/s at best): the products 130-165 GFLOP/s, the
+ * whole at stride 1 2.0-3.2 times that peak in nominal terms, at stride 2 see conv_plan.c.
  */
 #ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_WINO_H
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_WINO_H
 
 #include "engine/kernel/portable/matmul.h"
+#include "engine/kernel/portable/wino_transform.h"
 
-enum { WINO_TILE = 4, WINO_PATCH = 6, WINO_POINTS = 36 };
+enum {
+    WINO_TILE = 4,
+    WINO_SPAN_MAX = 9,   /* points of one dimension, and inputs of a patch */
+    WINO_WEIGHTS = 6,    /* transformed weights of one dimension */
+    WINO_OUTPUT_MAX = 8, /* outputs of one dimension */
+};
 
-/* B' d, one column */
-static always_inline void wino_b(const vf d[6], vf o[6])
+typedef void (*wino_1d)(const vf *from, vf *to);
+
+static always_inline int wino_span(const struct conv_shape *s)
 {
-    const vf even = d[4] - 4.0f * d[2], odd = d[3] - 4.0f * d[1];
-    const vf even2 = d[4] - d[2], odd2 = 2.0f * (d[3] - d[1]);
-
-    o[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
-    o[1] = even + odd;
-    o[2] = even - odd;
-    o[3] = even2 + odd2;
-    o[4] = even2 - odd2;
-    o[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
+    return s->stride == 2 ? 9 : 6;
 }
 
-/* A' m */
-static always_inline void wino_a(const vf m[6], vf o[4])
+static always_inline int wino_points(const struct conv_shape *s)
 {
-    const vf p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];
-
-    o[0] = m[0] + p + r;
-    o[1] = q + 2.0f * s;
-    o[2] = p + 4.0f * r;
-    o[3] = q + 8.0f * s + m[5];
+    return wino_span(s) * wino_span(s);
 }
 
-/* A d */
-static always_inline void wino_a_back(const vf d[4], vf o[6])
+/* Which transformed weight a point of one dimension meets. */
+static always_inline int wino_weight_of(int i)
 {
-    const vf p = d[0] + d[2], q = d[1] + d[3];
-    const vf r = d[0] + 4.0f * d[2], s = 2.0f * d[1] + 8.0f * d[3];
-
-    o[0] = d[0];
-    o[1] = p + q;
-    o[2] = p - q;
-    o[3] = r + s;
-    o[4] = r - s;
-    o[5] = d[3];
+    return i < WINO_WEIGHTS ? i : WINO_WEIGHTS - 1;
 }
 
-/* G g */
-static always_inline void wino_g(const vf g[3], vf o[6])
+/* Floats from one point to the next of `tiles` rows: an odd number of cache lines. */
+static always_inline ptrdiff_t wino_point(ptrdiff_t tiles, ptrdiff_t row)
 {
-    const vf p = (g[0] + g[2]) * (-1.0f / 6), q = g[1] * (-1.0f / 6);
-    const vf r = g[0] * (1.0f / 24) + g[2] * (1.0f / 6), s = g[1] * (1.0f / 12);
+    const ptrdiff_t lines = tiles * row / CH;
 
-    o[0] = g[0] * 0.25f;
-    o[1] = p + q;
-    o[2] = p - q;
-    o[3] = r + s;
-    o[4] = r - s;
-    o[5] = g[2];
-}
-
-/* G' u */
-static always_inline void wino_g_back(const vf u[6], vf o[3])
-{
-    const vf p = u[1] + u[2], q = u[1] - u[2], r = u[3] + u[4], s = u[3] - u[4];
-
-    o[0] = 0.25f * u[0] - p * (1.0f / 6) + r * (1.0f / 24);
-    o[1] = q * (-1.0f / 6) + s * (1.0f / 12);
-    o[2] = p * (-1.0f / 6) + r * (1.0f / 6) + u[5];
+    return (lines + (lines % 2 == 0)) * CH;
 }
 
 /* Where tile t lies. */
@@ -93,12 +67,40 @@ static always_inline struct wino_at wino_at(const struct conv_shape *s, int t)
                             t % across * WINO_TILE};
 }
 
+/* ---- weights */
+
+static always_inline void wino_weights_as(const float *taps, float *u, int rows, int row,
+                                          ptrdiff_t point_stride, int group, wino_1d g_of)
+{
+    for (int r = 0; r < CH; r++)
+        for (int sub = 0; sub < CH; sub += VL) {
+            vf half[WINO_WEIGHTS][3];
+            for (int x = 0; x < 3; x++) {
+                vf g[3], o[WINO_WEIGHTS];
+                for (int y = 0; y < 3; y++)
+                    g[y] = ld(taps + (y * 3 + x) * CH * CH + r * CH + sub);
+                g_of(g, o);
+                for (int y = 0; y < WINO_WEIGHTS; y++)
+                    half[y][x] = o[y];
+            }
+            for (int y = 0; y < WINO_WEIGHTS; y++) {
+                vf o[WINO_WEIGHTS];
+                g_of(half[y], o);
+                for (int x = 0; x < WINO_WEIGHTS; x++)
+                    st(u + (y * WINO_WEIGHTS + x) * point_stride + (ptrdiff_t)(row + r) * group +
+                           sub,
+                       o[x]);
+            }
+        }
+}
+
 static void wino_weights(const struct conv_shape *s, const float *w, float *u, int ob,
                          bool backward)
 {
     const int in_blocks = s->ic / CH, cell = CH * CH;
     const int rows = backward ? s->oc : s->ic, cols = backward ? s->ic : s->oc;
     const int group = wino_group(cols), col = ob * CH;
+    float *to = u + (ptrdiff_t)(col / group) * rows * group + col % group;
     float turned[9][CH][CH] __attribute__((aligned(64)));
 
     for (int rb = 0; rb < rows / CH; rb++) {
@@ -111,125 +113,107 @@ static void wino_weights(const struct conv_shape *s, const float *w, float *u, i
                         turned[8 - t][o][i] = taps[t * cell + i * CH + o];
             taps = &turned[0][0][0];
         }
-        for (int r = 0; r < CH; r++)
-            for (int sub = 0; sub < CH; sub += VL) {
-                vf half[6][3];
-                for (int x = 0; x < 3; x++) {
-                    vf g[3], o[6];
-                    for (int y = 0; y < 3; y++)
-                        g[y] = ld(taps + (y * 3 + x) * cell + r * CH + sub);
-                    wino_g(g, o);
-                    for (int y = 0; y < 6; y++)
-                        half[y][x] = o[y];
-                }
-                for (int y = 0; y < 6; y++) {
-                    vf o[6];
-                    wino_g(half[y], o);
-                    for (int x = 0; x < 6; x++)
-                        st(u +
-                               (((ptrdiff_t)(y * 6 + x) * (cols / group) + col / group) * rows +
-                                rb * CH + r) *
-                                   group +
-                               col % group + sub,
-                           o[x]);
-                }
-            }
+        if (s->stride == 2)
+            wino_weights_as(taps, to, rows, rb * CH, (ptrdiff_t)rows * cols, group, wino_g2);
+        else
+            wino_weights_as(taps, to, rows, rb * CH, (ptrdiff_t)rows * cols, group, wino_g);
     }
 }
 
-/* 6x6 patches of one tile, all channels, through B: to v + point * point_stride + channel. */
-static void wino_patch(const struct conv_shape *s, int channels, const float *x, struct wino_at at,
-                       float *v, ptrdiff_t point_stride)
-{
-    const int h = s->ih, w = s->iw, y0 = at.y - 1, x0 = at.x - 1;
-    const bool inside = y0 >= 0 && x0 >= 0 && y0 + WINO_PATCH <= h && x0 + WINO_PATCH <= w;
+/* ---- patches into points */
 
-    for (int c = 0; c < channels; c += VL) {
+/* A map of `channels` x h x w; the patch of size x size pixels at (y0, x0) of its `image` goes
+ * through `b` in both dimensions, to v + point * point_stride + channel. */
+struct wino_map {
+    const float *p;
+    int channels, h, w;
+};
+
+static always_inline void wino_patch_as(const struct wino_map *m, int image, int y0, int x0,
+                                        float *v, ptrdiff_t point_stride, const int size,
+                                        const int span, wino_1d b)
+{
+    const int h = m->h, w = m->w;
+    const bool inside = y0 >= 0 && x0 >= 0 && y0 + size <= h && x0 + size <= w;
+
+    for (int c = 0; c < m->channels; c += VL) {
         const float *plane =
-            x + ((ptrdiff_t)at.image * (channels / CH) + c / CH) * h * w * CH + c % CH;
-        vf half[6][6];
-        for (int j = 0; j < WINO_PATCH; j++) {
-            vf d[6], o[6];
-            for (int i = 0; i < WINO_PATCH; i++) {
+            m->p + ((ptrdiff_t)image * (m->channels / CH) + c / CH) * h * w * CH + c % CH;
+        vf half[WINO_SPAN_MAX][WINO_SPAN_MAX];
+        for (int j = 0; j < size; j++) {
+            vf d[WINO_SPAN_MAX], o[WINO_SPAN_MAX];
+            for (int i = 0; i < size; i++) {
                 const int yy = y0 + i, xx = x0 + j;
                 if (inside || (yy >= 0 && yy < h && xx >= 0 && xx < w))
                     d[i] = ld(plane + ((ptrdiff_t)yy * w + xx) * CH);
                 else
                     d[i] = (vf){0};
             }
-            wino_b(d, o);
-            for (int i = 0; i < WINO_PATCH; i++)
+            b(d, o);
+            for (int i = 0; i < span; i++)
                 half[i][j] = o[i];
         }
-        for (int i = 0; i < WINO_PATCH; i++) {
-            vf o[6];
-            wino_b(half[i], o);
-            for (int j = 0; j < WINO_PATCH; j++)
-                st(v + (i * 6 + j) * point_stride + c, o[j]);
+        for (int i = 0; i < span; i++) {
+            vf o[WINO_SPAN_MAX];
+            b(half[i], o);
+            for (int j = 0; j < span; j++)
+                st(v + (i * span + j) * point_stride + c, o[j]);
         }
     }
 }
 
-/* The 4x4 tile of dy through A, the same way. */
+/* Inputs of one tile; `backward`: x is dy and what comes out the gradient of the input. */
+static void wino_patch(const struct conv_shape *s, bool backward, const float *x, struct wino_at at,
+                       float *v, ptrdiff_t point_stride)
+{
+    const struct wino_map in = {x, s->ic, s->ih, s->iw}, dy = {x, s->oc, s->oh, s->ow};
+
+    if (s->stride == 1)
+        wino_patch_as(backward ? &dy : &in, at.image, at.y - 1, at.x - 1, v, point_stride, 6, 6,
+                      wino_b);
+    else if (backward)
+        wino_patch_as(&dy, at.image, at.y, at.x, v, point_stride, 5, 9, wino_b2_input);
+    else
+        wino_patch_as(&in, at.image, 2 * at.y - 1, 2 * at.x - 1, v, point_stride, 9, 9, wino_b2);
+}
+
+/* The 4x4 tile of dy, for the gradient of the weights. */
 static void wino_patch_grad(const struct conv_shape *s, const float *dy, struct wino_at at,
                             float *z, ptrdiff_t point_stride)
 {
-    const int h = s->oh, w = s->ow;
+    const struct wino_map m = {dy, s->oc, s->oh, s->ow};
 
-    for (int c = 0; c < s->oc; c += VL) {
-        const float *plane =
-            dy + ((ptrdiff_t)at.image * (s->oc / CH) + c / CH) * h * w * CH + c % CH;
-        vf half[6][4];
-        for (int j = 0; j < WINO_TILE; j++) {
-            vf d[4], o[6];
-            for (int i = 0; i < WINO_TILE; i++) {
-                if (at.y + i < h && at.x + j < w)
-                    d[i] = ld(plane + ((ptrdiff_t)(at.y + i) * w + at.x + j) * CH);
-                else
-                    d[i] = (vf){0};
-            }
-            wino_a_back(d, o);
-            for (int i = 0; i < WINO_PATCH; i++)
-                half[i][j] = o[i];
-        }
-        for (int i = 0; i < WINO_PATCH; i++) {
-            vf o[6];
-            wino_a_back(half[i], o);
-            for (int j = 0; j < WINO_PATCH; j++)
-                st(z + (i * 6 + j) * point_stride + c, o[j]);
-        }
-    }
+    if (s->stride == 1)
+        wino_patch_as(&m, at.image, at.y, at.x, z, point_stride, WINO_TILE, 6, wino_a_back);
+    else
+        wino_patch_as(&m, at.image, at.y, at.x, z, point_stride, WINO_TILE, 9, wino_a2_back);
 }
 
-static size_t wino_scratch(int rows, int cols, int tiles)
-{
-    return (size_t)WINO_POINTS * (size_t)tiles * (size_t)(rows + cols + 2 * CH);
-}
+/* ---- products back into pixels, with what is fused behind */
 
-/* The products m of one tile back through A' into y, with what is fused behind. */
-static void wino_output(const struct conv_shape *s, int cols, const float *m,
-                        ptrdiff_t point_stride, struct wino_at at, float *y,
-                        const struct epilogue *e)
+static always_inline void wino_output_as(int cols, int h, int w, int image, int y0, int x0,
+                                         const float *m, ptrdiff_t point_stride, float *y,
+                                         const struct epilogue *e, const int size, const int span,
+                                         wino_1d a)
 {
-    const int h = s->oh, w = s->ow;
-    const int rows_left = h - at.y < WINO_TILE ? h - at.y : WINO_TILE;
-    const int cols_left = w - at.x < WINO_TILE ? w - at.x : WINO_TILE;
+    const int rows_left = h - y0 < size ? h - y0 : size;
+    const int cols_left = w - x0 < size ? w - x0 : size;
 
     for (int c = 0; c < cols; c += VL) {
         const ptrdiff_t corner =
-            ((((ptrdiff_t)at.image * (cols / CH) + c / CH) * h + at.y) * w + at.x) * CH + c % CH;
-        vf half[4][6];
-        for (int j = 0; j < WINO_PATCH; j++) {
-            vf d[6], o[4];
-            for (int i = 0; i < WINO_PATCH; i++)
-                d[i] = ld(m + (i * 6 + j) * point_stride + c);
-            wino_a(d, o);
-            for (int i = 0; i < WINO_TILE; i++)
+            ((((ptrdiff_t)image * (cols / CH) + c / CH) * h + y0) * w + x0) * CH + c % CH;
+        vf half[WINO_OUTPUT_MAX][WINO_SPAN_MAX];
+        for (int j = 0; j < span; j++) {
+            vf d[WINO_SPAN_MAX], o[WINO_OUTPUT_MAX];
+            for (int i = 0; i < span; i++)
+                d[i] = ld(m + (i * span + j) * point_stride + c);
+            a(d, o);
+            for (int i = 0; i < size; i++)
                 half[i][j] = o[i];
         }
         for (int i = 0; i < rows_left; i++) {
-            vf o[4];
-            wino_a(half[i], o);
+            vf o[WINO_OUTPUT_MAX];
+            a(half[i], o);
             for (int j = 0; j < cols_left; j++) {
                 const ptrdiff_t to = corner + ((ptrdiff_t)i * w + j) * CH;
                 if (e)
@@ -240,24 +224,49 @@ static void wino_output(const struct conv_shape *s, int cols, const float *m,
     }
 }
 
-static void wino_forward(const struct conv_shape *s, int rows, int cols, const float *x,
-                         const float *u, float *y, int t0, int t1, const struct epilogue *e,
-                         float *scratch)
+static void wino_output(const struct conv_shape *s, bool backward, const float *m,
+                        ptrdiff_t point_stride, struct wino_at at, float *y,
+                        const struct epilogue *e)
 {
-    const int tiles = t1 - t0, group = wino_group(cols);
+    if (s->stride == 1)
+        wino_output_as(backward ? s->ic : s->oc, s->oh, s->ow, at.image, at.y, at.x, m,
+                       point_stride, y, e, WINO_TILE, 6, wino_a);
+    else if (backward)
+        wino_output_as(s->ic, s->ih, s->iw, at.image, 2 * at.y, 2 * at.x, m, point_stride, y, NULL,
+                       2 * WINO_TILE, 9, wino_a2_input);
+    else
+        wino_output_as(s->oc, s->oh, s->ow, at.image, at.y, at.x, m, point_stride, y, e, WINO_TILE,
+                       9, wino_a2);
+}
+
+/* ---- the whole */
+
+static size_t wino_scratch(const struct conv_shape *s, int tiles)
+{
+    return (size_t)(wino_points(s) *
+                    (wino_point(tiles, s->ic + CH) + wino_point(tiles, s->oc + CH)));
+}
+
+static void wino_forward(const struct conv_shape *s, bool backward, const float *x, const float *u,
+                         float *y, int t0, int t1, const struct epilogue *e, float *scratch)
+{
+    const int rows = backward ? s->oc : s->ic, cols = backward ? s->ic : s->oc;
+    const int tiles = t1 - t0, group = wino_group(cols), span = wino_span(s);
     const ptrdiff_t v_row = rows + CH, m_row = cols + CH;
-    const ptrdiff_t v_point = tiles * v_row, m_point = tiles * m_row;
-    float *v = scratch, *products = scratch + WINO_POINTS * v_point;
+    const ptrdiff_t v_point = wino_point(tiles, v_row), m_point = wino_point(tiles, m_row);
+    float *v = scratch, *products = scratch + wino_points(s) * v_point;
 
     for (int t = 0; t < tiles; t++)
-        wino_patch(s, rows, x, wino_at(s, t0 + t), v + t * v_row, v_point);
-    for (int point = 0; point < WINO_POINTS; point++)
+        wino_patch(s, backward, x, wino_at(s, t0 + t), v + t * v_row, v_point);
+    for (int point = 0; point < span * span; point++) {
+        const int weight =
+            wino_weight_of(point / span) * WINO_WEIGHTS + wino_weight_of(point % span);
         for (int g = 0; g < cols / group; g++) {
             struct matmul m = {
                 .a = v + point * v_point,
                 .a_row = v_row,
                 .a_k = 1,
-                .b = u + ((ptrdiff_t)point * (cols / group) + g) * rows * group,
+                .b = u + ((ptrdiff_t)weight * (cols / group) + g) * rows * group,
                 .b_k = group,
                 .b_col = CH,
                 .c = products + point * m_point + g * group,
@@ -270,46 +279,58 @@ static void wino_forward(const struct conv_shape *s, int rows, int cols, const f
             };
             matmul_run(&m);
         }
+    }
     for (int t = 0; t < tiles; t++)
-        wino_output(s, cols, products + t * m_row, m_point, wino_at(s, t0 + t), y, e);
+        wino_output(s, backward, products + t * m_row, m_point, wino_at(s, t0 + t), y, e);
 }
 
-static void wino_grad_tiles(const struct conv_shape *s, const float *x, const float *dy, float *v,
-                            float *z, int t0, int t1, int base, int chunk)
+static void wino_grad_tiles(const struct conv_shape *s, const float *x, const float *dy, float *vz,
+                            int t0, int t1, int base, int chunk)
 {
     const ptrdiff_t v_row = s->ic + CH, z_row = s->oc + CH;
+    const ptrdiff_t v_point = wino_point(chunk, v_row), z_point = wino_point(chunk, z_row);
+    float *z = vz + wino_points(s) * v_point;
 
     for (int t = t0; t < t1; t++) {
-        wino_patch(s, s->ic, x, wino_at(s, t), v + (t - base) * v_row, chunk * v_row);
-        wino_patch_grad(s, dy, wino_at(s, t), z + (t - base) * z_row, chunk * z_row);
+        wino_patch(s, false, x, wino_at(s, t), vz + (t - base) * v_row, v_point);
+        wino_patch_grad(s, dy, wino_at(s, t), z + (t - base) * z_row, z_point);
     }
 }
 
-static void wino_grad_multiply(const struct conv_shape *s, const float *v, const float *z,
-                               float *du, int point, int i0, int i1, int tiles, int chunk, bool add)
+/* At stride 2 the last weight of a dimension meets four points: their products are summed by the
+ * outer loops. */
+static void wino_grad_multiply(const struct conv_shape *s, const float *vz, float *du, int weight,
+                               int i0, int i1, int tiles, int chunk, bool add)
 {
     const ptrdiff_t v_row = s->ic + CH, z_row = s->oc + CH;
+    const ptrdiff_t v_point = wino_point(chunk, v_row), z_point = wino_point(chunk, z_row);
+    const int span = wino_span(s), same = span - WINO_WEIGHTS + 1;
+    const int down = weight / WINO_WEIGHTS, across = weight % WINO_WEIGHTS;
+    const int point = down * span + across;
     struct matmul m = {
-        .a = v + point * chunk * v_row + i0,
+        .a = vz + point * v_point + i0,
         .a_row = 1,
         .a_k = v_row,
-        .b = z + point * chunk * z_row,
+        .b = vz + wino_points(s) * v_point + point * z_point,
         .b_k = z_row,
         .b_col = CH,
-        .c = du + ((ptrdiff_t)point * s->ic + i0) * s->oc,
+        .c = du + ((ptrdiff_t)weight * s->ic + i0) * s->oc,
         .c_row = s->oc,
         .c_col = CH,
         .rows = i1 - i0,
         .cols = s->oc / CH,
         .k = tiles,
-        .outer = {{1, 0, 0}, {1, 0, 0}, {1, 0, 0}},
+        .outer = {{down == WINO_WEIGHTS - 1 ? same : 1, span * v_point, span * z_point},
+                  {across == WINO_WEIGHTS - 1 ? same : 1, v_point, z_point},
+                  {1, 0, 0}},
         .add = add,
     };
 
     matmul_run(&m);
 }
 
-static void wino_grad_weights(const struct conv_shape *s, const float *du, float *dw, int ob)
+static always_inline void wino_grad_weights_as(const struct conv_shape *s, const float *du,
+                                               float *dw, int ob, wino_1d g_back)
 {
     const ptrdiff_t point_stride = (ptrdiff_t)s->ic * s->oc;
 
@@ -318,22 +339,30 @@ static void wino_grad_weights(const struct conv_shape *s, const float *du, float
             const float *from = du + (ptrdiff_t)i * s->oc + ob * CH + sub;
             float *to =
                 dw + ((ptrdiff_t)ob * (s->ic / CH) + i / CH) * 9 * CH * CH + i % CH * CH + sub;
-            vf half[3][6];
-            for (int x = 0; x < 6; x++) {
-                vf u[6], o[3];
-                for (int y = 0; y < 6; y++)
-                    u[y] = ld(from + (y * 6 + x) * point_stride);
-                wino_g_back(u, o);
+            vf half[3][WINO_WEIGHTS];
+            for (int x = 0; x < WINO_WEIGHTS; x++) {
+                vf u[WINO_WEIGHTS], o[3];
+                for (int y = 0; y < WINO_WEIGHTS; y++)
+                    u[y] = ld(from + (y * WINO_WEIGHTS + x) * point_stride);
+                g_back(u, o);
                 for (int y = 0; y < 3; y++)
                     half[y][x] = o[y];
             }
             for (int y = 0; y < 3; y++) {
                 vf o[3];
-                wino_g_back(half[y], o);
+                g_back(half[y], o);
                 for (int x = 0; x < 3; x++)
                     st(to + (y * 3 + x) * CH * CH, o[x]);
             }
         }
+}
+
+static void wino_grad_weights(const struct conv_shape *s, const float *du, float *dw, int ob)
+{
+    if (s->stride == 2)
+        wino_grad_weights_as(s, du, dw, ob, wino_g2_back);
+    else
+        wino_grad_weights_as(s, du, dw, ob, wino_g_back);
 }
 
 #endif

@@ -1,0 +1,131 @@
+/* conv_plan_test.c - which algorithm is chosen, and that every way of cutting Winograd's work gives
+ * what direct convolution gives, and the same bytes on any number of threads. */
+#include "engine/graph/conv_plan.c"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/test.h"
+#include <math.h>
+#include <string.h>
+
+enum { SIDE = 32, BATCH = 16, CLASSES = 3, WIDE = 192 };
+
+static int conv(struct graph *g, int in, int oc, int k, int stride, const char *name)
+{
+    return graph_conv(g, &(struct conv_spec){.in = in,
+                                             .residual = GRAPH_NONE,
+                                             .oc = oc,
+                                             .k = k,
+                                             .stride = stride,
+                                             .pad = k / 2,
+                                             .act = ACT_SILU,
+                                             .conv_name = name,
+                                             .norm_name = name});
+}
+
+/* Both strides with few channels (sums by pieces) and with many (one sum, chunk by chunk). */
+static struct graph *graph_of(struct graph_config c)
+{
+    struct graph *g = NULL;
+    struct err e;
+
+    CHECK_OK(graph_new(&g, &c, &e), &e);
+    int x = conv(g, graph_image(g), 32, 3, 1, "stem");
+    x = conv(g, x, 64, 3, 2, "piece2");
+    x = conv(g, x, 64, 3, 1, "piece1");
+    x = conv(g, x, WIDE, 3, 2, "chunk2");
+    x = conv(g, x, WIDE, 3, 1, "chunk1");
+    graph_linear(g, graph_average(g, x), CLASSES, "fc");
+    CHECK_OK(graph_build(g, &e), &e);
+    for (size_t i = 0; i < g->param_count; i++) {
+        const struct graph_param *p = &g->params[i];
+        float *v = mem_alloc_array(p->count, sizeof *v);
+        const double fan = (double)(p->shape[1] * p->shape[2] * p->shape[3]);
+        for (size_t k = 0; k < p->count; k++)
+            v[k] =
+                (float)((rand_unit(rand_at(3, i, k, 0)) - 0.5) * 3.4 / sqrt(fan) + (p->dims == 1));
+        graph_param_write(g, p, NULL, 0, p->count, v);
+        mem_free(v);
+    }
+    return g;
+}
+
+static void step(struct graph *g, int count)
+{
+    static float x[BATCH * 3 * SIDE * SIDE];
+    struct err e;
+
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+        x[i] = (float)(2 * rand_unit(rand_at(4, i, 0, 0)) - 1);
+    CHECK_OK(graph_forward(g, x, count, true, &e), &e);
+    for (int i = 0; i < count * graph_logits_row(g); i++)
+        graph_logits_grad(g)[i] = i % graph_logits_row(g) < CLASSES ? (float)(i % 7) - 3 : 0;
+    CHECK_OK(graph_backward(g, count, &e), &e);
+}
+
+static double apart(const float *a, const float *b, size_t n)
+{
+    double d = 0, s = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        d += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        s += (double)b[i] * (double)b[i];
+    }
+    return sqrt(d / s);
+}
+
+static struct graph_config config(int threads)
+{
+    return (struct graph_config){
+        .batch_max = BATCH, .image_size = SIDE, .train = true, .threads = threads};
+}
+
+static const struct conv_node *conv_named(const struct graph *g, const char *name)
+{
+    for (int i = 0; i < g->node_count; i++)
+        if (g->nodes[i].kind == NODE_CONV &&
+            strcmp(g->params[g->nodes[i].conv.weight].name, name) == 0)
+            return &g->nodes[i].conv;
+    test_fail(__FILE__, __LINE__, "no convolution %s", name);
+    return NULL;
+}
+
+TEST(winograd_in_pieces_and_chunks_agrees_with_direct)
+{
+    struct graph_config plain = config(1);
+    plain.no_winograd = true;
+    struct graph *w = graph_of(config(1)), *d = graph_of(plain);
+
+    CHECK(conv_named(w, "stem.weight")->forward == ALGO_DIRECT);
+    CHECK(conv_named(w, "piece2.weight")->tiles_piece > 0);
+    CHECK(conv_named(w, "piece1.weight")->tiles_piece > 0);
+    CHECK(conv_named(w, "chunk2.weight")->tiles_piece == 0);
+    CHECK(conv_named(w, "chunk2.weight")->tiles_chunk < BATCH * 4); /* more than one */
+    CHECK(conv_named(w, "chunk1.weight")->backward_data == ALGO_WINOGRAD);
+    for (int count = BATCH; count > 0; count -= 7) {
+        step(w, count);
+        step(d, count);
+        for (size_t i = 0; i < w->param_count; i++) {
+            const struct graph_param *p = &w->params[i];
+            if (!param_trained(p))
+                continue;
+            const double distance = apart(w->grads + p->at, d->grads + p->at, p->room);
+            if (!(distance < 1e-4))
+                test_fail(__FILE__, __LINE__, "%s, %d images: %g apart", p->name, count, distance);
+        }
+    }
+    graph_free(w);
+    graph_free(d);
+}
+
+TEST(pieces_and_chunks_do_not_depend_on_threads)
+{
+    struct graph *one = graph_of(config(1)), *three = graph_of(config(3));
+
+    step(one, BATCH - 1);
+    step(three, BATCH - 1);
+    CHECK(memcmp(one->grads, three->grads, one->value_floats * sizeof(float)) == 0);
+    CHECK(memcmp(one->stats, three->stats, one->stat_floats * sizeof(float)) == 0);
+    graph_free(one);
+    graph_free(three);
+}
