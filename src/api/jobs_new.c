@@ -77,11 +77,7 @@ static enum rc short_form(const struct job_body *b, const struct json *config,
 {
     enum rc rc = RC_OK;
 
-    if (b->model_name.n) {
-        rc = twice(config, "model", "model_name", e);
-        spec->model = b->model_name;
-    }
-    if (!rc && b->epochs) {
+    if (b->epochs) {
         rc = twice(config, "epochs", "epochs", e);
         spec->epochs = b->epochs;
     }
@@ -149,8 +145,9 @@ static enum rc read_settings(struct ctx *c, const struct job_body *b, struct tra
         if (rc)
             return rc;
     }
-    rc = config ? field_read(train_spec_fields, config, &spec, c->a, e)
-                : field_defaults(train_spec_fields, &spec, c->a, e);
+    if (b->model_name.n && (rc = twice(config, "model", "model_name", e)) != RC_OK)
+        return rc;
+    rc = train_spec_read(config, b->model_name, &spec, c->a, e);
     if (rc && config && e->field[0]) { /* config.epochs */
         char path[ERR_FIELD_MAX];
 
@@ -401,7 +398,7 @@ static enum rc lengthen(struct ctx *c, struct job_new *n, int64_t epochs, struct
 {
     struct train_spec spec = {0};
     str warnings;
-    enum rc rc = field_read_text(train_spec_fields, n->config, &spec, c->a, e);
+    enum rc rc = train_spec_read_text(n->config, &spec, c->a, e);
 
     if (rc)
         return rc;

@@ -94,6 +94,8 @@ void field_write(const struct field *t, const void *obj,
                  struct jw *w); /* one object, table order */
 /* The members only, into an object that is open: to add computed members beside them. */
 void field_write_members(const struct field *t, const void *obj, struct jw *w);
+/* Whether two objects hold the same value of the field (as JSON writes it). */
+bool field_same(const struct field *f, const void *a, const void *b);
 void field_schema(const struct field *t, struct jw *w); /* JSON Schema, as in OpenAPI 3.1 */
 /* [{name, type, default, min, max, options, group, required, advanced, description}] */
 void field_form(const struct field *t, struct jw *w);

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/test.h"
 #include "spec/contract.h"
-#include "spec/train.h"
 
 static const char *const colours[] = {"red", "green", NULL};
 struct inner {
@@ -145,35 +144,6 @@ TEST(no_allocation_that_fails_is_missed)
         CHECK(rc == (fired ? RC_NOMEM : RC_OK));
     }
     arena_done(&arena);
-}
-
-TEST(every_default_of_the_train_settings_lies_in_its_range)
-{
-    struct train_spec s = {0};
-    struct buf b;
-    struct jw w;
-    struct train_spec again = {0};
-
-    arena_init(&arena, 1 << 20);
-    CHECK_OK(field_defaults(train_spec_fields, &s, &arena, &err), &err);
-    CHECK_OK(train_spec_check(&s, NULL, &err), &err);
-    buf_init(&b, 1 << 16);
-    jw_init(&w, &b);
-    field_write(train_spec_fields, &s, &w);
-    CHECK_OK(field_read_text(train_spec_fields, buf_view(&b), &again, &arena, &err), &err);
-    CHECK(again.epochs == s.epochs && again.learning_rate == s.learning_rate);
-    for (const struct field *f = train_spec_fields; f->name; f++)
-        CHECK(f->help && f->group && f->dflt);
-    buf_done(&b);
-    arena_done(&arena);
-}
-
-TEST(the_goal_decides_which_way_is_better)
-{
-    CHECK(train_goal_better(GOAL_ACCURACY, 0.9, 0.8) &&
-          !train_goal_better(GOAL_ACCURACY, 0.8, 0.8));
-    CHECK(train_goal_better(GOAL_LOSS, 0.1, 0.2) && !train_goal_better(GOAL_LOSS, 0.2, 0.1));
-    CHECK(train_goal_better(GOAL_LOSS, 0.1, NAN) && !train_goal_better(GOAL_LOSS, NAN, 0.1));
 }
 
 TEST(text_of_flags_and_queries_is_read_by_the_same_rows)

@@ -98,6 +98,25 @@ void field_write(const struct field *t, const void *obj, struct jw *w)
     jw_obj_end(w);
 }
 
+bool field_same(const struct field *f, const void *a, const void *b)
+{
+    enum { TEXT_BYTES_MAX = 16 << 20 };
+    struct buf x, y;
+    struct jw w;
+    bool same;
+
+    buf_init(&x, TEXT_BYTES_MAX);
+    buf_init(&y, TEXT_BYTES_MAX);
+    jw_init(&w, &x);
+    write_value(f, at(a, f), &w);
+    jw_init(&w, &y);
+    write_value(f, at(b, f), &w);
+    same = !x.rc && !y.rc && str_eq(buf_view(&x), buf_view(&y));
+    buf_done(&x);
+    buf_done(&y);
+    return same;
+}
+
 /* ---- schemas */
 
 static void schema_choices(const struct field *f, const char *key, struct jw *w)

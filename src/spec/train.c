@@ -2,6 +2,7 @@
 #include "spec/train.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static const char *const optimizer_names[] = {"sgd", "adamw", NULL};
 static const char *const schedule_names[] = {"cosine", "constant", "step", NULL};
@@ -9,7 +10,9 @@ static const char *const crop_names[] = {"auto", "none", "pad", "resized", NULL}
 static const char *const stem_names[] = {"auto", "small", "large", NULL};
 static const char *const class_weight_names[] = {"none", "balanced", NULL};
 static const char *const backend_names[] = {"auto", "onednn", "portable", NULL};
-const char *const train_goal_names[] = {"accuracy", "top5", "f1", "loss", NULL};
+static const char *const freeze_names[] = {"none", "backbone", NULL};
+const char *const train_goal_names[] = {"accuracy",   "top5",     "f1",   "loss", "map50", "map",
+                                        "mask_map50", "mask_map", "miou", NULL};
 
 #define S   struct train_spec
 #define ADV .flags = FIELD_ADVANCED
@@ -31,6 +34,11 @@ const struct field train_spec_fields[] = {
                    "halves it twice."),
     F_ENUM(S, backend, backend_names, .dflt = "\"auto\"", .group = "Model", ADV,
            .help = "Kernels: onednn is fast, portable is the plain C reference."),
+    F_STR(S, weights, .dflt = "\"\"", .max = 160, .group = "Model",
+          .help = "First weights: empty for random ones, job:ID or job:ID:best of another job, "
+                  "sha256:HEX of an uploaded safetensors file."),
+    F_ENUM(S, freeze, freeze_names, .dflt = "\"none\"", .group = "Model", ADV,
+           .help = "backbone: only what is behind the backbone learns."),
     F_ENUM(S, optimizer, optimizer_names, .dflt = "\"sgd\"", .group = "Optimiser",
            .help = "SGD with momentum, or AdamW (Loshchilov and Hutter 2019)."),
     F_NUM(S, learning_rate, .dflt = "0.05", .min = 1e-8, .max = 10, .group = "Optimiser",
@@ -47,6 +55,19 @@ const struct field train_spec_fields[] = {
           .help = "Second moment decay of AdamW."),
     F_NUM(S, clip_norm, .dflt = "0", .min = 0, .max = 1e6, .group = "Optimiser", ADV,
           .help = "Largest norm of the whole gradient; 0 does not clip."),
+    F_NUM(S, ema, .dflt = "0", .min = 0, .max = 0.99999, .group = "Optimiser", ADV,
+          .help = "Decay of a moving average of the weights, which is what is validated and kept; "
+                  "0 is off."),
+    F_INT(S, accumulate, .dflt = "1", .min = 1, .max = 64, .group = "Optimiser", ADV,
+          .help = "Batches whose mean gradient makes one update."),
+    F_NUM(S, box_gain, .dflt = "7.5", .min = 0, .max = 100, .group = "Loss", ADV,
+          .help = "Weight of the loss of the boxes' places."),
+    F_NUM(S, cls_gain, .dflt = "0.5", .min = 0, .max = 100, .group = "Loss", ADV,
+          .help = "Weight of the loss of the boxes' classes."),
+    F_NUM(S, dfl_gain, .dflt = "1.5", .min = 0, .max = 100, .group = "Loss", ADV,
+          .help = "Weight of the distribution focal loss of the boxes' edges."),
+    F_NUM(S, mask_gain, .dflt = "7.5", .min = 0, .max = 100, .group = "Loss", ADV,
+          .help = "Weight of the loss of the masks."),
     F_ENUM(
         S, schedule, schedule_names, .dflt = "\"cosine\"", .group = "Schedule",
         .help =
@@ -114,6 +135,10 @@ const struct field train_spec_fields[] = {
            .help = "The validation score that makes a checkpoint the best."),
     F_INT(S, checkpoint_every, .dflt = "0", .min = 0, .max = 1000, .group = "Stopping", ADV,
           .help = "Keep a checkpoint every so many epochs, besides best and last; 0 keeps none."),
+    F_NUM(S, confidence, .dflt = "0.001", .min = 0.001, .max = 1, .group = "Validation", ADV,
+          .help = "Least confidence of a box that is scored."),
+    F_NUM(S, iou, .dflt = "0.7", .min = 0.01, .max = 1, .group = "Validation", ADV,
+          .help = "Boxes of a class that overlap by more than this are one."),
     FIELD_END};
 #undef ADV
 #undef S
@@ -137,9 +162,64 @@ static void warn(struct jw *w, const char *field, const char *message)
     jw_obj_end(w);
 }
 
+/* A setting that was changed and has no effect is told, lest its user wonder. */
+static enum rc warn_idle(const struct train_spec *s, enum train_task task, struct jw *w,
+                         struct err *e)
+{
+    const struct field *fields;
+    struct train_spec plain = {0};
+    struct arena a;
+    enum rc rc;
+
+    arena_init(&a, 1 << 20);
+    rc = train_fields_of(task, &a, &fields, e);
+    if (!rc)
+        rc = field_defaults(fields, &plain, &a, e);
+    for (const struct field *f = fields; !rc && f->name; f++)
+        if (!train_field_applies(f, task) && !field_same(f, s, &plain)) {
+            char text[120];
+            snprintf(text, sizeof text, "it has no effect on %s", train_task_names[task]);
+            warn(w, f->name, text);
+        }
+    arena_done(&a);
+    return rc;
+}
+
+/* Goals by task. */
+static const unsigned goals[TRAIN_TASKS] = {
+    [TRAIN_CLASSIFICATION] = 1u << GOAL_ACCURACY | 1u << GOAL_TOP5 | 1u << GOAL_F1 | 1u << GOAL_LOSS,
+    [TRAIN_DETECTION] = 1u << GOAL_MAP50 | 1u << GOAL_MAP | 1u << GOAL_F1,
+    [TRAIN_SEGMENTATION] = 1u << GOAL_MAP50 | 1u << GOAL_MAP | 1u << GOAL_F1 |
+                           1u << GOAL_MASK_MAP50 | 1u << GOAL_MASK_MAP,
+    [TRAIN_SEMANTIC] = 1u << GOAL_MIOU | 1u << GOAL_ACCURACY | 1u << GOAL_LOSS,
+};
+
+static enum rc check_goal(const struct train_spec *s, enum train_task task, struct err *e)
+{
+    char names[160] = "";
+
+    if (goals[task] >> s->goal & 1)
+        return RC_OK;
+    for (int i = 0; train_goal_names[i]; i++) {
+        size_t n = strlen(names);
+        if (goals[task] >> i & 1)
+            snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", train_goal_names[i]);
+    }
+    return err_field(e, RC_INVALID, "goal",
+                     "'%s' is not measured for %s, the task of '%.*s'; use one of %s",
+                     train_goal_names[s->goal], train_task_names[task], STR_F(s->model), names);
+}
+
 enum rc train_spec_check(const struct train_spec *s, struct jw *w, struct err *e)
 {
     double peak = s->optimizer == OPTIM_ADAMW ? 0.01 : 0.5;
+    enum train_task task = train_task_of(s->model);
+    enum rc rc = check_goal(s, task, e);
+
+    if (!rc && w)
+        rc = warn_idle(s, task, w, e);
+    if (rc)
+        return rc;
 
     if (s->warmup_epochs >= (double)s->epochs && s->warmup_epochs > 0 && s->epochs > 1)
         return err_field(e, RC_INVALID, "warmup_epochs",

@@ -3,6 +3,10 @@
  * The same table checks `POST /training/jobs`, fills the trainer's settings form (GET /models), the
  * CLI's flags (`anneal train --epochs 5`) and the worker's input, so a setting cannot be lost on
  * the way. A spec with a dataset version and a seed determines the weights, byte for byte.
+ *
+ * The model decides the task, and the task the defaults: a detector's learning rate is not a
+ * classifier's (train_task.c).  So settings are read with train_spec_read, never with the bare
+ * table.
  */
 #ifndef ANNEAL_SPEC_TRAIN_H
 #define ANNEAL_SPEC_TRAIN_H
@@ -15,22 +19,45 @@ enum crop_kind { CROP_AUTO, CROP_NONE, CROP_PAD, CROP_RESIZED };
 enum stem_kind { STEM_AUTO, STEM_SMALL, STEM_LARGE };
 enum class_weight_kind { CLASS_WEIGHTS_NONE, CLASS_WEIGHTS_BALANCED };
 enum backend_kind { BACKEND_AUTO, BACKEND_ONEDNN, BACKEND_PORTABLE };
-enum goal_kind {
+enum freeze_kind { FREEZE_NONE, FREEZE_BACKBONE };
+enum goal_kind { /* loss is minimised, the rest maximised */
     GOAL_ACCURACY,
     GOAL_TOP5,
     GOAL_F1,
-    GOAL_LOSS
-}; /* loss is minimised, the rest maximised */
+    GOAL_LOSS,
+    GOAL_MAP50,
+    GOAL_MAP,
+    GOAL_MASK_MAP50,
+    GOAL_MASK_MAP,
+    GOAL_MIOU
+};
+
+/* What a network answers; the same order as enum net_task (engine/model/target.h). */
+enum train_task {
+    TRAIN_CLASSIFICATION,
+    TRAIN_DETECTION,    /* boxes */
+    TRAIN_SEGMENTATION, /* instances: boxes, each with its mask */
+    TRAIN_SEMANTIC,     /* a class for each pixel */
+    TRAIN_TASKS
+};
+extern const char *const train_task_names[];
+/* By the name's first part: "detect-", "segment-", "semseg-", else classification. */
+enum train_task train_task_of(str model);
 
 struct train_spec {
     str model;
     int64_t epochs, batch_size, image_size; /* image_size 0: by the data (32 or 64 .. 224) */
     int64_t seed, threads;                  /* threads 0: one a core; never changes the result */
     int stem, backend;
+    str weights; /* where the first weights are from: "" random, "job:ID[:WHICH]", "sha256:HEX" */
+    int freeze;
     /* optimiser */
     int optimizer;
     double learning_rate, momentum, weight_decay, beta1, beta2, clip_norm;
     bool nesterov;
+    double ema;         /* decay of the moving average of the weights; 0: none */
+    int64_t accumulate; /* batches whose mean gradient makes one update */
+    double box_gain, cls_gain, dfl_gain, mask_gain; /* of the parts of the loss */
     int schedule;
     double warmup_epochs, final_lr_factor, step_gamma;
     int64_t step_epochs;
@@ -50,12 +77,31 @@ struct train_spec {
     double early_stop_delta;
     int goal;
     int64_t checkpoint_every; /* epochs; besides best and last; 0: none */
+    /* validation of boxes and masks */
+    double confidence, iou; /* least confidence; overlap above which two boxes are one */
 };
+/* All fields, with the defaults of classification. */
 extern const struct field train_spec_fields[];
-extern const char *const train_goal_names[]; /* as in metrics: "accuracy", "top5", "f1", "loss" */
+extern const char *const train_goal_names[]; /* as in metrics: "accuracy", "map50", .. */
 bool train_goal_better(int goal, double value, double than); /* NaN is never better */
-/* What a table cannot say: warm-up longer than training, mixup with hard class weights, ...
- * Appends {field, message} warnings to w (an open array); errors are returned. */
+
+/* The table with the defaults of a task, in `a`. */
+enum rc train_fields_of(enum train_task task, struct arena *a, const struct field **ret,
+                     struct err *e) must_check;
+/* False: the field means nothing to the task (`crop` to a detector). */
+bool train_field_applies(const struct field *f, enum train_task task);
+/* Settings from an object (NULL: none given), the rest by the defaults of its model's task.
+ * `model` names the model where the object does not; "" leaves it to the default. */
+enum rc train_spec_read(const struct json *obj, str model, struct train_spec *ret, struct arena *a,
+                        struct err *e) must_check;
+enum rc train_spec_read_text(str json, struct train_spec *ret, struct arena *a,
+                             struct err *e) must_check;
+/* The settings form of a task (field_form): what applies to it, with its own defaults. */
+enum rc train_form(enum train_task task, struct arena *a, struct jw *w, struct err *e) must_check;
+
+/* What a table cannot say: a goal of another task, warm-up longer than training, a setting that
+ * means nothing to the task, ... Appends {field, message} warnings to w (an open array); errors are
+ * returned. */
 enum rc train_spec_check(const struct train_spec *s, struct jw *w, struct err *e) must_check;
 
 #endif

@@ -134,7 +134,7 @@ static enum rc config_check(str config, struct err *e)
                          "the settings have %zu bytes; at most %d are allowed", config.n,
                          CONFIG_BYTES_MAX);
     arena_init(&a, 1 << 20);
-    rc = field_read_text(train_spec_fields, config, &spec, &a, e);
+    rc = train_spec_read_text(config, &spec, &a, e);
     if (!rc)
         rc = train_spec_check(&spec, NULL, e);
     arena_done(&a);

@@ -131,8 +131,12 @@ static enum rc route_jobs(struct trainer *t, struct http_req *r, str id, struct 
 
 /* ---- what it is and how it is */
 
-static void write_model(const struct trainer *t, const struct trainer_model *m, struct jw *w)
+/* With the settings of the model's own task. */
+static enum rc write_model(const struct trainer *t, const struct trainer_model *m, struct arena *a,
+                           struct jw *w, struct err *e)
 {
+    enum rc rc;
+
     jw_obj(w);
     jw_kcstr(w, "name", m->name);
     jw_kcstr(w, "title", m->title);
@@ -142,26 +146,28 @@ static void write_model(const struct trainer *t, const struct trainer_model *m, 
     jw_kint(w, "image_size", m->image_size);
     jw_kcstr(w, "framework", t->c.framework);
     jw_key(w, "config_schema");
-    field_form(train_spec_fields, w);
+    rc = train_form(train_task_of(str_of(m->name)), a, w, e);
     jw_obj_end(w);
+    return rc;
 }
 
 static enum rc route_models(struct trainer *t, struct http_req *r, str id, struct err *e)
 {
     struct buf b;
     struct jw w;
-    enum rc rc;
+    enum rc rc = RC_OK;
 
     buf_init(&b, REPLY_BYTES_MAX);
     jw_init(&w, &b);
     jw_obj(&w);
     jw_kcstr(&w, "framework", t->c.framework);
     jw_karr(&w, "models");
-    for (size_t i = 0; i < t->c.models_n; i++)
-        write_model(t, &t->c.models[i], &w);
+    for (size_t i = 0; !rc && i < t->c.models_n; i++)
+        rc = write_model(t, &t->c.models[i], http_arena(r), &w, e);
     jw_arr_end(&w);
     jw_obj_end(&w);
-    rc = buf_ok(&b, e);
+    if (!rc)
+        rc = buf_ok(&b, e);
     if (rc)
         buf_done(&b);
     else

@@ -40,7 +40,7 @@ static enum rc prepare(struct run *r, struct err *e)
 {
     char *manifest = arena_cstr(&r->arena, r->work.manifest_path);
     int64_t threads;
-    enum rc rc = field_read_text(train_spec_fields, r->work.config, &r->spec, &r->arena, e);
+    enum rc rc = train_spec_read_text(r->work.config, &r->spec, &r->arena, e);
 
     if (rc)
         return err_wrap(e, rc, "the job's settings");
