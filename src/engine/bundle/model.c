@@ -34,9 +34,11 @@ enum rc model_new(struct model **ret, const struct model_plan *p, struct err *e)
 {
     struct net_config c = {.model = p->name,
                            .classes = (int)p->classes_n,
-                           .image_size = p->frame.size,
+                           .image_size = p->size_max ? p->size_max : p->frame.size,
                            .batch_max = p->batch_max,
                            .train = p->train,
+                           .average = p->average,
+                           .accumulate = p->accumulate,
                            .backend = p->backend,
                            .stem = p->stem,
                            .optimizer = p->optimizer,
@@ -58,6 +60,7 @@ enum rc model_new(struct model **ret, const struct model_plan *p, struct err *e)
     }
     net_get_info(m->net, &info);
     m->stem = info.stem;
+    m->task = info.card->task;
     *ret = m;
     return RC_OK;
 }
@@ -128,7 +131,7 @@ static enum rc save_all(struct save *s, int64_t epoch, const char *path,
 
     put(s, "anneal", STR("1"));
     put(s, "model", str_of(m->name));
-    put(s, "task", STR("classification"));
+    put(s, "task", str_of(net_task_names[m->task]));
     put_classes(s);
     put_int(s, "image_size", m->frame.size);
     put(s, "stem", str_of(stem_names[m->stem]));
@@ -228,18 +231,20 @@ static enum rc read_classes(const struct safetensors *s, struct arena *a, struct
 static enum rc read_plan(const struct safetensors *s, struct arena *a, struct model_plan *p,
                          struct err *e)
 {
+    const struct net_card *card;
     int64_t size, side;
     int stem, fit;
 
     if (!str_is(safetensors_meta(s, "anneal"), "1"))
         return bad_meta("anneal", e);
-    if (!str_is(safetensors_meta(s, "task"), "classification"))
-        return bad_meta("task", e);
     if (!(p->name = arena_cstr(a, safetensors_meta(s, "model"))))
         return no_memory(e);
-    if (!net_card_find(p->name))
+    card = net_card_find(p->name);
+    if (!card)
         return err_set(e, RC_UNSUPPORTED, "the model '%s' is not known to this version of Anneal",
                        p->name);
+    if (!str_is(safetensors_meta(s, "task"), net_task_names[card->task]))
+        return bad_meta("task", e);
     if (!meta_int(s, "image_size", NET_IMAGE_SIZE_MIN, NET_IMAGE_SIZE_MAX, &size))
         return bad_meta("image_size", e);
     if (!meta_int(s, "work_side", size, 4 * size, &side))

@@ -3,8 +3,8 @@
  * A weights file is a safetensors file whose metadata describe the model completely, so that a file
  * alone is enough to predict:
  *
- *   anneal "1"; model "resnet18"; task "classification"; classes: JSON array of names, in the order
- * of the outputs; image_size; stem "small" | "large"; fit "squash" | "center_crop" and work_side
+ *   anneal "1"; model "resnet18"; task (net_task_names); classes: JSON array of names, in the order
+ * of the outputs; image_size; stem "small" | "large"; fit and work_side
  * (frame.h); mean, std "0.485,0.456,0.406" (R,G,B); seed; epoch
  *
  * No time, host, attempt or thread count: equal training gives equal bytes.  The browser loads the
@@ -25,6 +25,7 @@ struct model {
     str *classes;
     size_t classes_n;
     enum net_stem stem; /* never auto */
+    enum net_task task;
     int64_t seed;
 };
 
@@ -38,7 +39,9 @@ struct model_plan { /* how to build it; what a file does not say */
     int batch_max;
     int threads;
     const char *isa; /* net.h */
+    int size_max; /* largest input, pixels a side; 0: the frame's */
     bool train;
+    bool average, accumulate; /* net_config */
     enum net_backend backend;
     enum net_optimizer optimizer;
 };

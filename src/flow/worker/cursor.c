@@ -17,16 +17,56 @@ static const struct field cursor_fields[] = {
     FIELD_END};
 #undef S
 
-static void get_state(void *ud, size_t i, float *ret)
+/* What the state file holds: the optimiser's tensors and, where the weights file holds a moving
+ * average, the weights being trained. */
+struct state {
+    struct net *net;
+    size_t n, tensors; /* of the optimiser; of the network */
+    size_t *at;        /* [n] of net_state */
+};
+
+static enum rc state_init(struct state *s, struct run *r, struct err *e)
 {
-    const struct model *m = ud;
-    net_state_get(m->net, i, ret);
+    struct net *net = r->model->net;
+    size_t n = net_state_count(net);
+
+    *s = (struct state){.net = net, .tensors = r->spec.ema > 0 ? net_tensor_count(net) : 0};
+    s->at = mem_alloc_array(n + 1, sizeof *s->at);
+    if (!s->at)
+        return err_set(e, RC_NOMEM, "no memory for a checkpoint");
+    for (size_t i = 0; i < n; i++)
+        if (!str_ends(str_of(net_state_at(net, i)->name), STR(".average")))
+            s->at[s->n++] = i;
+    return RC_OK;
 }
 
-static enum rc save_state(struct run *r, const struct cursor *c, const char *path,
-                          struct safetensors_written *ret, struct err *e)
+static const struct net_tensor *state_at(const struct state *s, size_t i)
 {
-    size_t n = net_state_count(r->model->net);
+    return i < s->n ? net_state_at(s->net, s->at[i]) : net_tensor_at(s->net, i - s->n);
+}
+
+static void state_get(void *ud, size_t i, float *ret)
+{
+    const struct state *s = ud;
+
+    if (i < s->n)
+        net_state_get(s->net, s->at[i], ret);
+    else
+        net_tensor_get(s->net, i - s->n, ret);
+}
+
+static void state_set(const struct state *s, size_t i, const float *v)
+{
+    if (i < s->n)
+        net_state_set(s->net, s->at[i], v);
+    else
+        net_tensor_set(s->net, i - s->n, v);
+}
+
+static enum rc write_state(struct state *s, const struct cursor *c, const char *path,
+                           struct safetensors_written *ret, struct err *e)
+{
+    size_t n = s->n + s->tensors;
     struct safetensors_entry *entries = mem_alloc_array(n ? n : 1, sizeof *entries);
     struct safetensors_meta meta = {STR("cursor"), STR_NONE};
     struct buf text;
@@ -41,13 +81,26 @@ static enum rc save_state(struct run *r, const struct cursor *c, const char *pat
     rc = buf_ok(&text, e);
     meta.value = buf_view(&text);
     for (size_t i = 0; i < n; i++) {
-        const struct net_tensor *t = net_state_at(r->model->net, i);
+        const struct net_tensor *t = state_at(s, i);
         entries[i] = (struct safetensors_entry){t->name, t->dims, t->shape};
     }
     if (!rc)
-        rc = safetensors_write(path, &meta, 1, entries, n, false, get_state, r->model, ret, e);
+        rc = safetensors_write(path, &meta, 1, entries, n, false, state_get, s, ret, e);
     buf_done(&text);
     mem_free(entries);
+    return rc;
+}
+
+static enum rc save_state(struct run *r, const struct cursor *c, const char *path,
+                          struct safetensors_written *ret, struct err *e)
+{
+    struct state s;
+    enum rc rc = state_init(&s, r, e);
+
+    net_use_average(r->model->net, false);
+    if (!rc)
+        rc = write_state(&s, c, path, ret, e);
+    mem_free(s.at);
     return rc;
 }
 
@@ -63,6 +116,7 @@ enum rc cursor_save(struct run *r, struct cursor *c, bool best, struct checkpoin
 
     if (!weights || !state)
         return err_set(e, RC_NOMEM, "no memory for a checkpoint");
+    net_use_average(r->model->net, r->spec.ema > 0);
     rc = model_save(r->model, c->epoch, weights, &w, e);
     if (rc)
         return rc;
@@ -85,31 +139,42 @@ enum rc cursor_save(struct run *r, struct cursor *c, bool best, struct checkpoin
 
 /* ---- loading */
 
-static enum rc fill_state(struct model *m, struct safetensors *s, struct err *e)
+static enum rc fill_all(const struct state *want, struct safetensors *s, struct err *e)
 {
-    size_t n = net_state_count(m->net), largest = 1;
+    size_t n = want->n + want->tensors, largest = 1;
     float *data;
     enum rc rc = RC_OK;
 
     for (size_t i = 0; i < n; i++)
-        largest =
-            net_state_at(m->net, i)->count > largest ? net_state_at(m->net, i)->count : largest;
+        largest = state_at(want, i)->count > largest ? state_at(want, i)->count : largest;
     data = mem_alloc_array(largest, sizeof *data);
     if (!data)
         return err_set(e, RC_NOMEM, "no memory for a checkpoint");
     for (size_t i = 0; i < n && !rc; i++) {
-        const struct net_tensor *t = net_state_at(m->net, i);
+        const struct net_tensor *t = state_at(want, i);
         ptrdiff_t k = safetensors_find(s, str_of(t->name));
         if (k < 0 || safetensors_at(s, (size_t)k)->count != t->count)
-            rc = err_set(e, RC_CONFLICT,
-                         "the optimiser state has no '%s' of this size; was it another optimiser?",
-                         t->name);
+            rc = err_set(
+                e, RC_CONFLICT,
+                "the optimiser state has no '%s' of this size; was it another optimiser or ema?",
+                t->name);
         else
             rc = safetensors_read(s, (size_t)k, data, e);
         if (!rc)
-            net_state_set(m->net, i, data);
+            state_set(want, i, data);
     }
     mem_free(data);
+    return rc;
+}
+
+static enum rc fill_state(struct run *r, struct safetensors *s, struct err *e)
+{
+    struct state want;
+    enum rc rc = state_init(&want, r, e);
+
+    if (!rc)
+        rc = fill_all(&want, s, e);
+    mem_free(want.at);
     return rc;
 }
 
@@ -127,7 +192,7 @@ static enum rc load_state(struct run *r, const char *path, struct cursor *c, str
     if (rc == RC_INVALID)
         rc = err_wrap(e, RC_CORRUPT, "its cursor");
     if (!rc)
-        rc = fill_state(r->model, s, e);
+        rc = fill_state(r, s, e);
     safetensors_close(s);
     return rc;
 }
@@ -147,8 +212,10 @@ enum rc cursor_load(struct run *r, const struct checkpoint *from, struct cursor 
     rc = model_check_file(weights, from->weights_sha256, e);
     if (!rc)
         rc = model_check_file(state, from->state_sha256, e);
+    net_use_average(r->model->net, r->spec.ema > 0); /* what the weights file holds */
     if (!rc)
         rc = model_fill(r->model, weights, e);
+    net_use_average(r->model->net, false);
     if (!rc && (rc = load_state(r, state, &c, e)) != RC_OK)
         rc = err_wrap(e, rc, "the state %s", state);
     if (!rc && from->weights_sha256.n && !str_eq(c.weights_sha256, from->weights_sha256))

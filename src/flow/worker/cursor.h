@@ -1,7 +1,8 @@
 /* cursor.h - private to worker/: where a training run stands, and its checkpoints.
  *
  * A checkpoint is two files: weights (model.h), and state: the optimiser's tensors with this cursor
- * in the metadata.  Checkpoints are made between epochs only, where the data order, the
+ * in the metadata.  Where training keeps a moving average (train_spec.ema), the weights file holds
+ * the average and the state the weights being trained as well.  Checkpoints are made between epochs only, where the data order, the
  * augmentation and the learning rate are functions of the cursor, so nothing else has to be kept.
  * The files are scratch until the reader of the reports has stored them: they are written whole,
  * but not flushed to disk.
@@ -22,7 +23,8 @@ struct cursor {
     str weights_sha256; /* the weights file that this state belongs to */
 };
 
-/* Weights, then state, then *ret filled except for the flags.  c->best_* and c->weights_sha256 are
+/* Weights, then state, then *ret filled except for the flags; the weights being trained are in use
+ * afterwards (net_use_average).  c->best_* and c->weights_sha256 are
  * set to the new file where `best`; the text lives in r->arena. */
 enum rc cursor_save(struct run *r, struct cursor *c, bool best, struct checkpoint *ret,
                     struct err *e) must_check;

@@ -108,49 +108,35 @@ void score_write_metrics(const struct score *s, struct jw *w)
     jw_knum(w, "val/f1", s->f1);
 }
 
-void score_write_head(const struct score *s, int64_t epoch, const char *split, const str *classes,
-                      struct buf *out)
+void score_write_head(const struct score *s, const str *classes, struct jw *w)
 {
-    struct jw w;
-
-    jw_init(&w, out);
-    jw_obj(&w);
-    jw_kint(&w, "epoch", epoch);
-    jw_kcstr(&w, "split", split);
-    jw_karr(&w, "classes");
-    for (int32_t c = 0; c < s->classes; c++)
-        jw_str(&w, classes[c]);
-    jw_arr_end(&w);
-    jw_kint(&w, "images", (int64_t)s->n);
-    jw_knum(&w, "loss", s->loss);
-    jw_knum(&w, "accuracy", s->accuracy);
-    jw_knum(&w, "top5", s->top5);
-    jw_knum(&w, "precision", s->precision);
-    jw_knum(&w, "recall", s->recall);
-    jw_knum(&w, "f1", s->f1);
-    jw_karr(&w, "per_class");
+    jw_knum(w, "loss", s->loss);
+    jw_knum(w, "accuracy", s->accuracy);
+    jw_knum(w, "top5", s->top5);
+    jw_knum(w, "precision", s->precision);
+    jw_knum(w, "recall", s->recall);
+    jw_knum(w, "f1", s->f1);
+    jw_karr(w, "per_class");
     for (int32_t c = 0; c < s->classes; c++) {
         double p, r, f;
         of_class(s, c, &p, &r, &f);
-        jw_obj(&w);
-        jw_kstr(&w, "class", classes[c]);
-        jw_knum(&w, "precision", p);
-        jw_knum(&w, "recall", r);
-        jw_knum(&w, "f1", f);
-        jw_kint(&w, "support", s->support[c]);
-        jw_obj_end(&w);
+        jw_obj(w);
+        jw_kstr(w, "class", classes[c]);
+        jw_knum(w, "precision", p);
+        jw_knum(w, "recall", r);
+        jw_knum(w, "f1", f);
+        jw_kint(w, "support", s->support[c]);
+        jw_obj_end(w);
     }
-    jw_arr_end(&w);
-    jw_karr(&w, "confusion");
+    jw_arr_end(w);
+    jw_karr(w, "confusion");
     for (int32_t c = 0; s->confusion && c < s->classes; c++) {
-        jw_arr(&w);
+        jw_arr(w);
         for (int32_t k = 0; k < s->classes; k++)
-            jw_int(&w, s->confusion[(size_t)c * (size_t)s->classes + (size_t)k]);
-        jw_arr_end(&w);
+            jw_int(w, s->confusion[(size_t)c * (size_t)s->classes + (size_t)k]);
+        jw_arr_end(w);
     }
-    jw_arr_end(&w);
-    jw_obj_end(&w);
-    buf_putc(out, '\n');
+    jw_arr_end(w);
 }
 
 static double six_digits(float v)
@@ -158,27 +144,19 @@ static double six_digits(float v)
     return round((double)v * 1e6) / 1e6;
 }
 
-void score_write_row(const struct score *s, size_t i, const struct sample_ref *sample,
-                     struct buf *out)
+void score_write_row(const struct score *s, size_t i, struct jw *w)
 {
     const struct score_row *r = &s->rows[i];
-    struct jw w;
 
-    jw_init(&w, out);
-    jw_obj(&w);
-    jw_kstr(&w, "name", sample->name);
-    jw_kcstr(&w, "sha256", sample->sha256);
-    jw_kint(&w, "label", r->label);
-    jw_kint(&w, "predicted", r->top[0]);
-    jw_knum(&w, "confidence", six_digits(r->confidence[0]));
-    jw_karr(&w, "top");
+    jw_kint(w, "label", r->label);
+    jw_kint(w, "predicted", r->top[0]);
+    jw_knum(w, "confidence", six_digits(r->confidence[0]));
+    jw_karr(w, "top");
     for (int k = 0; k < SCORE_TOP && r->top[k] >= 0; k++) {
-        jw_arr(&w);
-        jw_int(&w, r->top[k]);
-        jw_num(&w, six_digits(r->confidence[k]));
-        jw_arr_end(&w);
+        jw_arr(w);
+        jw_int(w, r->top[k]);
+        jw_num(w, six_digits(r->confidence[k]));
+        jw_arr_end(w);
     }
-    jw_arr_end(&w);
-    jw_obj_end(&w);
-    buf_putc(out, '\n');
+    jw_arr_end(w);
 }

@@ -40,10 +40,8 @@ void score_finish(struct score *s);
 /* "val/loss", "val/accuracy" .. into an open object. */
 void score_write_metrics(const struct score *s, struct jw *w);
 
-/* The first line and the lines of spec/contract.h (struct validation). */
-void score_write_head(const struct score *s, int64_t epoch, const char *split, const str *classes,
-                      struct buf *out);
-void score_write_row(const struct score *s, size_t i, const struct sample_ref *sample,
-                     struct buf *out);
+/* The members of the first line and of a picture's line (spec/contract.h), into open objects. */
+void score_write_head(const struct score *s, const str *classes, struct jw *w);
+void score_write_row(const struct score *s, size_t i, struct jw *w);
 
 #endif

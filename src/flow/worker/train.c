@@ -8,27 +8,17 @@
  *   cosine    final + (peak - final) * (1 + cos(pi * (t - W) / (T - W))) / 2
  *   step      peak * gamma ^ (epochs done / step_epochs)
  *   constant  peak
+ * The moving average of the weights has at update t (from 1) the decay min(ema, (t - 1) / (t + 9)),
+ * so that the first steps, which are far off, are soon forgotten.  It is what is validated, kept in
+ * the weights file and predicted with.
  */
-#include "flow/worker/cursor.h"
+#include "flow/worker/train.h"
 
 #include "base/log.h"
 #include "os/os.h"
 #include <math.h>
 
 enum { PROGRESS_MS = 1000, METRICS_BYTES_MAX = 4096 };
-
-struct train {
-    struct run *r;
-    struct loader *train, *val;
-    struct cursor at;
-    float *class_weights; /* or NULL */
-    int64_t steps;        /* of an epoch */
-    int64_t said_ms;      /* last progress */
-    /* of the epoch under way */
-    int64_t epoch; /* from 0 */
-    int64_t began_ms, images, hits;
-    double loss_sum, lr;
-};
 
 static double learning_rate(const struct train_spec *s, int64_t step, int64_t steps)
 {
@@ -47,121 +37,13 @@ static double learning_rate(const struct train_spec *s, int64_t step, int64_t st
     return peak;
 }
 
-/* ---- set up */
-
-static enum rc check_dataset(const struct run *r, struct err *e)
-{
-    const struct samples *s = &r->samples;
-
-    if (s->header.task != TASK_CLASSIFICATION)
-        return err_set(e, RC_INVALID,
-                       "the dataset is for %s; the native engine trains classification",
-                       task_names[s->header.task]);
-    if (s->header.classes_n < 2)
-        return err_set(e, RC_INVALID, "the dataset has %zu class; a classifier needs at least two",
-                       s->header.classes_n);
-    if (s->n[SPLIT_TRAIN] == 0)
-        return err_set(e, RC_INVALID, "the dataset has no pictures in its split 'train'");
-    if (s->n[SPLIT_VAL] == 0)
-        return err_set(e, RC_INVALID,
-                       "the dataset has no pictures in its split 'val', so nothing "
-                       "can be scored; import it with a split, e.g. --split 0.8,0.1,0.1");
-    return RC_OK;
-}
-
-static enum rc make_model(struct run *r, struct augment *aug, struct err *e)
-{
-    const struct train_spec *s = &r->spec;
-    const struct net_card *card;
-    size_t n = r->samples.n[SPLIT_TRAIN];
-    int64_t size = s->image_size;
-    char *name = arena_cstr(&r->arena, s->model);
-    struct model_plan p = {.name = name,
-                           .classes = r->samples.header.classes,
-                           .classes_n = r->samples.header.classes_n,
-                           .stem = (enum net_stem)s->stem,
-                           .seed = s->seed,
-                           .batch_max =
-                               (int)((size_t)s->batch_size < n ? s->batch_size : (int64_t)n),
-                           .threads = (int)r->threads,
-                           .train = true,
-                           .backend = (enum net_backend)s->backend,
-                           .optimizer = s->optimizer == OPTIM_ADAMW ? NET_ADAMW : NET_SGD};
-
-    if (!name)
-        return err_set(e, RC_NOMEM, "no memory for the model");
-    card = net_card_find(name);
-    if (!card)
-        return err_field(e, RC_INVALID, "model",
-                         "there is no model '%s'; `anneal models` lists them", name);
-    if (size == 0) {
-        size = frame_size_auto(samples_median_side(r->samples.of[SPLIT_TRAIN], n, &r->arena));
-        size = size < card->image_size_min ? card->image_size_min : size;
-    }
-    augment_setup(s, (int32_t)size, aug, &p.frame);
-    return model_new(&r->model, &p, e);
-}
-
-static enum rc make_loaders(struct train *t, const struct augment *aug, struct err *e)
-{
-    struct run *r = t->r;
-    struct net_info info;
-    char *blobs = arena_cstr(&r->arena, r->work.blobs_dir);
-    struct loader_config c = {.samples = r->samples.of[SPLIT_TRAIN],
-                              .n = r->samples.n[SPLIT_TRAIN],
-                              .blobs_dir = blobs,
-                              .classes = (int32_t)r->samples.header.classes_n,
-                              .threads = r->loaders,
-                              .frame = r->model->frame,
-                              .train = true,
-                              .augment = *aug,
-                              .label_smoothing = r->spec.label_smoothing,
-                              .seed = (uint64_t)r->spec.seed,
-                              .cache_bytes_max = LOADER_CACHE_BYTES / 4 * 3};
-    enum rc rc;
-
-    if (!blobs)
-        return err_set(e, RC_NOMEM, "no memory for the loaders");
-    net_get_info(r->model->net, &info);
-    c.batch = info.batch_max;
-    rc = loader_new(&t->train, &c, e);
-    c.samples = r->samples.of[SPLIT_VAL];
-    c.n = r->samples.n[SPLIT_VAL];
-    c.train = false;
-    c.cache_bytes_max = LOADER_CACHE_BYTES / 4;
-    if (!rc)
-        rc = loader_new(&t->val, &c, e);
-    if (!rc)
-        t->steps = loader_batches(t->train);
-    return rc;
-}
-
-/* n / (classes * n of the class): a class that never occurs weighs 1 and matters nowhere. */
-static enum rc balance_classes(struct train *t, struct err *e)
-{
-    const struct samples *s = &t->r->samples;
-    size_t n = s->n[SPLIT_TRAIN], classes = s->header.classes_n;
-    size_t *count;
-
-    if (t->r->spec.class_weights == CLASS_WEIGHTS_NONE)
-        return RC_OK;
-    t->class_weights = ARENA_ARRAY(&t->r->arena, float, classes);
-    count = ARENA_ARRAY(&t->r->arena, size_t, classes);
-    if (!t->class_weights || !count)
-        return err_set(e, RC_NOMEM, "no memory for the class weights");
-    for (size_t i = 0; i < n; i++)
-        count[s->of[SPLIT_TRAIN][i].label]++;
-    for (size_t c = 0; c < classes; c++)
-        t->class_weights[c] =
-            count[c] ? (float)((double)n / ((double)classes * (double)count[c])) : 1;
-    return RC_OK;
-}
+/* ---- the start */
 
 /* What train_spec_check warns of, as log lines. */
-static enum rc spec_warnings(struct run *r, struct report *out, struct err *e)
+static enum rc spec_warnings(struct train *t, struct err *e)
 {
-    const struct json *list;
-    struct log_line *lines;
+    struct run *r = t->r;
+    const struct json *list = NULL;
     struct buf b;
     struct jw w;
     str text;
@@ -176,17 +58,11 @@ static enum rc spec_warnings(struct run *r, struct report *out, struct err *e)
     buf_done(&b);
     if (!rc)
         rc = json_parse(&r->arena, text, NULL, &list, e);
-    if (rc)
-        return rc;
-    lines = ARENA_ARRAY(&r->arena, struct log_line, list->list.count + 1);
-    if (!lines)
-        return err_set(e, RC_NOMEM, "no memory for the log");
-    out->logs.p = lines;
-    JSON_EACH(warning, list)
-        lines[out->logs.n++] = (struct log_line){.time = os_now_ms(),
-                                                 .level = LOG_WARN,
-                                                 .message = json_str(warning, "message", STR(""))};
-    return RC_OK;
+    if (!rc)
+        JSON_EACH(warning, list)
+            if ((rc = train_warn(t, json_str(warning, "message", STR("")), e)) != RC_OK)
+                break;
+    return rc;
 }
 
 static enum rc say_started(struct train *t, struct err *e)
@@ -195,17 +71,21 @@ static enum rc say_started(struct train *t, struct err *e)
     struct report out = {.kind = REPORT_STARTED, .epoch = t->at.epoch, .steps = t->steps};
     struct net_info i;
     char *text;
-    enum rc rc = spec_warnings(r, &out, e);
+    enum rc rc = spec_warnings(t, e);
 
     if (rc)
         return rc;
+    out.logs = t->logs;
     net_get_info(r->model->net, &i);
     text = arena_printf(&r->arena,
-                        "%s with %.1f million parameters, input %dx%d, %s stem, on %s (%s) with %d "
+                        "%s with %.1f million parameters, input %dx%d%s, on %s (%s) with %d "
                         "threads; %zu training and %zu validation pictures%s",
-                        i.card->title, (double)i.params / 1e6, i.image_size, i.image_size,
-                        i.stem == NET_STEM_SMALL ? "small" : "large", net_backend_name(i.backend),
-                        i.isa, i.threads, r->samples.n[SPLIT_TRAIN], r->samples.n[SPLIT_VAL],
+                        i.card->title, (double)i.params / 1e6, r->model->frame.size,
+                        r->model->frame.size,
+                        i.card->task != NET_CLASSIFICATION ? ""
+                        : i.stem == NET_STEM_SMALL         ? ", small stem"
+                                                           : ", large stem",
+                        net_backend_name(i.backend), i.isa, i.threads, r->samples.n[SPLIT_TRAIN], r->samples.n[SPLIT_VAL],
                         loader_is_cached(t->train) ? ", kept in memory" : "");
     if (text && t->at.epoch)
         text = arena_printf(&r->arena, "%s; continuing after epoch %lld", text,
@@ -222,23 +102,23 @@ static enum rc say_started(struct train *t, struct err *e)
 static double per_second(const struct train *t)
 {
     int64_t ms = os_mono_ms() - t->began_ms;
-    return ms > 0 ? (double)t->images * 1000 / (double)ms : 0;
+    return ms > 0 ? (double)t->tally.images * 1000 / (double)ms : 0;
 }
 
 /* An object; v NULL inside an epoch. */
-static void write_metrics(const struct train *t, double images_per_second, const struct score *v,
+static void write_metrics(const struct train *t, double images_per_second, const struct judge *v,
                           struct buf *out)
 {
-    double n = t->images ? (double)t->images : 1;
+    double n = t->tally.images ? (double)t->tally.images : 1;
     struct jw w;
 
     buf_init(out, METRICS_BYTES_MAX);
     jw_init(&w, out);
     jw_obj(&w);
-    jw_knum(&w, "train/loss", t->loss_sum / n);
-    jw_knum(&w, "train/accuracy", (double)t->hits / n);
+    jw_knum(&w, "train/loss", t->tally.sums.total / n);
+    t->ops->train_metrics(&t->tally, &w);
     if (v)
-        score_write_metrics(v, &w);
+        t->ops->judge_metrics(v, &w);
     jw_knum(&w, "learning_rate", t->lr);
     jw_knum(&w, "images_per_second", round(images_per_second * 10) / 10);
     jw_obj_end(&w);
@@ -262,27 +142,6 @@ static enum rc say_progress(struct train *t, int64_t step, struct err *e)
     return rc;
 }
 
-static int32_t largest(const float *p, int32_t n)
-{
-    int32_t at = 0;
-
-    for (int32_t i = 1; i < n; i++)
-        at = p[i] > p[at] ? i : at;
-    return at;
-}
-
-/* With mixup and smoothing, the target's largest class is the one to hit. */
-static void count_hits(struct train *t, const struct batch *b)
-{
-    int32_t classes = (int32_t)t->r->model->classes_n;
-    const float *logits = net_train_logits(t->r->model->net);
-
-    for (int32_t i = 0; i < b->n; i++) {
-        size_t at = (size_t)i * (size_t)classes;
-        t->hits += largest(logits + at, classes) == largest(b->target.rows + at, classes);
-    }
-}
-
 static enum rc not_finite(struct train *t, const char *which, int64_t step, struct err *e)
 {
     t->r->fail_code = "diverged";
@@ -294,31 +153,72 @@ static enum rc not_finite(struct train *t, const char *which, int64_t step, stru
                    t->r->spec.warmup_epochs);
 }
 
-static enum rc one_step(struct train *t, const struct batch *b, int64_t step, struct err *e)
+/* The update that batch number `step` of the epoch belongs to.  The last group may be smaller. */
+static struct net_update update_of(const struct train *t, int64_t step)
 {
     const struct train_spec *s = &t->r->spec;
-    struct net_update u = {.weight_decay = s->weight_decay,
+    int64_t number = t->at.steps + 1, first = step - step % s->accumulate,
+            group = t->steps - first < s->accumulate ? t->steps - first : s->accumulate;
+    double warm = (double)(number - 1) / (double)(number + 9);
+    struct net_update u = {.lr = t->lr,
+                           .weight_decay = s->weight_decay,
                            .momentum = s->momentum,
                            .nesterov = s->nesterov,
                            .beta1 = s->beta1,
                            .beta2 = s->beta2,
                            .eps = 1e-8,
-                           .step = t->at.steps + 1,
+                           .step = number,
                            .clip_norm = s->clip_norm,
-                           .class_weights = t->class_weights};
+                           .class_weights = t->class_weights,
+                           .average = s->ema < warm ? s->ema : warm,
+                           .gains = {s->box_gain, s->cls_gain, s->dfl_gain, s->mask_gain}};
+
+    if (s->accumulate > 1) {
+        u.micro = (int)(step - first);
+        u.micros = (int)group;
+    }
+    return u;
+}
+
+static void add_loss(struct tally *t, const struct net_loss *l, int32_t n)
+{
+    t->images += n;
+    t->sums.total += l->total * n;
+    t->sums.box += l->box * n;
+    t->sums.cls += l->cls * n;
+    t->sums.dfl += l->dfl * n;
+    t->sums.mask += l->mask * n;
+}
+
+/* Multi-scale training has batches of different sizes. */
+static enum rc resize(struct train *t, int32_t size, struct err *e)
+{
+    if (size == t->size)
+        return RC_OK;
+    return err_field(e, RC_UNSUPPORTED, "multi_scale",
+                     "the native engine trains one size of input, not %d; set multi_scale to 0",
+                     size);
+}
+
+static enum rc one_step(struct train *t, const struct batch *b, int64_t step, struct err *e)
+{
+    struct net_update u;
     struct net_loss loss;
     enum rc rc;
 
-    u.lr = t->lr = learning_rate(s, t->epoch * t->steps + step, t->steps);
-    rc = net_train_step(t->r->model->net, b->x, &b->target, b->n, &u, &loss, e);
+    t->lr = learning_rate(&t->r->spec, t->epoch * t->steps + step, t->steps);
+    u = update_of(t, step);
+    rc = resize(t, b->size, e);
+    if (!rc)
+        rc = net_train_step(t->r->model->net, b->x, &b->target, b->n, &u, &loss, e);
     if (rc)
         return rc;
     if (!isfinite(loss.total))
         return not_finite(t, "training", step + 1, e);
-    t->at.steps++;
-    t->images += b->n;
-    t->loss_sum += loss.total * b->n;
-    count_hits(t, b);
+    t->at.steps += u.micros <= 1 || u.micro == u.micros - 1;
+    add_loss(&t->tally, &loss, b->n);
+    if (t->ops->count)
+        t->ops->count(t->r, b, &t->tally);
     return say_progress(t, step + 1, e);
 }
 
@@ -329,8 +229,7 @@ static enum rc train_epoch(struct train *t, struct err *e)
 
     t->epoch = t->at.epoch;
     t->began_ms = os_mono_ms();
-    t->images = t->hits = 0;
-    t->loss_sum = 0;
+    t->tally = (struct tally){0};
     rc = loader_start(t->train, t->epoch, e);
     for (int64_t step = 0; !rc; step++) {
         rc = run_check_cancel(e);
@@ -344,15 +243,6 @@ static enum rc train_epoch(struct train *t, struct err *e)
 }
 
 /* ---- after an epoch */
-
-static double goal_of(const struct train_spec *s, const struct score *score)
-{
-    const double of[] = {[GOAL_ACCURACY] = score->accuracy,
-                         [GOAL_TOP5] = score->top5,
-                         [GOAL_F1] = score->f1,
-                         [GOAL_LOSS] = score->loss};
-    return of[s->goal];
-}
 
 static str goal_name(struct run *r)
 {
@@ -381,19 +271,20 @@ static bool advance(struct train *t, double value)
     return best;
 }
 
-static enum rc say_epoch(struct train *t, const struct score *score, double images_per_second,
+static enum rc say_epoch(struct train *t, const struct judge *judge, double images_per_second,
                          struct err *e)
 {
     struct run *r = t->r;
     struct report out = {
         .kind = REPORT_EPOCH, .epoch = t->at.epoch, .step = t->steps, .steps = t->steps};
     struct buf metrics;
-    enum rc rc = run_write_validation(r, score, r->samples.of[SPLIT_VAL], t->at.epoch, "val",
-                                      &out.validation, e);
+    enum rc rc =
+        task_write_validation(r, judge, r->samples.of[SPLIT_VAL], r->samples.n[SPLIT_VAL],
+                              t->at.epoch, "val", &out.validation, e);
 
     if (rc)
         return rc;
-    write_metrics(t, images_per_second, score, &metrics);
+    write_metrics(t, images_per_second, judge, &metrics);
     out.metrics = buf_view(&metrics);
     out.progress = (double)t->at.epoch / (double)r->epochs;
     out.best = (struct best){t->at.best_epoch, goal_name(r), t->at.best_value};
@@ -420,24 +311,38 @@ static enum rc say_checkpoint(struct train *t, bool best, double value, struct e
     return run_report(r, &out, e);
 }
 
-static enum rc finish_epoch(struct train *t, struct err *e)
+static enum rc judge_epoch(struct train *t, double images_per_second, struct err *e)
 {
     struct run *r = t->r;
-    double speed = per_second(t), value;
-    struct score score = {0};
+    struct judge *judge = NULL;
+    double value;
     bool best;
-    enum rc rc = run_score(r, t->val, r->samples.of[SPLIT_VAL], r->samples.n[SPLIT_VAL], &score, e);
+    enum rc rc =
+        task_judge(r, t->val, r->samples.of[SPLIT_VAL], r->samples.n[SPLIT_VAL], &judge, e);
 
-    if (!rc && !isfinite(score.loss))
+    if (rc && r->fail_code) /* the judge saw numbers that are none */
         rc = not_finite(t, "validation", t->steps, e);
     if (!rc) {
-        value = goal_of(&r->spec, &score);
+        value = t->ops->judge_goal(judge, (enum goal_kind)r->spec.goal);
         best = advance(t, value);
-        rc = say_epoch(t, &score, speed, e);
+        rc = say_epoch(t, judge, images_per_second, e);
         if (!rc)
             rc = say_checkpoint(t, best, value, e);
     }
-    score_done(&score);
+    t->ops->judge_free(judge);
+    return rc;
+}
+
+static enum rc finish_epoch(struct train *t, struct err *e)
+{
+    struct net *net = t->r->model->net;
+    double speed = per_second(t);
+    enum rc rc = resize(t, t->r->model->frame.size, e);
+
+    net_use_average(net, t->r->spec.ema > 0);
+    if (!rc)
+        rc = judge_epoch(t, speed, e);
+    net_use_average(net, false);
     return rc;
 }
 
@@ -468,21 +373,14 @@ static enum rc say_completed(struct train *t, struct err *e)
 static enum rc train_all(struct train *t, struct err *e)
 {
     struct run *r = t->r;
-    struct augment aug;
-    enum rc rc = check_dataset(r, e);
+    struct net_info info;
+    enum rc rc = train_setup(t, e);
 
-    if (!rc)
-        rc = make_model(r, &aug, e);
-    if (!rc)
-        rc = make_loaders(t, &aug, e);
-    if (!rc)
-        rc = balance_classes(t, e);
-    if (!rc && r->work.resume.epoch > 0)
-        rc = cursor_load(r, &r->work.resume, &t->at, e);
-    else if (!rc)
-        net_init_weights(r->model->net, (uint64_t)r->spec.seed);
-    if (!rc)
-        rc = say_started(t, e);
+    if (rc)
+        return rc;
+    net_get_info(r->model->net, &info);
+    t->size = info.image_size;
+    rc = say_started(t, e);
     while (!rc && t->at.epoch < r->spec.epochs && !stopped_early(t)) {
         rc = train_epoch(t, e);
         if (!rc)

@@ -3,6 +3,7 @@
 #include "flow/worker/run.c"
 #include "flow/worker/worker.c"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -41,11 +42,12 @@ static void put_picture(int32_t label, uint64_t n, struct sample *s)
     buf_done(&b);
 }
 
-static void make_dataset(int per_class, int val_per_class, size_t classes)
+/* Pictures of the first `classes` of `named` classes. */
+static void make_dataset_of(enum task task, int per_class, int val_per_class, size_t classes,
+                            size_t named)
 {
-    struct dataset_header h = {.task = TASK_CLASSIFICATION,
-                               .classes = (str *)(uintptr_t)class_names,
-                               .classes_n = classes};
+    struct dataset_header h = {
+        .task = task, .classes = (str *)(uintptr_t)class_names, .classes_n = named};
     struct buf out;
     struct err e;
     uint64_t n = 0;
@@ -69,6 +71,11 @@ static void make_dataset(int per_class, int val_per_class, size_t classes)
             }
     CHECK_OK(os_write_file_durable(manifest, buf_view(&out), 0600, &e), &e);
     buf_done(&out);
+}
+
+static void make_dataset(int per_class, int val_per_class, size_t classes)
+{
+    make_dataset_of(TASK_CLASSIFICATION, per_class, val_per_class, classes, classes);
 }
 
 /* ---- running */
@@ -242,6 +249,7 @@ static void same_end(const struct outcome *a, const struct outcome *b)
 }
 
 static const char *const resumable[] = {
+    "{" CONFIG ",\"epochs\":3,\"ema\":0.9,\"accumulate\":3,\"threads\":1}",
     "{" CONFIG ",\"epochs\":4,\"mixup\":0.3,\"threads\":1}",
     "{" CONFIG ",\"epochs\":4,\"optimizer\":\"adamw\",\"early_stop\":2,"
     "\"schedule\":\"step\",\"step_epochs\":2,\"class_weights\":\"balanced\",\"threads\":1}"};
@@ -267,7 +275,7 @@ static void same_epoch(const struct report *a, const struct report *b)
 TEST(a_resume_from_any_checkpoint_gives_the_same_bytes)
 {
     make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < (int)(sizeof resumable / sizeof *resumable); k++) {
         struct outcome whole, part;
         char name[40];
         snprintf(name, sizeof name, "whole%d", k);
@@ -345,6 +353,88 @@ TEST(a_checkpoint_of_another_job_or_damaged_is_refused)
     outcome_done(&o);
 }
 
+static const struct log_line *first_log(const struct outcome *o)
+{
+    const struct report *r = nth(o, REPORT_STARTED, 0);
+
+    CHECK(r->logs.n > 0);
+    return r->logs.p;
+}
+
+TEST(a_network_that_memory_cannot_hold_is_refused_with_advice)
+{
+    make_dataset(400, 2, CLASSES);
+    expect_failure("train",
+                   "{\"model\":\"resnet18\",\"image_size\":1024,\"batch_size\":1024,\"epochs\":1}",
+                   "a", "too_large_for_memory", "batch_size");
+}
+
+TEST(another_training_lends_its_weights_but_for_the_layer_of_the_classes)
+{
+    struct outcome o, tuned, plain;
+    struct checkpoint c;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", "{" CONFIG ",\"epochs\":2}", "a", NULL, &o);
+    c = nth(&o, REPORT_CHECKPOINT, 1)->checkpoint;
+    c.epoch = 0; /* begin with its weights, rather than go on from it */
+    c.state_path = STR("");
+    run_here("train", "{" CONFIG ",\"epochs\":1,\"seed\":5}", "b", &c, &tuned);
+    CHECK_EQ(tuned.last->kind, REPORT_COMPLETED);
+    CHECK(str_find(first_log(&tuned)->message, STR("all tensors")) == 0);
+    run_here("train", "{" CONFIG ",\"epochs\":1,\"seed\":5}", "c", NULL, &plain);
+    CHECK(metric(nth(&tuned, REPORT_EPOCH, 0), "train/loss") <
+          metric(nth(&plain, REPORT_EPOCH, 0), "train/loss"));
+    outcome_done(&tuned);
+    make_dataset(PER_CLASS, VAL_PER_CLASS, 2);
+    run_here("train", "{" CONFIG ",\"epochs\":1,\"freeze\":\"backbone\"}", "d", &c, &tuned);
+    CHECK_EQ(tuned.last->kind, REPORT_COMPLETED);
+    CHECK(str_find(first_log(&tuned)->message, STR("layer of the classes (2 tensors)")) > 0);
+    outcome_done(&tuned);
+    outcome_done(&plain);
+    outcome_done(&o);
+}
+
+static void ones(void *ud, size_t i, float *ret)
+{
+    (void)ud;
+    (void)i;
+    ret[0] = 1;
+}
+
+static void expect_weights_refused(const char *path, const char *name, const char *code,
+                                   const char *part)
+{
+    struct checkpoint c = {.weights_path = str_of(path)};
+    struct outcome o;
+
+    run_here("train", "{" CONFIG ",\"epochs\":1}", name, &c, &o);
+    CHECK_EQ(o.last->kind, REPORT_FAILED);
+    CHECK_STR(o.last->error_code, code);
+    if (str_find(o.last->error, str_of(part)) < 0)
+        test_fail(__FILE__, __LINE__, "%.*s", STR_F(o.last->error));
+    CHECK(!o.last->retryable);
+    outcome_done(&o);
+}
+
+TEST(first_weights_that_fit_nowhere_or_are_damaged_are_refused)
+{
+    static const int64_t one[] = {1};
+    static const struct safetensors_entry x = {"x", 1, one};
+    struct safetensors_written w;
+    char path[800];
+    struct err e;
+
+    make_dataset(4, 2, CLASSES);
+    snprintf(path, sizeof path, "%s/x.safetensors", test_dir());
+    CHECK_OK(safetensors_write(path, NULL, 0, &x, 1, false, ones, NULL, &w, &e), &e);
+    expect_weights_refused(path, "a", "conflict", "'conv1.weight', is missing");
+    CHECK_EQ(truncate(path, w.bytes - 1), 0);
+    expect_weights_refused(path, "b", "corrupt_data", "the first weights");
+    expect_failure("train", "{" CONFIG ",\"epochs\":1,\"weights\":\"job:x\"}", "c",
+                   "invalid_request", "job:x");
+}
+
 TEST(what_cannot_be_trained_is_said_clearly)
 {
     make_dataset(4, 2, CLASSES);
@@ -359,6 +449,12 @@ TEST(what_cannot_be_trained_is_said_clearly)
     make_dataset(4, 0, CLASSES);
     expect_failure("train", "{" CONFIG ",\"epochs\":1}", "e", "invalid_request", "'val'");
     expect_failure("test", "{" CONFIG "}", "f", "invalid_request", "'val'");
+    make_dataset_of(TASK_TEXT, 4, 2, CLASSES, CLASSES);
+    expect_failure("train", "{" CONFIG ",\"epochs\":1}", "g", "invalid_request",
+                   "the dataset is for text");
+    make_dataset_of(TASK_CLASSIFICATION, 4, 2, 2, CLASSES);
+    expect_failure("train", "{" CONFIG ",\"epochs\":1}", "h", "invalid_request",
+                   "'red' has no example");
 }
 
 static void spoil_first(bool remove)

@@ -583,7 +583,7 @@ export interface Routes {
       /** Starred. */
       starred: boolean;
       /** Score that decides best. */
-      goal: "accuracy" | "top5" | "f1" | "loss";
+      goal: "accuracy" | "top5" | "f1" | "loss" | "map50" | "map" | "mask_map50" | "mask_map" | "miou";
       /** Every train setting. */
       config: unknown;
       /** [{field, message}] about the settings; null later. */
