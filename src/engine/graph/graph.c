@@ -139,6 +139,12 @@ static int add_vector(struct graph *g, const char *owner, const char *last, enum
     return param_add(g, owner, last, FORM_VECTOR, role, 1, (const int64_t[4]){n}, 0);
 }
 
+static void set_dropout(struct graph *g, struct node *n, double p)
+{
+    n->dropout = p;
+    n->stream = g->streams++;
+}
+
 static void add_conv_params(struct graph *g, struct conv_node *c, const struct conv_spec *s,
                             const struct node *from)
 {
@@ -175,7 +181,8 @@ int graph_conv(struct graph *g, const struct conv_spec *s)
     ASSERT(!s->dense || (s->k == 1 && from->h == 1 && !s->norm_name && !s->depthwise));
     ASSERT(s->drop <= 0 || (s->residual_after && s->act == ACT_NONE && s->drop < 1));
     n->residual = s->residual;
-    n->dropout = (double)s->drop;
+    if (s->drop > 0)
+        set_dropout(g, n, (double)s->drop);
     n->c = s->oc;
     n->c_pad = ch_pad(s->oc);
     c->act = s->act;
@@ -252,7 +259,7 @@ int graph_dropout(struct graph *g, int in, double p)
     struct node *n = add_like(g, NODE_DROPOUT, &in, 1);
 
     ASSERT(p >= 0 && p < 1);
-    n->dropout = p;
+    set_dropout(g, n, p);
     shape_node(g, n);
     return node_number(g);
 }
@@ -365,21 +372,59 @@ static void check_nodes(struct graph *g)
     }
 }
 
-enum rc graph_build(struct graph *g, struct err *e)
+static enum rc verdict(const struct graph *g, struct err *e)
 {
-    ASSERT(g->node_count > 1 && (g->linear != GRAPH_NONE || g->output_count > 0));
-    find_last_uses(g);
-    check_nodes(g);
-    if (g->rc) {
-        if (e)
-            *e = g->err;
-        return g->rc;
-    }
+    if (g->rc && e)
+        *e = g->err;
+    return g->rc;
+}
+
+/* Algorithms, kernels and memory for the shapes as they are. */
+static enum rc make_plan(struct graph *g, struct err *e)
+{
+    g->work_floats = g->scratch_floats = g->folded_floats = 0;
+    g->fold_stale = true;
     for (int i = 0; i < g->node_count; i++)
         if (g->nodes[i].kind == NODE_CONV) {
+            struct conv_node *c = &g->nodes[i].conv;
+            onednn_conv_free(c->onednn);
+            c->onednn = NULL;
             enum rc rc = conv_choose(g, &g->nodes[i], e);
             if (rc)
                 return rc;
         }
     return graph_place(g, e);
+}
+
+enum rc graph_build(struct graph *g, struct err *e)
+{
+    ASSERT(g->node_count > 1 && (g->linear != GRAPH_NONE || g->output_count > 0));
+    find_last_uses(g);
+    check_nodes(g);
+    return g->rc ? verdict(g, e) : make_plan(g, e);
+}
+
+static void shape_all(struct graph *g, int image_size)
+{
+    g->config.image_size = image_size;
+    for (int i = 0; i < g->node_count; i++)
+        shape_node(g, &g->nodes[i]);
+}
+
+enum rc graph_resize(struct graph *g, int image_size, struct err *e)
+{
+    const int before = g->config.image_size;
+    enum rc rc;
+
+    if (g->rc || image_size == before)
+        return verdict(g, e);
+    shape_all(g, image_size);
+    check_nodes(g);
+    rc = g->rc ? verdict(g, e) : make_plan(g, e);
+    if (!rc)
+        return RC_OK;
+    g->rc = RC_OK;
+    shape_all(g, before);
+    g->rc = make_plan(g, &g->err); /* if that fails, too, it stays failed */
+    return rc;
 }

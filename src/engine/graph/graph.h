@@ -120,6 +120,11 @@ int graph_linear(struct graph *g, int in, int classes, const char *name); /* onc
 int graph_output(struct graph *g, int node);
 /* Reports what went wrong while describing, too. */
 enum rc graph_build(struct graph *g, struct err *e) must_check;
+/* Plans again for another image size, within the memory of the largest size so far where the plan
+ * fits it (a size up to the first one's does, but for details).  Parameters, statistics, optimiser
+ * state and averages stay; outputs, gradients and shapes do not.  RC_INVALID: the size does not fit
+ * the network; then, and without memory, the graph stays as it was. */
+enum rc graph_resize(struct graph *g, int image_size, struct err *e) must_check;
 
 /* ---- running.  x [count][3][h][w].  Training mode uses the batch's statistics and updates the
  * running ones; otherwise the running ones are used.  RC_INTERNAL: a kernel of oneDNN failed. */

@@ -12,6 +12,7 @@ enum {
     BN_BLOCKS_FEW = 4,   /* fewer than these */
     NODE_GRADS_MAX = 16, /* nodes that may read one */
     SUM_FLOATS = 16384,  /* of one item that adds vectors */
+    BLOCKS_MAX = 16,     /* of memory */
 };
 
 /* Batch norm as PyTorch has it by default. */
@@ -53,6 +54,7 @@ struct node {
     int pool_from;    /* buffer */
     int weight, bias; /* linear: parameters */
     double dropout;   /* NODE_CONV: of the branch */
+    int stream;       /* of random numbers, where there is dropout: 0, 1, ... in their order */
 };
 
 struct graph {
@@ -68,6 +70,7 @@ struct graph {
     int linear; /* node of the logits, or GRAPH_NONE */
     int outputs[GRAPH_OUTPUTS_MAX], output_count;
     int output_grads[GRAPH_OUTPUTS_MAX]; /* buffers */
+    int streams;                         /* of random numbers */
     uint64_t seed, step;                 /* of dropout */
     struct graph_param params[GRAPH_PARAMS_MAX];
     size_t param_count;
@@ -88,9 +91,10 @@ struct graph {
     double partial[BN_CHUNKS][BN_BLOCKS_FEW][2][CH]; /* batch norm sums */
     float *logits_grad;
     uint64_t bytes;
-    struct laps *laps;  /* NULL: not timed */
-    bool fold_stale;    /* inference: the folded weights are older than the parameters */
-    bool onednn_failed; /* set by any thread, read after the crew has finished */
+    size_t held[BLOCKS_MAX]; /* bytes of each block of memory.c */
+    struct laps *laps;       /* NULL: not timed */
+    bool fold_stale;         /* inference: the folded weights are older than the parameters */
+    bool onednn_failed;      /* set by any thread, read after the crew has finished */
 };
 
 /* What is timed apart in a node. */

@@ -69,9 +69,9 @@ static struct graph *detector_of(struct graph_config c, bool smooth)
     graph_output(g, first);
     graph_output(g, all);
     graph_output(g, up);
-    s = graph_conv(g, &(struct conv_spec){small, small, 24, 3, 1, 1, true, act, "w", "wn", true});
-    s = graph_conv(
-        g, &(struct conv_spec){s, s, 24, 1, 1, 0, false, ACT_NONE, "x", "xn", true, .drop = 0.4f});
+    s = graph_conv(g, &(struct conv_spec){small, small, 24, 1, 1, 0, false, ACT_NONE, "x", "xn",
+                                          true, .drop = 0.4f});
+    s = graph_conv(g, &(struct conv_spec){s, s, 24, 3, 1, 1, true, act, "w", "wn", true});
     s = graph_average(g, s);
     graph_linear(g, graph_dropout(g, s, 0.4), CLASSES, "fc");
     graph_set_step(g, 7, 3);
@@ -106,7 +106,7 @@ static void fill_params(struct graph *g)
 
 static float *image_batch(void)
 {
-    static float x[BATCH * 3 * SIDE * SIDE];
+    static float x[BATCH * 3 * 2 * SIDE * 2 * SIDE];
 
     for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
         x[i] = (float)(1.5 * centred(1000, i));
@@ -266,7 +266,8 @@ static void check_same_of(graph_maker make, struct graph_config ca, struct graph
         const float *va = (param_trained(p) ? a->grads : a->stats) + p->at;
         const float *vb = (param_trained(p) ? b->grads : b->stats) + p->at;
         if (apart(va, vb, p->room) > tolerance)
-            test_fail(__FILE__, __LINE__, "%s differs by %g", p->name, apart(va, vb, p->room));
+            test_fail(__FILE__, __LINE__, "%s differs by %g (smooth %d, %d images)", p->name,
+                      apart(va, vb, p->room), smooth, count);
     }
     graph_free(a);
     graph_free(b);
@@ -427,6 +428,137 @@ TEST(padding_channels_stay_zero_through_a_step)
     step(g, BATCH);
     for (size_t k = 24; k < 32; k++)
         CHECK(g->grads[p->at + k] == 0);
+    graph_free(g);
+}
+
+/* The bytes of logits, gradients and statistics after a step. */
+static void hash_step(struct graph *g, char hex[SHA256_HEX + 1])
+{
+    struct hasher h;
+    uint8_t digest[SHA256_BYTES];
+
+    CHECK(sha256_init(&h, NULL) == RC_OK);
+    step(g, BATCH);
+    for (int n = 0; n < BATCH; n++)
+        hasher_add(&h, graph_logits(g) + n * graph_logits_row(g), CLASSES * sizeof(float));
+    hasher_add(&h, g->grads, g->value_floats * sizeof(float));
+    hasher_add(&h, g->stats, g->stat_floats * sizeof(float));
+    hasher_final(&h, digest);
+    hex_of(digest, sizeof digest, hex);
+}
+
+TEST(a_resized_graph_is_the_graph_of_that_size)
+{
+    static const int sizes[] = {SIDE, 2 * SIDE, 9, SIDE, 16, 2 * SIDE};
+
+    for (int kind = 0; kind < 4; kind++) {
+        struct graph_config c = config();
+        struct err e;
+        char want[SHA256_HEX + 1], got[SHA256_HEX + 1];
+        c.onednn = kind / 2 && onednn_check(NULL) == RC_OK;
+        c.image_size = 2 * SIDE;
+        struct graph *g = makers[kind % 2](c, false);
+        const uint64_t bytes = graph_bytes(g);
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            c.image_size = sizes[i];
+            struct graph *fresh = makers[kind % 2](c, false);
+            fill_params(fresh);
+            hash_step(fresh, want);
+            graph_free(fresh);
+            CHECK_OK(graph_resize(g, sizes[i], &e), &e);
+            fill_params(g);
+            hash_step(g, got);
+            CHECK_STR(str_of(got), want);
+            CHECK_EQ(graph_bytes(g), bytes);
+        }
+        graph_free(g);
+    }
+}
+
+TEST(a_size_that_does_not_fit_leaves_the_graph_as_it_was)
+{
+    struct graph_config c = config();
+    struct err e = {0};
+    char want[SHA256_HEX + 1], got[SHA256_HEX + 1];
+    struct graph *g = detector_of(c, false);
+
+    fill_params(g);
+    hash_step(g, want);
+    CHECK_EQ(graph_resize(g, 2, &e), RC_INVALID);
+    CHECK(str_find(str_of(e.text), STR("too small")) >= 0);
+    g->config.bytes_max = graph_bytes(g);
+    CHECK_EQ(graph_resize(g, 16 * SIDE, &e), RC_NOMEM);
+    CHECK(str_find(str_of(e.text), STR("MiB of memory")) >= 0);
+    fill_params(g);
+    hash_step(g, got);
+    CHECK_STR(str_of(got), want);
+    graph_free(g);
+}
+
+TEST(inputs_that_do_not_fit_together_are_errors)
+{
+    struct graph_config c = config();
+    struct graph *g = NULL;
+    struct err e = {0};
+
+    for (int fault = 0; fault < 4; fault++) {
+        CHECK_OK(graph_new(&g, &c, &e), &e);
+        const int image = graph_image(g);
+        struct conv_spec s = {image, -1, 24, 3, 1, 1, false, ACT_RELU, "a", "an"};
+        const int a = graph_conv(g, &s);
+        s = (struct conv_spec){a, -1, fault == 2 ? 32 : 24, 3, 2, 1, false, ACT_RELU, "b", "bn"};
+        const int b = graph_conv(g, &s);
+        const char *want[] = {"multiple of 16", "different sizes", "reads the image",
+                              "nothing reads"};
+        if (fault == 0)
+            graph_output(g, graph_concat(g, (const int[]){b, b}, 2));
+        else if (fault == 1) /* 13 pixels, halved and doubled */
+            graph_output(g, graph_scale(g, a, graph_upsample(g, b)));
+        else if (fault == 2)
+            graph_output(g, graph_concat(g, (const int[]){b, graph_upsample(g, image)}, 2));
+        else
+            graph_output(g, a);
+        CHECK_EQ(graph_build(g, &e), RC_INVALID);
+        if (str_find(str_of(e.text), str_of(want[fault])) < 0)
+            test_fail(__FILE__, __LINE__, "fault %d: %s", fault, e.text);
+        graph_free(g);
+    }
+}
+
+TEST(dropout_leaves_the_stated_share_and_is_off_in_inference)
+{
+    struct graph_config c = config();
+    struct graph *g = NULL;
+    struct err e;
+    int kept = 0, same = 0, all = 0;
+    float first[BATCH * 32 * SIDE * SIDE];
+
+    CHECK_OK(graph_new(&g, &c, &e), &e);
+    struct conv_spec s = {graph_image(g), -1, 32, 1, 1, 0, false, ACT_SIGMOID, "a", NULL};
+    const int x = graph_conv(g, &s);
+    graph_output(g, x);
+    graph_output(g, graph_dropout(g, x, 0.25));
+    CHECK_OK(graph_build(g, &e), &e);
+    fill_params(g);
+    for (uint64_t step = 0; step < 3; step++) {
+        graph_set_step(g, 1, step / 2); /* twice the same step, once the next */
+        CHECK_OK(graph_forward(g, image_batch(), BATCH, true, &e), &e);
+        const float *from = graph_output_values(g, 0), *to = graph_output_values(g, 1);
+        for (int i = 0; i < BATCH * 32 * SIDE * SIDE; i++) {
+            CHECK(to[i] == 0 || fabsf(to[i] - from[i] / 0.75f) < 1e-6f);
+            if (step == 1)
+                CHECK(to[i] == first[i]);
+            same += step == 2 && (to[i] == 0) == (first[i] == 0);
+            kept += step == 0 && to[i] != 0;
+            all += step == 0;
+            if (step == 0)
+                first[i] = to[i];
+        }
+    }
+    CHECK(fabs((double)kept / all - 0.75) < 0.02);
+    CHECK(fabs((double)same / all - 0.625) < 0.02); /* both kept or both dropped by chance */
+    CHECK_OK(graph_forward(g, image_batch(), BATCH, false, &e), &e);
+    CHECK(memcmp(graph_output_values(g, 0), graph_output_values(g, 1), sizeof first) == 0);
     graph_free(g);
 }
 

@@ -110,13 +110,11 @@ static void plan_backward(struct graph *g, int i)
     }
 }
 
-/* One block of memory: where its pointer goes, and how large it is. */
+/* One block of memory: where its pointer goes, and how large it has to be. */
 struct block {
     void *to;
     size_t bytes;
 };
-
-enum { BLOCKS_MAX = 16 };
 
 static int list_blocks(struct graph *g, struct block list[BLOCKS_MAX])
 {
@@ -143,27 +141,35 @@ static int list_blocks(struct graph *g, struct block list[BLOCKS_MAX])
     return (int)(sizeof blocks / sizeof blocks[0]);
 }
 
+/* Makes every block at least as large as it has to be.  What was in one that grows is lost: only
+ * those that a smaller or larger image resizes do, and they hold nothing from step to step. */
 static enum rc take_blocks(struct graph *g, struct err *e)
 {
     struct block list[BLOCKS_MAX];
     const int count = list_blocks(g, list);
+    uint64_t bytes = 0;
     const char *what = NULL;
 
     for (int i = 0; i < count; i++)
-        g->bytes += list[i].bytes;
-    if (g->config.bytes_max && g->bytes > g->config.bytes_max)
+        bytes += list[i].bytes > g->held[i] ? list[i].bytes : g->held[i];
+    if (g->config.bytes_max && bytes > g->config.bytes_max)
         what = "this machine can give"; /* before the kernel kills us for touching it */
     for (int i = 0; i < count && !what; i++)
-        if (list[i].bytes) {
-            void *p = mem_alloc_aligned(PLAN_ALIGN, list[i].bytes);
+        if (list[i].bytes > g->held[i]) {
+            void *p;
+            memcpy(&p, list[i].to, sizeof p);
+            mem_free(p);
+            p = mem_alloc_aligned(PLAN_ALIGN, list[i].bytes);
             memcpy(list[i].to, &p, sizeof p);
+            g->held[i] = p ? list[i].bytes : 0;
             what = p ? NULL : "there is";
         }
     if (what)
         return err_set(e, RC_NOMEM,
                        "the network needs %llu MiB of memory for batches of %d, more than %s; use "
                        "a smaller batch or image size",
-                       (unsigned long long)(g->bytes >> 20), g->config.batch_max, what);
+                       (unsigned long long)(bytes >> 20), g->config.batch_max, what);
+    g->bytes = bytes;
     return RC_OK;
 }
 
@@ -171,6 +177,10 @@ enum rc graph_place(struct graph *g, struct err *e)
 {
     const bool train = g->config.train;
 
+    plan_done(&g->plan); /* of another image size */
+    g->plan = (struct plan){0};
+    for (int i = 0; i < g->node_count; i++)
+        g->nodes[i].grad_count = 0;
     for (int i = 0; i < g->node_count; i++)
         plan_output(g, &g->nodes[i], i);
     for (int i = 0; train && i < g->node_count; i++)

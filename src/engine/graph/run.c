@@ -165,6 +165,8 @@ enum rc graph_forward(struct graph *g, const float *x, int count, bool training,
     struct run r = {.g = g, .count = count, .training = training, .image = x};
 
     ASSERT(count >= 1 && count <= g->config.batch_max && (!training || g->config.train));
+    if (g->rc) /* a resize that could not be undone */
+        return err_set(e, g->rc, "%s", g->err.text);
     if (g->onednn)
         onednn_enter_thread();
     if (!g->config.train && g->fold_stale)

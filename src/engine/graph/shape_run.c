@@ -9,6 +9,9 @@
 #include "engine/graph/graph_int.h"
 #include <string.h>
 
+/* Keeps dropout's numbers apart from others that are drawn from the same seed. */
+static const uint64_t DROPOUT_SEED = 0x64726f706f757473;
+
 static size_t plane_floats(const struct node *n)
 {
     return (size_t)n->h * (size_t)n->w * CH;
@@ -146,11 +149,11 @@ static void scale_backward(const struct run *r, int image)
 
 /* ---- dropout */
 
-/* Both passes draw the same numbers.  A node has its own stream: its number is part of the seed. */
+/* Both passes draw the same numbers.  Each node with dropout has a stream of its own. */
 float drop_factor(const struct run *r, int image, uint64_t element)
 {
     const struct node *n = r->n;
-    const uint64_t stream = r->g->seed + (uint64_t)(n - r->g->nodes);
+    const uint64_t stream = (r->g->seed ^ DROPOUT_SEED) + (uint64_t)n->stream;
     const double u = rand_unit(rand_at(stream, r->g->step, (uint64_t)image, element));
 
     return u < n->dropout ? 0 : (float)(1 / (1 - n->dropout));

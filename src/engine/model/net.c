@@ -171,6 +171,7 @@ enum rc net_new(struct net **ret, const struct net_config *c, struct err *e)
     if (!n)
         return err_set(e, RC_NOMEM, "out of memory for a network");
     n->config = resolved;
+    n->image_size_max = resolved.image_size;
     n->network = network_find(resolved.model);
     rc = build(n, e);
     if (rc) {
@@ -262,6 +263,26 @@ void net_init_weights(struct net *n, uint64_t seed)
     }
     for (int s = 0; s < states; s++)
         memset(graph_state(n->graph, s), 0, arena);
+}
+
+/* ---- another image size */
+
+enum { STRIDE_MAX = 32 }; /* of the tasks that predict places */
+
+enum rc net_resize(struct net *n, int image_size, struct err *e)
+{
+    const struct net_card *card = network_card(n->network);
+
+    enum rc rc = check_range("image_size", image_size, card->image_size_min, n->image_size_max, e);
+    if (!rc && card->task != NET_CLASSIFICATION && image_size % STRIDE_MAX)
+        rc = err_field(e, RC_INVALID, "image_size",
+                       "image_size is %d; for %s it must be a multiple of %d", image_size,
+                       card->title, STRIDE_MAX);
+    if (!rc)
+        rc = graph_resize(n->graph, image_size, e);
+    if (!rc)
+        n->config.image_size = image_size;
+    return rc;
 }
 
 /* ---- steps */

@@ -46,6 +46,7 @@ enum { STATE_AVERAGE = NET_STATES };
 
 struct net {
     struct net_config config; /* with everything AUTO resolved; model points at the card's name */
+    int image_size_max; /* net_resize changes config.image_size up to this */
     const struct network *network;
     struct graph *graph;
     struct net_tensor *tensors; /* as many as the graph has parameters, in its order */
