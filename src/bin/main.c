@@ -23,6 +23,7 @@ const struct command *const commands[] = {
     &token_command,
     &config_command,
     &doctor_command,
+    &debug_command,
     &version_command,
     &completion_command,
     &man_command,
