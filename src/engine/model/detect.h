@@ -138,4 +138,20 @@ int detect_pick_boxes(const struct detect_maps *m, const struct kernels *k, int 
                       const struct net_detect *d, struct detect_pick *room,
                       struct net_detection *ret);
 
+/* ---- in a network (detect_head.c) */
+struct net;
+struct detect_head {
+    struct detect_loss *loss;  /* training */
+    struct detect_pick *picks; /* [threads][anchors] */
+    int anchors;               /* of the largest image */
+};
+/* The graph's outputs 0..5, boxes and classes of each level; lent until the next forward pass. */
+struct detect_maps detect_maps_of(const struct net *n, bool gradients);
+enum rc detect_head_plan(struct detect_head *h, const struct net *n, struct err *e) must_check;
+void detect_head_done(struct detect_head *h); /* also after a failed plan */
+enum rc detect_head_check(const struct net *n, const struct net_target *t, int count,
+                          struct err *e) must_check;
+void detect_head_boxes(struct detect_head *h, const struct net *n, int count,
+                       const struct net_detect *d, struct net_detection *ret, int32_t *ret_n);
+
 #endif

@@ -6,7 +6,6 @@
 
 enum { SIZE = 64, IMAGES = 3, CLASSES = 19, BOXES = 9 };
 
-static const struct net_gains GAINS = {7.5, 0.5, 1.5, 0};
 static const struct net_box BOXES_OF[BOXES] = {
     {3, 4, 4, 40, 30},  {18, 20, 10, 60, 60}, {0, 30, 30, 44, 47},
     {3, 0, 0, 64, 64},  {7, 5, 33, 25, 60},   {3, 4, 5, 41, 31},
@@ -32,92 +31,18 @@ static struct net_loss run(struct fixture *f, struct detect_loss *l, const struc
     struct err e;
 
     CHECK_OK(crew_new(&crew, threads, NULL, &e), &e);
-    detect_loss_run(l, crew, kernels_get(NULL), &f->maps, t, count, &GAINS, &ret);
+    detect_loss_run(l, crew, kernels_get(NULL), &f->maps, t, count, &net_gains_default, &ret);
     crew_free(crew);
     return ret;
-}
-
-/* ---- the loss with owners, targets and CIoU's alpha as they were at some point, in double */
-
-static double softplus(double x)
-{
-    return fmax(x, 0) + log1p(exp(-fabs(x)));
-}
-
-static void plain_decode(struct fixture *f, int image, int anchor, double p[4], double *ret_dfl,
-                         const struct net_box *b)
-{
-    const struct detect_anchor a = detect_anchor_at(&f->maps, anchor);
-    const double ends[4] = {(double)b->x0, (double)b->y0, (double)b->x1, (double)b->y1};
-    const double centre[2] = {a.cx, a.cy};
-    double d[4];
-
-    *ret_dfl = 0;
-    for (int side = 0; side < 4; side++) {
-        const float *x = fixture_bins(f, image, anchor, side);
-        double sum = 0, moment = 0;
-        for (int i = 0; i < DETECT_BINS; i++) {
-            sum += exp((double)x[i]);
-            moment += i * exp((double)x[i]);
-        }
-        d[side] = moment / sum;
-        const double t = fmin(fabs(ends[side] - centre[side % 2]) / a.stride, 14.99);
-        for (int i = 0; i < DETECT_BINS; i++)
-            *ret_dfl -= fmax(0, 1 - fabs(t - i)) * log(exp((double)x[i]) / sum) / 4;
-    }
-    detect_decode(&a, d, p);
-}
-
-static double plain_v(const double p[4], const double t[4])
-{
-    const double angle = atan((t[2] - t[0]) / (t[3] - t[1])) - atan((p[2] - p[0]) / (p[3] - p[1]));
-
-    return 4 / acos(-1.0) / acos(-1.0) * angle * angle;
-}
-
-/* alpha[image][anchor]: filled when `fill`, else used. */
-static double plain_loss(struct fixture *f, struct detect_loss *l, double alpha[IMAGES][84],
-                         bool fill)
-{
-    double targets = 0, box = 0, cls = 0, dfl = 0;
-
-    for (int image = 0; image < IMAGES; image++) {
-        const struct detect_match *match = detect_loss_match(l, image);
-        for (int a = 0; a < 84; a++) {
-            const int owner = match->owner[a];
-            const struct net_box *b = owner < 0 ? NULL : &BOXES_OF[FIRST[image] + owner];
-            for (int c = 0; c < CLASSES; c++) {
-                const double x = (double)*fixture_logit(f, image, a, c);
-                cls += softplus(x) - (b && b->cls == c ? (double)match->target[a] * x : 0);
-            }
-            if (!b)
-                continue;
-            const double t[4] = {(double)b->x0, (double)b->y0, (double)b->x1, (double)b->y1};
-            double p[4], focal;
-            plain_decode(f, image, a, p, &focal, b);
-            const double iou = detect_iou(p, t), v = plain_v(p, t);
-            const double hw = fmax(p[2], t[2]) - fmin(p[0], t[0]);
-            const double hh = fmax(p[3], t[3]) - fmin(p[1], t[1]);
-            const double sx = (p[0] + p[2] - t[0] - t[2]) / 2, sy = (p[1] + p[3] - t[1] - t[3]) / 2;
-            if (fill)
-                alpha[image][a] = v / (1 - iou + v);
-            const double target = (double)match->target[a];
-            targets += target;
-            dfl += target * focal;
-            box += target *
-                   (1 - iou + (sx * sx + sy * sy) / (hw * hw + hh * hh) + alpha[image][a] * v);
-        }
-    }
-    return (GAINS.box * box + GAINS.cls * cls + GAINS.dfl * dfl) / fmax(targets, 1);
 }
 
 TEST(loss_agrees_with_a_plain_reading_and_its_gradient_with_finite_differences)
 {
     struct fixture f = fixture_new(IMAGES, CLASSES, SIZE, 4);
     struct detect_loss *l = loss_of(1);
-    static double alpha[IMAGES][84];
+    struct plain plain_at = {.fixture = &f, .loss = l, .boxes = BOXES_OF, .first = FIRST};
     const struct net_loss loss = run(&f, l, &TARGET, IMAGES, 1);
-    const double plain = plain_loss(&f, l, alpha, true);
+    const double plain = plain_loss(&plain_at, true);
     double error = 0, size = 0;
 
     CHECK(fabs(loss.total - plain) < 2e-6 * plain);
@@ -132,10 +57,9 @@ TEST(loss_agrees_with_a_plain_reading_and_its_gradient_with_finite_differences)
             for (size_t at = 0; at < n; at += 1 + (size_t)(rand_at(1, at, 0, 0) % 61)) {
                 const float before = x[at];
                 x[at] = before + 2e-3f;
-                const double up_at = (double)x[at], up = plain_loss(&f, l, alpha, false);
+                const double up_at = (double)x[at], up = plain_loss(&plain_at, false);
                 x[at] = before - 2e-3f;
-                const double slope =
-                    (up - plain_loss(&f, l, alpha, false)) / (up_at - (double)x[at]);
+                const double slope = (up - plain_loss(&plain_at, false)) / (up_at - (double)x[at]);
                 x[at] = before;
                 error += (slope - (double)grad[at]) * (slope - (double)grad[at]);
                 size += slope * slope;
@@ -177,7 +101,7 @@ TEST(pictures_without_boxes_teach_that_there_is_nothing)
     for (int image = 0; image < IMAGES; image++)
         for (int a = 0; a < 84; a++)
             for (int c = 0; c < CLASSES; c++)
-                plain += softplus((double)*fixture_logit(&f, image, a, c));
+                plain += plain_softplus((double)*fixture_logit(&f, image, a, c));
     CHECK(loss.box == 0 && loss.dfl == 0 && fabs(loss.cls - plain) < 1e-6 * plain);
     for (int i = 0; i < DETECT_LEVELS; i++) {
         for (size_t at = 0; at < f.box_floats[i]; at++)

@@ -21,6 +21,7 @@ struct network {
     const char *head; /* what the names of the class-dependent parameters begin with */
     enum network_linear linear;
     const struct resnet_shape *resnet; /* of its family */
+    const struct csp_size *csp;        /* of the detector's: csp.h */
 };
 
 typedef char node_name[GRAPH_NAME_MAX];
@@ -36,5 +37,8 @@ void network_build_mobilenetv3(const struct network *w, struct graph *g, int cla
                                bool small_stem);
 void network_build_efficientnet(const struct network *w, struct graph *g, int classes,
                                 bool small_stem);
+/* networks_detect.c */
+extern const struct csp_size csp_tiny, csp_n, csp_s;
+void network_build_detect(const struct network *w, struct graph *g, int classes, bool small_stem);
 
 #endif

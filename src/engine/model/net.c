@@ -12,7 +12,8 @@ const struct net_gains net_gains_default = {.box = 7.5, .cls = 0.5, .dfl = 1.5, 
 const struct net_detect net_detect_default = {
     .confidence = 0.25f, .iou = 0.7f, .most = NET_DETECTIONS_MAX};
 
-static const struct head *const heads[NET_TASKS] = {[NET_CLASSIFICATION] = &head_classification};
+static const struct head *const heads[NET_TASKS] = {
+    [NET_CLASSIFICATION] = &head_classification, [NET_DETECTION] = &head_detection};
 
 const struct head *net_head(const struct net *n)
 {
@@ -40,6 +41,10 @@ static enum rc check_config(const struct net_config *c, struct err *e)
     enum rc rc = check_range("classes", c->classes, 1, NET_CLASSES_MAX, e);
     if (!rc)
         rc = check_range("image_size", c->image_size, card->image_size_min, NET_IMAGE_SIZE_MAX, e);
+    if (!rc && card->task != NET_CLASSIFICATION && c->image_size % 32)
+        rc = err_field(e, RC_INVALID, "image_size",
+                       "image_size is %d; %s takes multiples of 32 pixels", c->image_size,
+                       card->title);
     if (!rc)
         rc = check_range("batch_max", c->batch_max, 1, NET_BATCH_MAX, e);
     if (!rc)
@@ -207,6 +212,8 @@ static double initial_value(const struct net *n, const struct graph_param *p, ui
 
     switch (p->role) {
     case ROLE_CONV: {
+        if (network_conv_fan_in(n->network)) /* as torch.nn.Conv2d begins */
+            return (2 * init_uniform(seed, tensor, index) - 1) / sqrt((double)p->fan_in);
         const double fan_out = (double)(p->shape[0] * p->shape[2] * p->shape[3]);
         return sqrt(2 / fan_out) * init_normal(seed, tensor, index);
     }

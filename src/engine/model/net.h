@@ -47,7 +47,8 @@ struct net_card {
     const char *description;
     int image_size_default; /* pixels a side */
     int image_size_min;
-    uint64_t params; /* trained parameters with 1000 classes and the large stem, as published */
+    uint64_t params; /* trained parameters with 1000 classes and the large stem, as published; of
+                        detection and segmentation with 80 classes */
 };
 const struct net_card *net_cards(size_t *ret_n);
 const struct net_card *net_card_find(const char *name); /* NULL: no such model */

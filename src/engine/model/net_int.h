@@ -31,7 +31,7 @@ struct head {
     void (*mask)(struct net *n, int image, const struct net_detection *d, uint8_t *ret);
     void (*label)(struct net *n, int count, uint8_t *ret);
 };
-extern const struct head head_classification;
+extern const struct head head_classification, head_detection;
 const struct head *net_head(const struct net *n);
 /* A forward pass for results; RC_INVALID: count, or the network has another task. */
 enum rc net_run(struct net *n, enum net_task task, const float *x, int count,
@@ -73,6 +73,8 @@ const struct net_card *network_card(const struct network *w);
  * normal(0, 0.01), or uniform in +-1/sqrt(outputs). */
 enum network_linear { LINEAR_FAN_IN, LINEAR_NORMAL, LINEAR_FAN_OUT };
 enum network_linear network_linear(const struct network *w);
+/* Convolutions begin uniform in +-1/sqrt(fan in), as torch.nn.Conv2d's own; else Kaiming. */
+bool network_conv_fan_in(const struct network *w);
 const char *network_head_prefix(const struct network *w);
 void network_build(const struct network *w, struct graph *g, int classes, bool small_stem);
 

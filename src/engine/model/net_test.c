@@ -130,13 +130,13 @@ TEST(models_have_the_published_number_of_parameters)
     size_t count = 0;
     const struct net_card *cards = net_cards(&count);
 
-    CHECK_EQ(count, 7);
+    CHECK(count >= 10);
     for (size_t i = 0; i < count; i++) {
         struct net_config c = config_of(cards[i].name, 32, 1);
         struct net_info info;
         struct err e;
         struct net *n = NULL;
-        c.classes = 1000;
+        c.classes = cards[i].task == NET_CLASSIFICATION ? 1000 : 80;
         c.stem = NET_STEM_LARGE;
         c.train = false;
         CHECK_OK(net_new(&n, &c, &e), &e);

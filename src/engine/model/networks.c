@@ -62,6 +62,30 @@ static const struct net_card cards[] = {
      .image_size_default = 224,
      .image_size_min = 8,
      .params = 5288548},
+    {.name = "detect-tiny",
+     .title = "Tiny detector",
+     .task = NET_DETECTION,
+     .description = "The detector's structure with 16 and 32 channels: learns simple scenes in a "
+                    "minute, for trying things out.",
+     .image_size_default = 160,
+     .image_size_min = 32,
+     .params = 166368},
+    {.name = "detect-n",
+     .title = "Detector, nano",
+     .task = NET_DETECTION,
+     .description = "One-stage detector without anchors, for boxes at three scales: the usual "
+                    "first choice on a CPU.  Parameters are given for 80 classes.",
+     .image_size_default = 320,
+     .image_size_min = 32,
+     .params = 3026432},
+    {.name = "detect-s",
+     .title = "Detector, small",
+     .task = NET_DETECTION,
+     .description = "The detector with twice the channels: more accurate, three times the work.  "
+                    "Parameters are given for 80 classes.",
+     .image_size_default = 320,
+     .image_size_min = 32,
+     .params = 11166544},
 };
 enum { NETWORKS = sizeof cards / sizeof cards[0] };
 
@@ -74,6 +98,9 @@ static const struct network networks[NETWORKS] = {
     {&cards[4], network_build_mobilenetv2, "classifier.", LINEAR_NORMAL},
     {&cards[5], network_build_mobilenetv3, "classifier.3.", LINEAR_NORMAL},
     {&cards[6], network_build_efficientnet, "classifier.", LINEAR_FAN_OUT},
+    {&cards[7], network_build_detect, "head.", .csp = &csp_tiny},
+    {&cards[8], network_build_detect, "head.", .csp = &csp_n},
+    {&cards[9], network_build_detect, "head.", .csp = &csp_s},
 };
 
 const struct network *network_find(const char *name)
@@ -92,6 +119,11 @@ const struct net_card *network_card(const struct network *w)
 const char *network_head_prefix(const struct network *w)
 {
     return w->head;
+}
+
+bool network_conv_fan_in(const struct network *w)
+{
+    return w->csp;
 }
 
 enum network_linear network_linear(const struct network *w)
