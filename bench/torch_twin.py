@@ -15,7 +15,8 @@ import sys
 import tempfile
 
 import torch
-import torchvision
+
+from nets import build
 
 CASES = [
     ("tiny", 16, "small", "sgd"),
@@ -38,40 +39,6 @@ def read(path):
         records[name] = torch.frombuffer(bytearray(data[at : at + 4 * count]), dtype=torch.float32)
         at += 4 * count
     return records
-
-
-class Tiny(torch.nn.Module):
-    def __init__(self, classes, small):
-        super().__init__()
-        nn, block = torch.nn, torchvision.models.resnet.BasicBlock
-        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False) if small else nn.Conv2d(3, 16, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.pool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
-        down = lambda a, b: nn.Sequential(nn.Conv2d(a, b, 1, 2, bias=False), nn.BatchNorm2d(b))
-        self.layer1 = nn.Sequential(block(16, 16))
-        self.layer2 = nn.Sequential(block(16, 32, 2, down(16, 32)))
-        self.layer3 = nn.Sequential(block(32, 64, 2, down(32, 64)))
-        self.fc = nn.Linear(64, classes)
-
-    def forward(self, x):
-        x = self.pool(torch.relu(self.bn1(self.conv1(x))))
-        return self.fc(self.layer3(self.layer2(self.layer1(x))).mean((2, 3)))
-
-
-def build(model, stem, classes):
-    if model == "tiny":
-        return Tiny(classes, stem == "small")
-    if model == "mobilenetv2":
-        net = torchvision.models.mobilenet_v2(num_classes=classes, dropout=0.0)
-        if stem == "small":
-            net.features[0][0].stride = (1, 1)
-            net.features[2].conv[1][0].stride = (1, 1)
-        return net
-    net = getattr(torchvision.models, model)(num_classes=classes)
-    if stem == "small":
-        net.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-        net.maxpool = torch.nn.Identity()
-    return net
 
 
 def run(net, records, size, optimizer, dtype, classes=5):

@@ -1,15 +1,16 @@
-"""The same training as `anneal train --model resnet18` with its default settings, in PyTorch.
+"""The same training as `anneal train --model MODEL` with its default settings, in PyTorch.
 
 Network, initial weights, optimiser, schedule, augmentation, targets and evaluation follow
 src/spec/train.c (the defaults), src/flow/worker/train.c, src/engine/feed/augment.c and
-src/engine/model/networks.c; only the random numbers differ.  Prints one JSON object as its last line.
+src/engine/model/networks*.c; only the random numbers differ.  Prints one JSON object as its last line.
 
-    torch_twin.py ZIP --seed 1 --epochs 15
+    torch_twin.py ZIP --model resnet18 --seed 1 --epochs 15
 """
 import argparse
 import io
 import json
 import math
+import os
 import random
 import sys
 import time
@@ -17,52 +18,14 @@ import zipfile
 
 import numpy as np
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 from PIL import Image
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from nets import build
+
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-
-
-class Block(nn.Module):
-    def __init__(self, channels_in, channels, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.downsample = None
-        if stride != 1 or channels_in != channels:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-class ResNet18(nn.Module):
-    """torchvision's resnet18 with the small stem: a 3x3 convolution of stride 1 and no pooling."""
-
-    def __init__(self, classes):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        layers, channels_in = [], 64
-        for channels, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            layers += [Block(channels_in, channels, stride), Block(channels, channels, 1)]
-            channels_in = channels
-        self.layers = nn.Sequential(*layers)
-        self.fc = nn.Linear(512, classes)
-        for m in self.modules():
-            if isinstance(m, nn.Conv2d):
-                nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, x):
-        x = self.layers(F.relu(self.bn1(self.conv1(x))))
-        return self.fc(x.mean((2, 3)))
 
 
 def load(path):
@@ -123,6 +86,7 @@ def evaluate(net, x, y):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("zip")
+    p.add_argument("--model", default="resnet18")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--epochs", type=int, default=15)
     p.add_argument("--threads", type=int, default=0)
@@ -143,7 +107,7 @@ def main():
         torch.set_num_threads(a.threads)
     data, classes = load(a.zip)
     x, y = data["train"]
-    net = ResNet18(len(classes)).to(memory_format=torch.channels_last)
+    net = build(a.model, "small", len(classes), dropout=True).to(memory_format=torch.channels_last)
     decay = [w for w in net.parameters() if w.dim() > 1]
     plain = [w for w in net.parameters() if w.dim() <= 1]
     optimizer = torch.optim.SGD([{"params": decay, "weight_decay": a.weight_decay},
@@ -167,7 +131,7 @@ def main():
         history.append(evaluate(net, *data["val"]))
         print(f"torch seed {a.seed} epoch {epoch + 1}/{a.epochs} loss {loss_sum / len(y):.4f} "
               f"val/accuracy {history[-1]:.4f} ({time.time() - began:.0f} s)", file=sys.stderr, flush=True)
-    print(json.dumps({"seed": a.seed, "epochs": a.epochs, "best": max(history), "last": history[-1],
+    print(json.dumps({"model": a.model, "seed": a.seed, "epochs": a.epochs, "best": max(history), "last": history[-1],
                       "seconds": round(time.time() - began, 1), "torch": torch.__version__}))
 
 

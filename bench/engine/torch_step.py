@@ -36,22 +36,20 @@ def boxes_of(size, batch, classes):
     return rows
 
 
-def classifier(torch, name, classes):
-    import torchvision
-
-    net = getattr(torchvision.models, {"resnet18": "resnet18", "mobilenetv2": "mobilenet_v2"}[name])(
-        num_classes=classes)
-    if name == "resnet18":  # the stem for small pictures
-        net.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-        net.maxpool = torch.nn.Identity()
-    for m in net.modules():
-        if isinstance(m, torch.nn.Dropout):
-            m.p = 0.0
-    return net
+def bench(folder):
+    """Modules of bench/ and its folders can be imported."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", folder))
 
 
-def detector(classes):
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "detect"))
+def classifier(name, classes):
+    bench("")
+    from nets import build
+
+    return build(name, "large" if name == "mobilenetv2" else "small", classes)
+
+
+def detector():
+    bench("detect")
     import torch_twin
 
     return torch_twin
@@ -61,12 +59,12 @@ def trainer(torch, row, size, batch, classes):
     name, bf16 = ROWS[row][0], row.endswith("_bf16")
     x = torch.randn(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
     if name == "detect-n":
-        twin = detector(classes)
+        twin = detector()
         net = twin.Detector("n", classes)
         target = torch.tensor(boxes_of(size, batch, classes))
         loss_of = lambda out: twin.loss(net, out, target, size)
     else:
-        net = classifier(torch, name, classes)
+        net = classifier(name, classes)
         target = torch.arange(batch) % classes
         loss_of = lambda out: torch.nn.functional.cross_entropy(out, target)
     net = net.to(memory_format=torch.channels_last).train()
@@ -94,8 +92,8 @@ def inference(torch, row, mode, size, batch, classes, onnx):
         name, data = session.get_inputs()[0].name, x.numpy()
         return lambda: session.run(None, {name: data})
     name = ROWS[row][0]
-    net = detector(classes).Detector("n", classes) if name == "detect-n" else classifier(
-        torch, name, classes)
+    net = detector().Detector("n", classes) if name == "detect-n" else classifier(
+        name, classes)
     net = net.eval().to(memory_format=torch.channels_last)
     x = x.contiguous(memory_format=torch.channels_last)
     if mode == "jit":
