@@ -437,7 +437,7 @@ def write_golden(folder, seed):
     r = random.Random(seed)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "coco.jsonl"), "w") as f:
-        for i in range(40):
+        for i in range(32):
             case = rounded(random_case(r, ["boxes", "masks"][i % 2], small=True))
             e, _ = peer_evaluate(case)
             summary, cells = peer_numbers(e)
@@ -446,7 +446,7 @@ def write_golden(folder, seed):
             case["recall"] = [c[1:4] for c in cells]
             f.write(json.dumps(case, separators=(",", ":")) + "\n")
     with open(os.path.join(folder, "rle.jsonl"), "w") as f:
-        for _ in range(60):
+        for _ in range(50):
             c = rounded(mask_case(r))
             c["want"] = peer_masks(c)
             f.write(json.dumps(c, separators=(",", ":")) + "\n")

@@ -9,17 +9,15 @@
  *     {"curves": iou}               after finish: the curves of all classes
  *     {"confusion": {"confidence", "iou"}}    of the pictures from here on; printed by finish
  *     {"semantic": {"classes", "truth": [..], "predicted": [..]}}
- * A MASK is "compressed counts", [run, ..] or {"polygons": [[x, y, ..], ..]} or {"box": [..]}.
+ * Pictures and masks are those of engine/measure/test_case.h.
  */
-#include "base/json.h"
-#include "base/vec.h"
 #include "engine/measure/confusion.h"
 #include "engine/measure/curve.h"
 #include "engine/measure/semantic.h"
+#include "engine/measure/test_case.h"
 #include "os/os.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { LINE_BYTES_MAX = 64 << 20, ARENA_BYTES_MAX = 512 << 20 };
 
@@ -29,123 +27,17 @@ static struct confusion *confusion;
 static int64_t spent_ns;
 static struct err e;
 
-static void must(enum rc rc)
-{
-    if (!rc)
-        return;
-    fprintf(stderr, "driver: %s\n", e.text);
-    exit(1);
-}
-
-static void *room(size_t n)
-{
-    void *p = mem_zalloc(n ? n : 1);
-
-    if (!p)
-        must(err_set(&e, RC_NOMEM, "out of memory"));
-    return p;
-}
-
-/* ---- reading */
-static double number(const struct json *j)
-{
-    return !j ? 0 : j->type == JSON_INT ? (double)j->i : j->f;
-}
-
-static size_t numbers(const struct json *j, double *ret, size_t cap)
-{
-    size_t n = 0;
-
-    JSON_EACH(v, j)
-        if (n < cap)
-            ret[n++] = number(v);
-    return n;
-}
-
-static void read_polygons(const struct json *list, uint32_t h, uint32_t w, struct rle *ret)
-{
-    struct rle_polygon *parts = room(list->list.count * sizeof *parts);
-    size_t n = 0;
-
-    JSON_EACH(part, list) {
-        double *xy = room(part->list.count * sizeof *xy);
-        parts[n++] = (struct rle_polygon){xy, numbers(part, xy, part->list.count) / 2};
-    }
-    must(rle_from_polygons(parts, n, h, w, ret, &e));
-    for (size_t i = 0; i < n; i++)
-        mem_free((void *)parts[i].xy);
-    mem_free(parts);
-}
-
-static void read_mask(const struct json *j, uint32_t h, uint32_t w, struct rle *ret)
-{
-    double box[4];
-
-    if (j->type == JSON_STR) {
-        must(rle_from_text(j->s, h, w, ret, &e));
-    } else if (j->type == JSON_ARR) {
-        uint32_t *runs = room(j->list.count * sizeof *runs);
-        size_t n = 0;
-        JSON_EACH(v, j)
-            runs[n++] = (uint32_t)v->i;
-        must(rle_from_runs(runs, n, h, w, ret, &e));
-        mem_free(runs);
-    } else if (json_get(j, "polygons")) {
-        read_polygons(json_get(j, "polygons"), h, w, ret);
-    } else {
-        numbers(json_get(j, "box"), box, 4);
-        must(rle_from_box(box, h, w, ret, &e));
-    }
-}
-
-static struct rle *read_mask_of(const struct json *j, uint32_t h, uint32_t w)
-{
-    struct rle *m;
-
-    if (!json_get(j, "mask"))
-        return NULL;
-    m = room(sizeof *m);
-    read_mask(json_get(j, "mask"), h, w, m);
-    return m;
-}
-
 /* ---- pictures */
 static void add_image(const struct json *j)
 {
-    const struct json *ts = json_get(j, "truths"), *ds = json_get(j, "detections");
-    uint32_t h = (uint32_t)json_int(j, "h", 1), w = (uint32_t)json_int(j, "w", 1);
-    struct coco_truth *t = room(ts->list.count * sizeof *t);
-    struct coco_detection *d = room(ds->list.count * sizeof *d);
-    struct coco_image im = {t, ts->list.count, d, ds->list.count};
-    int64_t start;
+    struct coco_image im = read_image(j);
+    int64_t start = os_mono_ns();
 
-    JSON_EACH(v, ts) {
-        *t = (struct coco_truth){.cls = (int32_t)json_int(v, "cls", 0),
-                                 .crowd = json_bool(v, "crowd", false),
-                                 .area = json_num(v, "area", -1),
-                                 .mask = read_mask_of(v, h, w)};
-        numbers(json_get(v, "box"), t++->box, 4);
-    }
-    JSON_EACH(v, ds) {
-        *d = (struct coco_detection){.cls = (int32_t)json_int(v, "cls", 0),
-                                     .score = json_num(v, "score", 0),
-                                     .mask = read_mask_of(v, h, w)};
-        numbers(json_get(v, "box"), d++->box, 4);
-    }
-    start = os_mono_ns();
-    must(coco_eval_add(ev, &im, &e));
+    must(coco_eval_add(ev, &im, &e), &e);
     spent_ns += os_mono_ns() - start;
     if (confusion)
-        must(confusion_add(confusion, &im, &e));
-    for (size_t i = 0; i < im.truths_n + im.detections_n; i++) {
-        struct rle *m = (struct rle *)(i < im.truths_n ? im.truths[i].mask
-                                                       : im.detections[i - im.truths_n].mask);
-        if (m)
-            rle_done(m);
-        mem_free(m);
-    }
-    mem_free((void *)im.truths);
-    mem_free((void *)im.detections);
+        must(confusion_add(confusion, &im, &e), &e);
+    free_image(&im);
 }
 
 static void new_eval(const struct json *j)
@@ -155,7 +47,7 @@ static void new_eval(const struct json *j)
     options.classless = json_bool(j, "classless", false);
     coco_eval_free(ev);
     spent_ns = 0;
-    must(coco_eval_new(&ev, (uint32_t)json_int(j, "classes", 1), &options, &e));
+    must(coco_eval_new(&ev, (uint32_t)json_int(j, "classes", 1), &options, &e), &e);
 }
 
 /* {"summary", "ap": [t][k][a], "recall": [t][k][a][m], "precision": [t][k][a] -> null or 101} */
@@ -164,7 +56,7 @@ static void finish(struct jw *w)
     double p[COCO_RECALLS];
     int64_t start = os_mono_ns();
 
-    must(coco_eval_finish(ev, &e));
+    must(coco_eval_finish(ev, &e), &e);
     spent_ns += os_mono_ns() - start;
     jw_knum(w, "seconds", (double)spent_ns / 1e9);
     jw_karr(w, "summary");
@@ -237,7 +129,7 @@ static void put_text(struct jw *w, const char *key, const struct rle *m)
 
     buf_init(&b, LINE_BYTES_MAX);
     rle_to_text(m, &b);
-    must(buf_ok(&b, &e));
+    must(buf_ok(&b, &e), &e);
     if (key)
         jw_kstr(w, key, buf_view(&b));
     else
@@ -270,7 +162,7 @@ static void masks(const struct json *j, struct jw *w)
     }
     jw_arr_end(w);
     for (int both = 0; both < 2; both++) {
-        must(rle_merge(p, n, both, &out, &e));
+        must(rle_merge(p, n, both, &out, &e), &e);
         put_text(w, both ? "intersection" : "union", &out);
         rle_done(&out);
     }
@@ -294,8 +186,8 @@ static void labels(const struct json *j, struct jw *w)
     n = 0;
     JSON_EACH(v, ps)
         p[n++] = (uint8_t)v->i;
-    must(semantic_new(&s, classes, &e));
-    must(semantic_add(s, t, p, n, &e));
+    must(semantic_new(&s, classes, &e), &e);
+    must(semantic_add(s, t, p, n, &e), &e);
     semantic_measure(s, &sum);
     jw_karr(w, "semantic");
     jw_num(w, sum.pixel_accuracy);
@@ -326,7 +218,8 @@ static void answer(const struct json *j)
     if (json_get(j, "confusion"))
         must(confusion_new(&confusion, coco_eval_classes(ev), options.kind,
                            json_num(json_get(j, "confusion"), "confidence", 0),
-                           json_num(json_get(j, "confusion"), "iou", .5), &e));
+                           json_num(json_get(j, "confusion"), "iou", .5), &e),
+             &e);
     if (json_get(j, "image"))
         add_image(json_get(j, "image"));
     if (json_get(j, "finish"))
@@ -338,7 +231,7 @@ static void answer(const struct json *j)
     if (json_get(j, "semantic"))
         labels(json_get(j, "semantic"), &w);
     jw_obj_end(&w);
-    must(buf_ok(&b, &e));
+    must(buf_ok(&b, &e), &e);
     if (b.n > 2) {
         puts(b.p);
         fflush(stdout);
@@ -358,7 +251,8 @@ int main(void)
     while ((n = getline(&line, &cap, stdin)) > 0) {
         arena_reset(&a);
         must(json_parse(&a, (str){line, (size_t)n}, &(struct json_limits){.nodes_max = 10000000},
-                        &j, &e));
+                        &j, &e),
+             &e);
         answer(j);
     }
     free(line);

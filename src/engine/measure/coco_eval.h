@@ -16,7 +16,8 @@
  * the range) has no value: COCO_NONE, left out of means; with nothing to measure, all is COCO_NONE.
  *
  * Scores may be anything: +inf ranks first, NaN last, after -inf.  A box with a side that is not
- * finite or not positive overlaps nothing, so a detection with such a box is a false positive.
+ * finite or not positive overlaps nothing, so a detection with such a box is a false positive;
+ * an area that is no finite number is taken for 0.
  *
  * Memory: 32 bytes for each detection that is kept (at most max_dets[2] for each picture and
  * class), 2.2 KiB for each class, and scratch of 8 bytes x truths x detections of the largest
@@ -147,7 +148,8 @@ struct coco_ranked coco_eval_ranked(const struct coco_eval *ev, uint32_t cls, ui
 /* Who met whom in one picture at one IoU threshold, by the rules above without the size ranges and
  * without max_dets: for pages that draw results.  Because detections are taken by falling score, a
  * page that hides detections under a confidence reads the same matches: a truth is found if it has
- * a match and that detection is shown, else missed. */
+ * a match and that detection is shown, else missed.  Arrays of the picture's lengths; after a
+ * failure (RC_TOO_LARGE, RC_NOMEM, RC_INVALID as coco_eval_add) they may be half written. */
 struct coco_match {
     int32_t other; /* a detection: index of its truth; a truth: of its first detection; -1: none */
     bool ignored;  /* a crowd region, or a detection that took one: counts neither way */

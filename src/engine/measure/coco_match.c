@@ -146,7 +146,13 @@ static double pair_iou(const struct meet *m, const struct meet_group *g, size_t 
     return iou;
 }
 
-static void measure_group(struct meet *m, const struct meet_group *g)
+/* For the size ranges; what is no number is 0. */
+static double finite_area(double area)
+{
+    return isfinite(area) ? area : 0;
+}
+
+static void measure_areas(struct meet *m, const struct meet_group *g)
 {
     bool masks = m->kind == COCO_MASKS;
 
@@ -154,16 +160,21 @@ static void measure_group(struct meet *m, const struct meet_group *g)
         const struct coco_detection *p = &m->image->detections[g->dets[d]];
         if (masks)
             rle_box(p->mask, m->boxes.p + 4 * d);
-        m->det_area.p[d] = masks ? (double)rle_area(p->mask) : p->box[2] * p->box[3];
+        m->det_area.p[d] = masks ? (double)rle_area(p->mask) : finite_area(p->box[2] * p->box[3]);
     }
     for (size_t t = 0; t < g->truths_n; t++) {
         const struct coco_truth *p = &m->image->truths[g->truths[t]];
         if (masks)
             rle_box(p->mask, m->boxes.p + 4 * (g->dets_n + t));
-        m->truth_area.p[t] = !(p->area < 0) ? p->area
-                             : p->mask      ? (double)rle_area(p->mask)
-                                            : p->box[2] * p->box[3];
+        m->truth_area.p[t] = finite_area(!(p->area < 0) ? p->area
+                                         : p->mask      ? (double)rle_area(p->mask)
+                                                        : p->box[2] * p->box[3]);
     }
+}
+
+static void measure_group(struct meet *m, const struct meet_group *g)
+{
+    measure_areas(m, g);
     for (size_t d = 0; d < g->dets_n; d++) {
         double *row = m->iou.p + d * g->truths_n;
         m->reach.p[d] = 0;
