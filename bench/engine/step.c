@@ -154,7 +154,7 @@ static void open_pictures(struct pictures *p, const char *folder, int threads)
         fail(&e);
     p->frame = (struct frame){.size = PICTURE_SIZE,
                               .fit = FRAME_CENTER_CROP,
-                              .work_side = PICTURE_SIZE,
+                              .work_side = PICTURE_SIZE * 8 / 7, /* 256: the peer's resize */
                               .std = {0.229f, 0.224f, 0.225f}};
     p->tensors = mem_alloc_array((size_t)threads * 3 * PICTURE_SIZE * PICTURE_SIZE, sizeof(float));
     if (!p->tensors || p->n == 0)

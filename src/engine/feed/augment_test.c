@@ -311,6 +311,8 @@ TEST(maps_of_the_other_frames_say_where_points_went)
     struct frame_map m = frame_map_of(&f, 64, 32); /* 7/8 of 32 becomes 28: scale 1, centre stays */
 
     CHECK(m.sx == 1 && m.sy == 1 && m.x0 == (28 - 64) / 2 && m.y0 == -2);
+    m = frame_map_of(&f, 65, 32); /* whole pixels where nothing is scaled */
+    CHECK(m.sx == 1 && m.x0 == -18);
     f.fit = FRAME_SQUASH;
     m = frame_map_of(&f, 56, 14);
     CHECK(m.sx == 0.5 && m.sy == 2 && m.x0 == 0 && m.y0 == 0);

@@ -1,6 +1,8 @@
 /* frame.c - see frame.h. */
 #include "engine/feed/frame.h"
 
+#include <math.h>
+
 const char *const frame_fit_names[] = {"squash", "center_crop", "letterbox", NULL};
 const float frame_imagenet_mean[3] = {0.485f, 0.456f, 0.406f};
 const float frame_imagenet_std[3] = {0.229f, 0.224f, 0.225f};
@@ -77,19 +79,38 @@ void frame_table(const struct frame *f, float ret[3][256])
             ret[c][v] = ((float)v / 255.0f - f->mean[c]) / f->std[c];
 }
 
-void frame_planes(const float table[3][256], const struct image *im, bool mirror, bool upside_down,
-                  float *ret)
+/* n x n pixels, whose rows are `stride` bytes apart. */
+static void planes(const float table[3][256], const uint8_t *rgb, size_t stride, size_t n,
+                   bool mirror, bool upside_down, float *ret)
 {
-    size_t n = (size_t)im->width;
-
     for (size_t y = 0; y < n; y++) {
-        const uint8_t *row = im->rgb + (upside_down ? n - 1 - y : y) * n * 3;
+        const uint8_t *row = rgb + (upside_down ? n - 1 - y : y) * stride;
         for (size_t x = 0; x < n; x++) {
             const uint8_t *p = row + (mirror ? n - 1 - x : x) * 3;
             for (size_t c = 0; c < 3; c++)
                 ret[(c * n + y) * n + x] = table[c][p[c]];
         }
     }
+}
+
+void frame_planes(const float table[3][256], const struct image *im, bool mirror, bool upside_down,
+                  float *ret)
+{
+    planes(table, im->rgb, (size_t)im->width * 3, (size_t)im->width, mirror, upside_down, ret);
+}
+
+/* The square that evaluation cuts out of a working picture of w x h and scales to the input.  One
+ * that needs no scaling begins at a whole pixel, and is copied. */
+static struct image_rect centre_of(const struct frame *f, int32_t w, int32_t h)
+{
+    double part = 7.0 / 8.0 * (w < h ? w : h);
+    struct image_rect r = {(w - part) / 2, (h - part) / 2, part, part};
+
+    if (part == f->size) {
+        r.x = floor(r.x);
+        r.y = floor(r.y);
+    }
+    return r;
 }
 
 struct frame_map frame_map_of(const struct frame *f, int32_t width, int32_t height)
@@ -103,9 +124,10 @@ struct frame_map frame_map_of(const struct frame *f, int32_t width, int32_t heig
         m.x0 = (f->size - w) / 2;
         m.y0 = (f->size - h) / 2;
     } else if (f->fit == FRAME_CENTER_CROP) {
-        double scale = f->size / (7.0 / 8.0 * (w < h ? w : h));
-        m.x0 = (f->size - w * scale) / 2;
-        m.y0 = (f->size - h * scale) / 2;
+        struct image_rect r = centre_of(f, w, h);
+        double scale = f->size / r.w;
+        m.x0 = -r.x * scale;
+        m.y0 = -r.y * scale;
         m.sx = w * scale / width;
         m.sy = h * scale / height;
         return m;
@@ -185,9 +207,7 @@ enum rc frame_eval(const struct frame *f, const struct image *work, float *ret, 
 {
     float table[3][256];
     struct image square;
-    int32_t side = work->width < work->height ? work->width : work->height;
-    double part = 7.0 / 8.0 * side;
-    struct image_rect centre = {(work->width - part) / 2, (work->height - part) / 2, part, part};
+    struct image_rect centre = centre_of(f, work->width, work->height);
     struct image_rect all = {0, 0, work->width, work->height};
     enum rc rc;
 
@@ -196,6 +216,12 @@ enum rc frame_eval(const struct frame *f, const struct image *work, float *ret, 
         return letterbox(f, table, work, ret, e);
     if (f->fit == FRAME_SQUASH && work->width == f->size && work->height == f->size) {
         frame_planes(table, work, false, false, ret);
+        return RC_OK;
+    }
+    if (f->fit == FRAME_CENTER_CROP && centre.w == f->size) {
+        size_t stride = (size_t)work->width * 3, size = (size_t)f->size;
+        planes(table, work->rgb + (size_t)centre.y * stride + (size_t)centre.x * 3, stride, size,
+               false, false, ret);
         return RC_OK;
     }
     /* Scaling to size * 8/7 and cutting the centre is one resampling of the centre's 7/8. */

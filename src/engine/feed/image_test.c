@@ -2,6 +2,7 @@
 #include "base/test.h"
 #include "engine/feed/image.c"
 #include "engine/feed/jpeg.c"
+#include <math.h>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -477,6 +478,47 @@ TEST(resizing_is_the_triangle_filter)
     CHECK_OK(image_resize_rect(&im, (struct image_rect){1, 0, 2, 1}, 1, 1, &out, &e), &e);
     CHECK_EQ(out.rgb[0], 150);
     image_done(&out);
+}
+
+/* The formula of the header in double: rows first, rounded, then columns. */
+static double triangle(const uint8_t *p, size_t step, int32_t size, int32_t i, int32_t n)
+{
+    double scale = (double)size / n, reach = scale > 1 ? scale : 1, centre = (i + 0.5) * scale;
+    double sum = 0, all = 0;
+
+    for (int32_t k = 0; k < size; k++) {
+        double w = 1 - fabs(k + 0.5 - centre) / reach;
+        sum += w > 0 ? w * p[(size_t)k * step] : 0;
+        all += w > 0 ? w : 0;
+    }
+    return sum / all;
+}
+
+TEST(resizing_follows_the_formula_to_a_level_of_rounding)
+{
+    static const int32_t cases[][4] = {{64, 48, 23, 17}, {31, 7, 64, 20}, {17, 300, 17, 5},
+                                       {5, 5, 1, 1},     {400, 3, 7, 3},  {48, 64, 47, 64}};
+    struct image im, out;
+    struct err e;
+
+    for (size_t t = 0; t < sizeof cases / sizeof *cases; t++) {
+        int32_t w = cases[t][0], h = cases[t][1], ow = cases[t][2], oh = cases[t][3];
+        uint8_t column[400 * 3];
+        CHECK_OK(image_alloc(w, h, &im, &e), &e);
+        for (int32_t i = 0; i < w * h * 3; i++)
+            im.rgb[i] = (uint8_t)rand_at(t, (uint64_t)i, 0, 0);
+        CHECK_OK(image_resize(&im, ow, oh, &out, &e), &e);
+        for (int32_t y = 0; y < oh; y++) {
+            for (int32_t x = 0; x < w * 3; x++)
+                column[x] = (uint8_t)(triangle(im.rgb + x, (size_t)w * 3, h, y, oh) + 0.5);
+            for (int32_t x = 0; x < ow * 3; x++) {
+                double want = triangle(column + x % 3, 3, w, x / 3, ow);
+                CHECK(fabs(out.rgb[y * ow * 3 + x] - want) < 1.6); /* 0.5, and a row off by one */
+            }
+        }
+        image_done(&out);
+        image_done(&im);
+    }
 }
 
 TEST(resizing_a_constant_changes_nothing_at_any_size)
