@@ -80,7 +80,8 @@ void scene_plan_of(const struct scene *s, const struct frame *f, enum net_task t
 
 /* The input of a plan: work[i] is the working picture (frame_open) of tile i.  ret
  * [3][size][size]; scratch: SCENE_SCRATCH_FLOATS(size). */
-#define SCENE_SCRATCH_FLOATS(size) ((size_t)(size)*6 + (SCENE_WORK_SIDE_MAX * 3 + 1) / 2)
+#define SCENE_ROW_FLOATS(size)     (((size_t)(size) + 15) / 16 * 16)
+#define SCENE_SCRATCH_FLOATS(size) (SCENE_ROW_FLOATS(size) * 6 + (SCENE_WORK_SIDE_MAX * 3 + 1) / 2)
 void scene_draw(const struct scene_plan *p, const struct frame *f, const struct image *work,
                 float *scratch, float *ret);
 

@@ -213,25 +213,27 @@ TEST(sizes_are_multiples_of_32_and_each_comes)
 
 TEST(colours_change_as_hsv_says)
 {
-    float px[3][5] = {{255, 100, 10, 0, 90}, {0, 100, 200, 0, 80}, {0, 100, 30, 0, 250}};
+    float px[3][8] = {{255, 100, 10, 0, 90, 7, 250, 1},
+                      {0, 100, 200, 0, 80, 9, 249, 2},
+                      {0, 100, 30, 0, 250, 9, 1, 1}};
     struct row row = {px[0], px[1], px[2], NULL};
     struct scene_plan p = {.saturation = 1, .value = 1};
-    float was[3][5];
+    float was[3][8];
 
     memcpy(was, px, sizeof px);
-    colour_row(&p, &row, 5);
-    for (int i = 0; i < 15; i++)
-        CHECK(fabsf(px[i / 5][i % 5] - was[i / 5][i % 5]) < 1e-3f);
+    colour_row(&p, &row, 8);
+    for (int i = 0; i < 24; i++)
+        CHECK(fabsf(px[i / 8][i % 8] - was[i / 8][i % 8]) < 1e-3f);
     p.hue = 1 / 3.0; /* a third of a turn: red to green, grey stays */
-    colour_row(&p, &row, 5);
+    colour_row(&p, &row, 8);
     CHECK(px[0][0] < 1e-2f && px[1][0] > 254.9f && px[2][0] < 1e-2f);
     CHECK(fabsf(px[0][1] - 100) < 1e-3f && fabsf(px[2][1] - 100) < 1e-3f);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 8; i++)
         CHECK(fabsf(px[1][i] - was[0][i]) < 1e-2f);
     p = (struct scene_plan){.saturation = 0, .value = 0.5};
     memcpy(px, was, sizeof px);
-    colour_row(&p, &row, 5);
-    for (int i = 0; i < 5; i++) { /* half of the value, no colour */
+    colour_row(&p, &row, 8);
+    for (int i = 0; i < 8; i++) { /* half of the value, no colour */
         float max = was[0][i] > was[1][i] ? was[0][i] : was[1][i];
         max = max > was[2][i] ? max : was[2][i];
         CHECK(fabsf(px[0][i] - max / 2) < 1e-3f && fabsf(px[1][i] - px[2][i]) < 1e-3f);
@@ -240,11 +242,11 @@ TEST(colours_change_as_hsv_says)
         p = (struct scene_plan){.hue = rand_unit(rand_at(1, (uint64_t)k, 0, 0)) - 0.5,
                                 .saturation = 2 * rand_unit(rand_at(1, (uint64_t)k, 1, 0)),
                                 .value = 2 * rand_unit(rand_at(1, (uint64_t)k, 2, 0))};
-        for (int i = 0; i < 15; i++)
-            px[i / 5][i % 5] = (float)(rand_at(2, (uint64_t)k, (uint64_t)i, 0) % 256);
-        colour_row(&p, &row, 5);
-        for (int i = 0; i < 15; i++)
-            CHECK(px[i / 5][i % 5] >= -1e-3f && px[i / 5][i % 5] <= 255.001f);
+        for (int i = 0; i < 24; i++)
+            px[i / 8][i % 8] = (float)(rand_at(2, (uint64_t)k, (uint64_t)i, 0) % 256);
+        colour_row(&p, &row, 8);
+        for (int i = 0; i < 24; i++)
+            CHECK(px[i / 8][i % 8] >= -1e-3f && px[i / 8][i % 8] <= 255.001f);
     }
 }
 
