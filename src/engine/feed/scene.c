@@ -7,7 +7,7 @@
  * are bilinear with 8 bits of fraction, so a map by whole pixels copies bytes exactly.
  *
  * Long loops go in blocks of a constant size, and colours in vectors of four: the compiler then
- * makes vector code of them at -O2, which is three times as fast (320x320 with HSV: 1 ms).
+ * makes vector code of them at -O2, which is three times as fast (320x320 with HSV: 0.9 ms).
  */
 #include "engine/feed/scene.h"
 
