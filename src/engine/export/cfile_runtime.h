@@ -19,37 +19,38 @@
     "        *to = outs;\n"                                                                        \
     "}\n\n"
 
-#define CONV_TEXT                                                                                   \
-    "/* x [groups * ic][h][w], weights [oc][ic][k][k], bias [oc] or null, y [oc][oh][ow] */\n"      \
-    "static void conv(const float *x, const float *weights, const float *bias, float *y, int ic,\n" \
-    "                 int h, int w, int oc, int oh, int ow, int k, int stride, int pad, int "       \
-    "groups)\n"                                                                                     \
-    "{\n"                                                                                           \
-    "    for (int o = 0; o < oc; o++) {\n"                                                          \
-    "        const float *group = x + (size_t)(o / (oc / groups)) * ic * h * w;\n"                  \
-    "        float *plane = y + (size_t)o * oh * ow;\n"                                             \
-    "        for (int i = 0; i < oh * ow; i++)\n"                                                   \
-    "            plane[i] = bias ? bias[o] : 0.0f;\n"                                               \
-    "        for (int i = 0; i < ic; i++)\n"                                                        \
-    "            for (int t = 0; t < k * k; t++) {\n"                                               \
-    "                const float f = weights[((size_t)o * ic + i) * k * k + t];\n"                  \
-    "                const int down = t / k - pad, right = t % k - pad;\n"                          \
-    "                int top, bottom, first, end;\n"                                                \
-    "                inside(h, oh, stride, down, &top, &bottom);\n"                                 \
-    "                inside(w, ow, stride, right, &first, &end);\n"                                 \
-    "                for (int r = top; r < bottom; r++) {\n"                                        \
-    "                    const float *from = group + ((size_t)i * h + r * stride + down) * w + "    \
-    "right;\n"                                                                                      \
-    "                    float *to = plane + (size_t)r * ow;\n"                                     \
-    "                    if (stride == 1)\n"                                                        \
-    "                        for (int c = first; c < end; c++)\n"                                   \
-    "                            to[c] += f * from[c];\n"                                           \
-    "                    else\n"                                                                    \
-    "                        for (int c = first; c < end; c++)\n"                                   \
-    "                            to[c] += f * from[c * stride];\n"                                  \
-    "                }\n"                                                                           \
-    "            }\n"                                                                               \
-    "    }\n"                                                                                       \
+#define CONV_TEXT                                                                                  \
+    "/* x [groups * ic][h][w], weights [oc][ic][k][k], bias [oc] or null, y [oc][oh][ow] */\n"     \
+    "static void conv(const float *x, const float *weights, const float *bias, float *y,\n"        \
+    "                 int ic, int h, int w, int oc, int oh, int ow, int k, int stride,\n"          \
+    "                 int pad, int groups)\n"                                                      \
+    "{\n"                                                                                          \
+    "    for (int o = 0; o < oc; o++) {\n"                                                         \
+    "        const float *group = x + (size_t)(o / (oc / groups)) * ic * h * w;\n"                 \
+    "        float *plane = y + (size_t)o * oh * ow;\n"                                            \
+    "        for (int i = 0; i < oh * ow; i++)\n"                                                  \
+    "            plane[i] = bias ? bias[o] : 0.0f;\n"                                              \
+    "        for (int i = 0; i < ic; i++)\n"                                                       \
+    "            for (int t = 0; t < k * k; t++) {\n"                                              \
+    "                const float f = weights[((size_t)o * ic + i) * k * k + t];\n"                 \
+    "                const int down = t / k - pad, right = t % k - pad;\n"                         \
+    "                int top, bottom, first, end;\n"                                               \
+    "                inside(h, oh, stride, down, &top, &bottom);\n"                                \
+    "                inside(w, ow, stride, right, &first, &end);\n"                                \
+    "                for (int r = top; r < bottom; r++) {\n"                                       \
+    "                    const float *from =\n"                                                    \
+    "                        group + ((size_t)i * h + r * stride + down) * w + "                   \
+    "right;\n"                                                                                     \
+    "                    float *to = plane + (size_t)r * ow;\n"                                    \
+    "                    if (stride == 1)\n"                                                       \
+    "                        for (int c = first; c < end; c++)\n"                                  \
+    "                            to[c] += f * from[c];\n"                                          \
+    "                    else\n"                                                                   \
+    "                        for (int c = first; c < end; c++)\n"                                  \
+    "                            to[c] += f * from[c * stride];\n"                                 \
+    "                }\n"                                                                          \
+    "            }\n"                                                                              \
+    "    }\n"                                                                                      \
     "}\n\n"
 
 #define MAX_POOL_TEXT                                                                              \

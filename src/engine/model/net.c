@@ -516,6 +516,11 @@ void net_get_info(const struct net *n, struct net_info *ret)
             ret->params += n->tensors[i].count;
 }
 
+struct graph *net_graph(struct net *n)
+{
+    return n->graph;
+}
+
 void net_plan_describe(const struct net *n, struct buf *out)
 {
     struct net_info info;

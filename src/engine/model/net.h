@@ -218,6 +218,9 @@ struct net_info {
     double flops;    /* multiply-adds x 2 of the convolutions of one image, forward */
 };
 void net_get_info(const struct net *n, struct net_info *ret);
+/* What the network computes, for exporters (engine/export): lent. */
+struct graph;
+struct graph *net_graph(struct net *n);
 /* Text for people: nodes, shapes, kernels chosen, memory plan (`anneal debug plan`). */
 void net_plan_describe(const struct net *n, struct buf *out);
 /* Heap allocations (mem_total_count) made by the last net_train_step or net_infer: always 0. */
