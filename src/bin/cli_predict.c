@@ -3,6 +3,7 @@
  * Pictures go in batches, in their order; one that cannot be read here or there has its own error
  * beside the others' answers, and makes the exit status 1. */
 #include "bin/cli_jobs.h"
+#include "bin/cli_pictures.h"
 #include "os/os.h"
 #include "spec/contract.h"
 
@@ -15,7 +16,6 @@ enum {
     BATCH_BYTES_MAX = 32 << 20,
     BODY_BYTES_MAX = BATCH_BYTES_MAX + PREDICT_IMAGE_BYTES_MAX + (1 << 20),
     PREDICT_TIMEOUT_MS = 180000,
-    DEPTH_MAX = 32,
     NAME_SHOWN = 200,
 };
 
@@ -35,7 +35,7 @@ static const struct field predict_fields[] = {
 struct predict {
     struct cli *c;
     const char *path; /* of the request */
-    VEC(const char *) files;
+    struct picture_files files;
     struct progress bar;
     struct buf out; /* the JSON object */
     struct jw w;
@@ -46,69 +46,6 @@ struct predict {
 struct one {
     const char *file, *error; /* error NULL: it was sent */
 };
-
-/* ---- which files */
-
-struct scan {
-    struct predict *p;
-    const char *dir;
-    int depth;
-};
-
-static bool is_picture_name(str s)
-{
-    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".webp"};
-
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (str_iends(s, str_of(ends[i])))
-            return true;
-    return false;
-}
-
-static enum rc scan_entry(void *ud, const char *name, bool is_dir, struct err *e)
-{
-    struct scan *s = ud, below = {s->p, NULL, s->depth + 1};
-    const char *path = arena_printf(s->p->c->a, "%s/%s", s->dir, name);
-
-    if (!path)
-        return cli_nomem(e);
-    if (name[0] == '.' || below.depth > DEPTH_MAX)
-        return RC_OK;
-    below.dir = path;
-    if (is_dir)
-        return os_list_dir(path, scan_entry, &below, e);
-    return !is_picture_name(str_of(name)) || VEC_PUSH(&s->p->files, path) ? RC_OK : cli_nomem(e);
-}
-
-static enum rc nothing(void *ud, const char *name, bool is_dir, struct err *e)
-{
-    return RC_OK;
-}
-
-static enum rc collect(struct predict *p, struct err *e)
-{
-    struct cli *c = p->c;
-    enum rc rc = RC_OK;
-
-    for (size_t i = 0; !rc && i < c->args_n; i++) {
-        const char *path = arena_cstr(c->a, c->args[i]);
-        struct scan s = {p, path, 0};
-        size_t n = p->files.n, len = c->args[i].n;
-
-        if (!path)
-            return cli_nomem(e);
-        if (os_list_dir(path, nothing, NULL, NULL)) { /* a file, or nothing: told when it is read */
-            rc = VEC_PUSH(&p->files, path) ? RC_OK : cli_nomem(e);
-            continue;
-        }
-        if (len > 1 && path[len - 1] == '/')
-            s.dir = arena_printf(c->a, "%.*s", (int)len - 1, path);
-        rc = s.dir ? os_list_dir(path, scan_entry, &s, e) : cli_nomem(e);
-        if (!rc && p->files.n == n)
-            rc = err_set(e, RC_INVALID, "the folder '%s' holds no .jpg, .png or .webp", path);
-    }
-    return rc;
-}
 
 /* ---- results */
 
@@ -284,7 +221,7 @@ static enum rc run_predict(struct cli *c, struct err *e)
     struct predict p = {.c = c, .bar = {.c = c}};
     const char *id = NULL;
     size_t n = 0;
-    enum rc rc = collect(&p, e);
+    enum rc rc = cli_pictures(c, &p.files, e);
 
     if (!rc)
         rc = job_id_of(c, f->job, &id, e);

@@ -35,7 +35,7 @@ enum rc settings_load(struct config **ret, int argc, char **argv, struct err *e)
 extern const struct command serve_command, trainer_command, worker_command, ingest_command,
     store_command, config_command;
 extern const struct command dataset_command, train_command, jobs_command, test_command,
-    predict_command, models_command, user_command, token_command, sample_command, doctor_command,
-    version_command, completion_command, man_command, debug_command;
+    predict_command, export_command, models_command, user_command, token_command, sample_command,
+    doctor_command, version_command, completion_command, man_command, debug_command;
 
 #endif

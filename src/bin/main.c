@@ -17,6 +17,7 @@ const struct command *const commands[] = {
     &jobs_command,
     &test_command,
     &predict_command,
+    &export_command,
     &models_command,
     &sample_command,
     &user_command,
