@@ -22,6 +22,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 HERE = os.path.join(ROOT, "bench", "engine")
 PEERS = os.path.join(ROOT, "build", "peers")
 PYTHON = os.path.join(PEERS, "python", "bin", "python")
+STEP = os.path.join(ROOT, "build", "bench", "engine", "step")
 OUT = os.path.join(ROOT, "build", "bench", "engine.json")
 PACKAGES = ["torch", "torchvision", "numpy", "onnxruntime", "onnx", "pillow"]
 # What the fastest known PyTorch set-up wants of the allocator: no page faults for every tensor.
@@ -110,7 +111,7 @@ class Contender:
 
 
 def ours(row, a):
-    command = [os.path.join(ROOT, "build", "bench", "engine", "step"), "--row", row, "--threads", str(a.threads)]
+    command = [STEP, "--row", row, "--threads", str(a.threads)]
     return Contender("ours", command + (["--pictures", pictures()] if row == "jpeg_224" else []))
 
 
@@ -127,7 +128,8 @@ def peer(row, mode, a):
 def onnx_of(row):
     """The network of a row, with the weights it starts from, as `anneal export` writes it."""
     path = os.path.join(ROOT, "build", "bench", row + ".onnx")
-    subprocess.run([os.path.join(ROOT, "build", "bench", "engine", "export"), row, path], check=True)
+    subprocess.run([STEP, "--row", row, "--onnx", path], check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL)
     return path
 
 

@@ -1,12 +1,14 @@
 /* step.c - our side of `make bench-engine`: one row of the table, a step at a time, when told to.
  *
- *     build/bench/engine/step --row train_resnet18_f32 [--threads 2] [--pictures DIR]
+ *     build/bench/engine/step --row train_resnet18_f32 [--threads 2] [--pictures DIR] [--onnx FILE]
  *
  * For each line "s" on standard input it takes one step and prints "T seconds"; at the end of the
  * input it prints "R peak-resident-MiB" and ends.  So the driver (run.py) keeps both contenders
  * alive and steps them in turn: on a shared machine nothing else gives a ratio that holds.
  */
 #include "base/mem.h"
+#include "engine/export/export.h"
+#include "engine/export/onnx.h"
 #include "engine/feed/frame.h"
 #include "engine/graph/crew.h"
 #include "engine/model/net.h"
@@ -121,6 +123,21 @@ static void net_step(struct contender *c)
         fail(&e);
 }
 
+static void write_onnx(struct contender *c, const char *path)
+{
+    struct out_file_done done;
+    struct out_file f;
+    struct program *p;
+    struct err e = {0};
+
+    if (export_program(c->net, &(struct export_input){0}, &p, &e))
+        fail(&e);
+    out_file_open(&f, path);
+    if (onnx_write(p, c->row->model, &f, &e) || out_file_close(&f, true, &done, &e))
+        fail(&e);
+    program_free(p);
+}
+
 /* ---- JPEG files to tensors: an item is a picture */
 
 struct pictures {
@@ -205,6 +222,8 @@ int main(int argc, char **argv)
             c = contender_of(&rows[i], (int)threads);
     if (!jpeg && !c.net)
         fail(&(struct err){.text = "--row: there is no such row (see the table in the source)"});
+    if (*option(argc, argv, "--onnx", ""))
+        write_onnx(&c, option(argc, argv, "--onnx", ""));
     while (fgets(line, sizeof line, stdin)) {
         const int64_t began = os_mono_ns();
         if (jpeg)

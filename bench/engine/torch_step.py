@@ -61,8 +61,10 @@ def trainer(torch, row, size, batch, classes):
     if name == "detect-n":
         twin = detector()
         net = twin.Detector("n", classes)
-        target = torch.tensor(boxes_of(size, batch, classes))
-        loss_of = lambda out: twin.loss(net, out, target, size)
+        points, strides = twin.anchors_of(size, torch.float32)
+        rows = torch.tensor(boxes_of(size, batch, classes))[:, 1:]
+        truth = twin.padded(rows, range(0, batch * BOXES + 1, BOXES), torch.float32)
+        loss_of = lambda out: twin.loss_of(*(o.float() for o in out), points, strides, *truth)["total"]
     else:
         net = classifier(name, classes)
         target = torch.arange(batch) % classes
