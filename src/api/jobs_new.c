@@ -80,6 +80,8 @@ static enum rc short_form(const struct job_body *b, const struct json *config,
     if (b->epochs) {
         rc = twice(config, "epochs", "epochs", e);
         spec->epochs = b->epochs;
+        if (!config || !json_get(config, "warmup_epochs"))
+            train_fit_warmup(spec);
     }
     if (!rc && b->batch_size) {
         rc = twice(config, "batch_size", "batch_size", e);
@@ -176,13 +178,19 @@ static enum rc choose_data(struct ctx *c, str dataset, str version, struct datas
     return rc;
 }
 
-static enum rc check_data(const struct dataset *d, const struct dataset_version *v, str framework,
-                          struct err *e)
+static enum rc check_data(const struct dataset *d, const struct dataset_version *v,
+                          const struct train_spec *spec, str framework, struct err *e)
 {
-    if (str_is(framework, "anneal") && !str_is(v->task, task_names[TASK_CLASSIFICATION]))
+    enum train_task task = train_task_of(spec->model);
+    int of = 0;
+
+    while (of < TASK_COUNT && !str_is(v->task, task_names[of]))
+        of++;
+    if (str_is(framework, "anneal") && of < TASK_COUNT && !train_task_fits(task, (enum task)of))
         return err_field(e, RC_INVALID, "dataset",
-                         "the native trainer trains classification; '%.*s' is a dataset for %.*s",
-                         STR_F(d->name), STR_F(v->task));
+                         "'%.*s' is a dataset for %.*s; %.*s learns %s and needs %s",
+                         STR_F(d->name), STR_F(v->task), STR_F(spec->model), train_task_names[task],
+                         train_task_needs(task));
     if (v->train < 1)
         return err_field(e, RC_INVALID, "dataset",
                          "this version of '%.*s' has no training images; split it first",
@@ -310,7 +318,7 @@ static enum rc post_job(struct ctx *c, struct err *e)
     if (!rc)
         rc = choose_data(c, b->dataset, b->version, &d, &v, e);
     if (!rc)
-        rc = check_data(&d, &v, b->framework, e);
+        rc = check_data(&d, &v, &spec, b->framework, e);
     if (!rc && b->project.n)
         rc = check_project(c, b->project, &d, e);
     if (!rc && b->from_checkpoint.job.n)

@@ -53,7 +53,9 @@ const char *text_in(struct cli *c, const struct json *o, const char *key)
 
 const char *metric_text(struct arena *a, const char *name, double value)
 {
-    static const char *const shares[] = {"accuracy", "top5", "precision", "recall", "f1"};
+    static const char *const shares[] = {"accuracy", "top5",  "precision", "recall",
+                                         "f1",       "map50", "map",       "mask_map50",
+                                         "mask_map", "miou",  "dice"};
     const char *slash = strrchr(name, '/'), *text;
 
     name = slash ? slash + 1 : name;
@@ -102,19 +104,30 @@ static void on_progress(struct follow *f, const struct json *v)
 
 static void on_epoch(struct follow *f, const struct json *v)
 {
+    static const struct {
+        const char *name, *label;
+    } shown[] = {{"train/loss", "train loss"},
+                 {"train/accuracy", "acc"},
+                 {"val/loss", "val loss"},
+                 {"val/accuracy", "acc"},
+                 {"val/top5", "top-5"},
+                 {"val/map50", "mAP50"},
+                 {"val/map", "mAP"},
+                 {"val/mask_map50", "mask mAP50"},
+                 {"val/miou", "mIoU"},
+                 {"test/loss", "test loss"},
+                 {"test/accuracy", "acc"},
+                 {"test/map50", "mAP50"},
+                 {"test/mask_map50", "mask mAP50"},
+                 {"test/miou", "mIoU"}};
     const struct json *m = json_get(v, "metrics"), *best = json_get(v, "best");
     long long epoch = (long long)json_int(v, "epoch", 0);
     int64_t now = json_int(v, "time", 0);
     char text[300] = "";
     size_t n;
 
-    add_metric(f, text, sizeof text, m, "train/loss", "train loss");
-    add_metric(f, text, sizeof text, m, "train/accuracy", "acc");
-    add_metric(f, text, sizeof text, m, "val/loss", "val loss");
-    add_metric(f, text, sizeof text, m, "val/accuracy", "acc");
-    add_metric(f, text, sizeof text, m, "val/top5", "top-5");
-    add_metric(f, text, sizeof text, m, "test/loss", "test loss");
-    add_metric(f, text, sizeof text, m, "test/accuracy", "acc");
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        add_metric(f, text, sizeof text, m, shown[i].name, shown[i].label);
     n = strlen(text);
     if (f->epoch_ms && now > f->epoch_ms && n < sizeof text)
         snprintf(text + n, sizeof text - n, "  %s",

@@ -11,8 +11,8 @@ static const char *const stem_names[] = {"auto", "small", "large", NULL};
 static const char *const class_weight_names[] = {"none", "balanced", NULL};
 static const char *const backend_names[] = {"auto", "onednn", "portable", NULL};
 static const char *const freeze_names[] = {"none", "backbone", NULL};
-const char *const train_goal_names[] = {"accuracy",   "top5",     "f1",   "loss", "map50", "map",
-                                        "mask_map50", "mask_map", "miou", NULL};
+const char *const train_goal_names[] = {"accuracy", "top5",       "f1",       "loss", "map50",
+                                        "map",      "mask_map50", "mask_map", "miou", NULL};
 
 #define S   struct train_spec
 #define ADV .flags = FIELD_ADVANCED
@@ -69,7 +69,8 @@ const struct field train_spec_fields[] = {
     F_NUM(S, mask_gain, .dflt = "7.5", .min = 0, .max = 100, .group = "Loss", ADV,
           .help = "Weight of the loss of the masks."),
     F_ENUM(
-        S, schedule, schedule_names, .dflt = "\"cosine\"", .group = "Schedule",
+        S,
+        schedule, schedule_names, .dflt = "\"cosine\"", .group = "Schedule",
         .help =
             "How the learning rate falls (cosine: Loshchilov and Hutter 2017, without restarts)."),
     F_NUM(S, warmup_epochs, .dflt = "1", .min = 0, .max = 100, .group = "Schedule",
@@ -187,7 +188,8 @@ static enum rc warn_idle(const struct train_spec *s, enum train_task task, struc
 
 /* Goals by task. */
 static const unsigned goals[TRAIN_TASKS] = {
-    [TRAIN_CLASSIFICATION] = 1u << GOAL_ACCURACY | 1u << GOAL_TOP5 | 1u << GOAL_F1 | 1u << GOAL_LOSS,
+    [TRAIN_CLASSIFICATION] =
+        1u << GOAL_ACCURACY | 1u << GOAL_TOP5 | 1u << GOAL_F1 | 1u << GOAL_LOSS,
     [TRAIN_DETECTION] = 1u << GOAL_MAP50 | 1u << GOAL_MAP | 1u << GOAL_F1,
     [TRAIN_SEGMENTATION] = 1u << GOAL_MAP50 | 1u << GOAL_MAP | 1u << GOAL_F1 |
                            1u << GOAL_MASK_MAP50 | 1u << GOAL_MASK_MAP,

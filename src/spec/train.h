@@ -11,6 +11,7 @@
 #ifndef ANNEAL_SPEC_TRAIN_H
 #define ANNEAL_SPEC_TRAIN_H
 
+#include "spec/dataset.h"
 #include "spec/field.h"
 
 enum optimizer_kind { OPTIM_SGD, OPTIM_ADAMW };
@@ -41,6 +42,11 @@ enum train_task {
     TRAIN_TASKS
 };
 extern const char *const train_task_names[];
+/* Whether a dataset for `dataset` can teach it: boxes come from outlines, masks never from boxes;
+ * lines of text are outlines. */
+bool train_task_fits(enum train_task task, enum task dataset);
+/* What it needs, for an error: "boxes". */
+const char *train_task_needs(enum train_task task);
 /* By the name's first part: "detect-", "segment-", "semseg-", else classification. */
 enum train_task train_task_of(str model);
 
@@ -96,6 +102,8 @@ enum rc train_spec_read(const struct json *obj, str model, struct train_spec *re
                         struct err *e) must_check;
 enum rc train_spec_read_text(str json, struct train_spec *ret, struct arena *a,
                              struct err *e) must_check;
+/* The default warm-up of a run that is too short for it: half of the epochs. */
+void train_fit_warmup(struct train_spec *s);
 /* The settings form of a task (field_form): what applies to it, with its own defaults. */
 enum rc train_form(enum train_task task, struct arena *a, struct jw *w, struct err *e) must_check;
 

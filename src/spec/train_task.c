@@ -27,6 +27,24 @@ enum train_task train_task_of(str model)
     return TRAIN_CLASSIFICATION;
 }
 
+bool train_task_fits(enum train_task task, enum task dataset)
+{
+    static const unsigned fits[TRAIN_TASKS] = {
+        [TRAIN_CLASSIFICATION] = 1u << TASK_CLASSIFICATION,
+        [TRAIN_DETECTION] = 1u << TASK_DETECTION | 1u << TASK_SEGMENTATION | 1u << TASK_TEXT,
+        [TRAIN_SEGMENTATION] = 1u << TASK_SEGMENTATION | 1u << TASK_TEXT,
+        [TRAIN_SEMANTIC] = 1u << TASK_SEGMENTATION | 1u << TASK_TEXT};
+
+    return fits[task] >> dataset & 1;
+}
+
+const char *train_task_needs(enum train_task task)
+{
+    return task == TRAIN_CLASSIFICATION ? "a class for each picture"
+           : task == TRAIN_DETECTION    ? "boxes"
+                                        : "outlines (polygons, or quadrangles of text)";
+}
+
 enum {
     CLS = 1 << TRAIN_CLASSIFICATION,
     DET = 1 << TRAIN_DETECTION,
@@ -120,7 +138,8 @@ static enum rc copy_fields(enum train_task task, bool all, struct arena *a,
     return RC_OK;
 }
 
-enum rc train_fields_of(enum train_task task, struct arena *a, const struct field **ret, struct err *e)
+enum rc train_fields_of(enum train_task task, struct arena *a, const struct field **ret,
+                        struct err *e)
 {
     return copy_fields(task, true, a, ret, e);
 }
@@ -135,6 +154,12 @@ enum rc train_form(enum train_task task, struct arena *a, struct jw *w, struct e
     return rc;
 }
 
+void train_fit_warmup(struct train_spec *s)
+{
+    if (s->warmup_epochs > (double)s->epochs / 2)
+        s->warmup_epochs = (double)s->epochs / 2;
+}
+
 enum rc train_spec_read(const struct json *obj, str model, struct train_spec *ret, struct arena *a,
                         struct err *e)
 {
@@ -146,6 +171,8 @@ enum rc train_spec_read(const struct json *obj, str model, struct train_spec *re
         rc = obj ? field_read(fields, obj, ret, a, e) : field_defaults(fields, ret, a, e);
     if (!rc && model.n && !(obj && json_get(obj, "model")))
         ret->model = model;
+    if (!rc && !(obj && json_get(obj, "warmup_epochs")))
+        train_fit_warmup(ret);
     return rc;
 }
 

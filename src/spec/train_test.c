@@ -66,12 +66,15 @@ TEST(the_model_decides_the_defaults_and_what_is_given_wins)
     struct train_spec s = {0};
 
     arena_init(&arena, 1 << 20);
-    CHECK_OK(train_spec_read_text(STR("{\"learning_rate\":0.5,\"model\":\"detect-n\"}"), &s,
-                                  &arena, &err),
+    CHECK_OK(train_spec_read_text(STR("{\"learning_rate\":0.5,\"model\":\"detect-n\"}"), &s, &arena,
+                                  &err),
              &err);
     CHECK(s.goal == GOAL_MAP50 && s.momentum == 0.937 && s.learning_rate == 0.5);
     CHECK_OK(train_spec_read_text(STR("{}"), &s, &arena, &err), &err);
     CHECK(s.goal == GOAL_ACCURACY && s.momentum == 0.9 && s.ema == 0);
+    CHECK_OK(train_spec_read_text(STR("{\"model\":\"detect-n\",\"epochs\":2}"), &s, &arena, &err),
+             &err);
+    CHECK(s.warmup_epochs == 1 && train_spec_check(&s, NULL, &err) == RC_OK);
     CHECK(train_spec_read_text(STR("{\"model\":7}"), &s, &arena, &err) == RC_INVALID);
     CHECK(train_spec_read_text(STR("[]"), &s, &arena, &err) == RC_INVALID);
     arena_done(&arena);
@@ -113,8 +116,8 @@ TEST(a_form_shows_what_applies_to_the_task_with_its_default)
     CHECK_OK(train_form(TRAIN_DETECTION, &arena, &w, &err), &err);
     CHECK(str_find(buf_view(&b), STR("\"crop_padding\"")) < 0);
     CHECK(str_find(buf_view(&b), STR("\"mask_gain\"")) < 0);
-    CHECK(str_find(buf_view(&b), STR("\"name\":\"momentum\",\"type\":\"float\",\"default\":0.937")) >
-          0);
+    CHECK(str_find(buf_view(&b),
+                   STR("\"name\":\"momentum\",\"type\":\"float\",\"default\":0.937")) > 0);
     buf_done(&b);
     arena_done(&arena);
 }

@@ -2,10 +2,10 @@
  *
  * A checkpoint is two files: weights (model.h), and state: the optimiser's tensors with this cursor
  * in the metadata.  Where training keeps a moving average (train_spec.ema), the weights file holds
- * the average and the state the weights being trained as well.  Checkpoints are made between epochs only, where the data order, the
- * augmentation and the learning rate are functions of the cursor, so nothing else has to be kept.
- * The files are scratch until the reader of the reports has stored them: they are written whole,
- * but not flushed to disk.
+ * the average and the state the weights being trained as well.  Checkpoints are made between epochs
+ * only, where the data order, the augmentation and the learning rate are functions of the cursor,
+ * so nothing else has to be kept. The files are scratch until the reader of the reports has stored
+ * them: they are written whole, but not flushed to disk.
  */
 #ifndef ANNEAL_FLOW_WORKER_CURSOR_H
 #define ANNEAL_FLOW_WORKER_CURSOR_H

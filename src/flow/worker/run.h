@@ -2,8 +2,8 @@
 #ifndef ANNEAL_FLOW_WORKER_RUN_H
 #define ANNEAL_FLOW_WORKER_RUN_H
 
-#include "engine/feed/loader.h"
 #include "engine/bundle/model.h"
+#include "engine/feed/loader.h"
 #include "spec/contract.h"
 #include "spec/train.h"
 

@@ -84,6 +84,11 @@ static enum rc check_dataset(struct train *t, struct err *e)
     if (!rc)
         rc = samples_check(r->samples.of[SPLIT_TRAIN], r->samples.n[SPLIT_TRAIN], r->card->task,
                            &boxes_only, e);
+    if (!rc) {
+        rc = samples_check(r->samples.of[SPLIT_VAL], r->samples.n[SPLIT_VAL], r->card->task, NULL,
+                           e);
+        rc = rc ? err_wrap(e, rc, "the split 'val'") : RC_OK;
+    }
     if (!rc && r->card->task == NET_CLASSIFICATION && h->classes_n < 2)
         rc = err_set(e, RC_INVALID, "the dataset has %zu class; a classifier needs at least two",
                      h->classes_n);
@@ -91,7 +96,7 @@ static enum rc check_dataset(struct train *t, struct err *e)
         rc = samples_classes(h, NET_DETECTION, &r->arena, &classes, &n, e);
     if (!rc)
         rc = check_classes(r, classes, n, e);
-    if (!rc && boxes_only) {
+    if (!rc && boxes_only && r->card->task >= NET_SEGMENTATION) {
         char *text =
             arena_printf(&r->arena,
                          "%llu pictures have boxes without outlines; their objects are taken for "
@@ -135,8 +140,8 @@ static enum rc make_model(struct run *r, const struct loader_config *c, int size
                            .backend = (enum net_backend)s->backend,
                            .optimizer = s->optimizer == OPTIM_ADAMW ? NET_ADAMW : NET_SGD};
     str *classes;
-    enum rc rc = samples_classes(&r->samples.header, r->card->task, &r->arena, &classes,
-                                 &p.classes_n, e);
+    enum rc rc =
+        samples_classes(&r->samples.header, r->card->task, &r->arena, &classes, &p.classes_n, e);
 
     if (rc)
         return rc;

@@ -12,6 +12,9 @@ enum {
 
 static const struct task_ops *const tasks[NET_TASKS] = {
     [NET_CLASSIFICATION] = &task_classification,
+    [NET_DETECTION] = &task_detection,
+    [NET_SEGMENTATION] = &task_segmentation,
+    [NET_SEMANTIC] = &task_semantic,
 };
 
 const struct task_ops *task_ops_of(enum net_task task)
@@ -19,27 +22,21 @@ const struct task_ops *task_ops_of(enum net_task task)
     return tasks[task];
 }
 
+_Static_assert((int)TRAIN_SEMANTIC == (int)NET_SEMANTIC && (int)TRAIN_TASKS == (int)NET_TASKS,
+               "the tasks of settings and of networks are the same");
+
 enum rc task_check_dataset(const struct run *r, struct err *e)
 {
-    static const unsigned fits[NET_TASKS] = {
-        [NET_CLASSIFICATION] = 1u << TASK_CLASSIFICATION,
-        [NET_DETECTION] = 1u << TASK_DETECTION | 1u << TASK_SEGMENTATION | 1u << TASK_TEXT,
-        [NET_SEGMENTATION] = 1u << TASK_SEGMENTATION | 1u << TASK_TEXT,
-        [NET_SEMANTIC] = 1u << TASK_SEGMENTATION | 1u << TASK_TEXT};
-    static const char *const needs[NET_TASKS] = {
-        [NET_CLASSIFICATION] = "a class for each picture",
-        [NET_DETECTION] = "boxes",
-        [NET_SEGMENTATION] = "outlines (polygons, or quadrangles of text)",
-        [NET_SEMANTIC] = "outlines (polygons, or quadrangles of text)"};
     const struct dataset_header *h = &r->samples.header;
+    enum train_task task = (enum train_task)r->card->task;
 
-    if (fits[r->card->task] >> h->task & 1)
+    if (train_task_fits(task, h->task))
         return RC_OK;
     return err_set(e, RC_INVALID,
                    "the dataset is for %s; %s learns %s and needs %s.  Choose a model of the "
                    "dataset's task (`anneal models`)",
                    task_names[h->task], r->card->name, net_task_names[r->card->task],
-                   needs[r->card->task]);
+                   train_task_needs(task));
 }
 
 static enum rc judge_all(const struct task_ops *ops, struct loader *l, struct judge *j,

@@ -1,8 +1,8 @@
 /* task.h - private to worker/: what differs between classification, detection, and the two
  * segmentations, as a table of operations.
  *
- * The training loop, checkpoints and reports know no task.  A judge scores one validation: it is fed
- * the batches of a split in their order, then finished, then asked for numbers and rows.
+ * The training loop, checkpoints and reports know no task.  A judge scores one validation: it is
+ * fed the batches of a split in their order, then finished, then asked for numbers and rows.
  */
 #ifndef ANNEAL_FLOW_WORKER_TASK_H
 #define ANNEAL_FLOW_WORKER_TASK_H
@@ -47,7 +47,10 @@ struct task_ops {
     enum rc (*match)(struct run *r, struct sample_ref *samples, size_t n, const int32_t *to,
                      struct err *e) must_check;
 };
-extern const struct task_ops task_classification;
+extern const struct task_ops task_classification, task_detection, task_segmentation, task_semantic;
+/* input() of the three tasks whose pictures hold objects. */
+enum rc task_input_objects(struct run *r, struct loader_config *c, int *ret_size_max,
+                           struct err *e) must_check;
 
 const struct task_ops *task_ops_of(enum net_task task);
 /* RC_INVALID: a dataset for another task than r->card's, saying what is needed. */

@@ -88,8 +88,8 @@ static enum rc say_completed(struct run *r, const struct judge *judge, int split
                          .weights_sha256 = r->work.resume.weights_sha256};
     struct buf metrics;
     struct jw w;
-    enum rc rc = task_write_validation(r, judge, r->samples.of[split], r->samples.n[split],
-                                       0, split_names[split], &out.validation, e);
+    enum rc rc = task_write_validation(r, judge, r->samples.of[split], r->samples.n[split], 0,
+                                       split_names[split], &out.validation, e);
 
     if (rc)
         return rc;

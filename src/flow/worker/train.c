@@ -77,16 +77,16 @@ static enum rc say_started(struct train *t, struct err *e)
         return rc;
     out.logs = t->logs;
     net_get_info(r->model->net, &i);
-    text = arena_printf(&r->arena,
-                        "%s with %.1f million parameters, input %dx%d%s, on %s (%s) with %d "
-                        "threads; %zu training and %zu validation pictures%s",
-                        i.card->title, (double)i.params / 1e6, r->model->frame.size,
-                        r->model->frame.size,
-                        i.card->task != NET_CLASSIFICATION ? ""
-                        : i.stem == NET_STEM_SMALL         ? ", small stem"
-                                                           : ", large stem",
-                        net_backend_name(i.backend), i.isa, i.threads, r->samples.n[SPLIT_TRAIN], r->samples.n[SPLIT_VAL],
-                        loader_is_cached(t->train) ? ", kept in memory" : "");
+    text = arena_printf(
+        &r->arena,
+        "%s with %.1f million parameters, input %dx%d%s, on %s (%s) with %d "
+        "threads; %zu training and %zu validation pictures%s",
+        i.card->title, (double)i.params / 1e6, r->model->frame.size, r->model->frame.size,
+        i.card->task != NET_CLASSIFICATION ? ""
+        : i.stem == NET_STEM_SMALL         ? ", small stem"
+                                           : ", large stem",
+        net_backend_name(i.backend), i.isa, i.threads, r->samples.n[SPLIT_TRAIN],
+        r->samples.n[SPLIT_VAL], loader_is_cached(t->train) ? ", kept in memory" : "");
     if (text && t->at.epoch)
         text = arena_printf(&r->arena, "%s; continuing after epoch %lld", text,
                             (long long)t->at.epoch);
@@ -195,9 +195,8 @@ static enum rc resize(struct train *t, int32_t size, struct err *e)
 {
     if (size == t->size)
         return RC_OK;
-    return err_field(e, RC_UNSUPPORTED, "multi_scale",
-                     "the native engine trains one size of input, not %d; set multi_scale to 0",
-                     size);
+    t->size = size;
+    return net_resize(t->r->model->net, size, e);
 }
 
 static enum rc one_step(struct train *t, const struct batch *b, int64_t step, struct err *e)
@@ -278,9 +277,8 @@ static enum rc say_epoch(struct train *t, const struct judge *judge, double imag
     struct report out = {
         .kind = REPORT_EPOCH, .epoch = t->at.epoch, .step = t->steps, .steps = t->steps};
     struct buf metrics;
-    enum rc rc =
-        task_write_validation(r, judge, r->samples.of[SPLIT_VAL], r->samples.n[SPLIT_VAL],
-                              t->at.epoch, "val", &out.validation, e);
+    enum rc rc = task_write_validation(r, judge, r->samples.of[SPLIT_VAL], r->samples.n[SPLIT_VAL],
+                                       t->at.epoch, "val", &out.validation, e);
 
     if (rc)
         return rc;

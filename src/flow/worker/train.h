@@ -28,10 +28,11 @@ enum rc train_setup(struct train *t, struct err *e) must_check;
 /* A warning for the first report. */
 enum rc train_warn(struct train *t, str text, struct err *e) must_check;
 
-/* First weights from a file: Anneal's own, or any safetensors file with torchvision's names (ResNet,
- * MobileNet).  What has the same name and shape is taken.  What has not keeps its random weights and
- * is told as a warning: the classes' own layer of another dataset as a matter of course.  RC_CONFLICT
- * naming the first tensor that does not fit, where nothing but that fits; RC_CORRUPT a damaged file.
+/* First weights from a file: Anneal's own, or any safetensors file with torchvision's names
+ * (ResNet, MobileNet).  What has the same name and shape is taken.  What has not keeps its random
+ * weights and is told as a warning: the classes' own layer of another dataset as a matter of
+ * course.  RC_CONFLICT naming the first tensor that does not fit, where nothing but that fits;
+ * RC_CORRUPT a damaged file.
  */
 enum rc finetune(struct train *t, str path, str sha256, struct err *e) must_check;
 

@@ -1,6 +1,7 @@
 /* worker_test.c - whole jobs on a set of small pictures, through the door that the trainer uses. */
 #include "base/test.h"
 #include "flow/worker/run.c"
+#include "flow/worker/testbed.h"
 #include "flow/worker/worker.c"
 
 #include <fcntl.h>
@@ -12,14 +13,10 @@
 enum { PER_CLASS = 12, VAL_PER_CLASS = 5, CLASSES = 3, SIDE = 16 };
 static const str class_names[CLASSES] = {STR("blue"), STR("green"), STR("red")};
 
-static char blobs[600], manifest[600];
-
 /* A square of noise with one strong colour. */
 static void put_picture(int32_t label, uint64_t n, struct sample *s)
 {
-    char path[800];
     struct image im;
-    struct buf b;
     struct err e;
 
     CHECK_OK(image_alloc(SIDE, SIDE, &im, &e), &e);
@@ -27,19 +24,9 @@ static void put_picture(int32_t label, uint64_t n, struct sample *s)
         for (int c = 0; c < 3; c++)
             im.rgb[i * 3 + c] = (uint8_t)(rand_at(n, (uint64_t)i, (uint64_t)c, 0) % 100 +
                                           (c == 2 - label ? 120 : 0));
-    buf_init(&b, 1 << 16);
-    CHECK_OK(image_encode_png(&im, &b, &e), &e);
+    put_image(&im, s);
     image_done(&im);
-    sha256_hex(buf_view(&b), s->sha256);
-    snprintf(path, sizeof path, "%s/%.2s", blobs, s->sha256);
-    CHECK_OK(os_mkdirs(path, 0700, &e), &e);
-    snprintf(path, sizeof path, "%s/%.2s/%s", blobs, s->sha256, s->sha256);
-    CHECK_OK(os_write_file_durable(path, buf_view(&b), 0600, &e), &e);
-    s->bytes = b.n;
-    s->width = s->height = SIDE;
-    s->type = IMAGE_PNG;
     s->label = label;
-    buf_done(&b);
 }
 
 /* Pictures of the first `classes` of `named` classes. */
@@ -52,8 +39,7 @@ static void make_dataset_of(enum task task, int per_class, int val_per_class, si
     struct err e;
     uint64_t n = 0;
 
-    snprintf(blobs, sizeof blobs, "%s/blobs", test_dir());
-    snprintf(manifest, sizeof manifest, "%s/manifest.jsonl", test_dir());
+    place_dataset();
     h.splits[SPLIT_TRAIN] = (uint64_t)per_class * classes;
     h.splits[SPLIT_VAL] = (uint64_t)val_per_class * classes;
     h.images = h.splits[SPLIT_TRAIN] + h.splits[SPLIT_VAL];
@@ -69,7 +55,7 @@ static void make_dataset_of(enum task task, int per_class, int val_per_class, si
                 s.name = str_of(name);
                 sample_write(&s, &out);
             }
-    CHECK_OK(os_write_file_durable(manifest, buf_view(&out), 0600, &e), &e);
+    CHECK_OK(os_write_file_durable(bed_manifest, buf_view(&out), 0600, &e), &e);
     buf_done(&out);
 }
 
@@ -78,126 +64,9 @@ static void make_dataset(int per_class, int val_per_class, size_t classes)
     make_dataset_of(TASK_CLASSIFICATION, per_class, val_per_class, classes, classes);
 }
 
-/* ---- running */
-
 #define CONFIG                                                                                     \
     "\"model\":\"tiny\",\"batch_size\":8,\"image_size\":16,\"learning_rate\":0.02,"                \
     "\"crop_padding\":2,\"backend\":\"portable\""
-
-struct outcome {
-    struct arena a;
-    struct report *reports;
-    size_t n;
-    struct report *last;
-};
-
-static void outcome_done(struct outcome *o)
-{
-    arena_done(&o->a);
-}
-
-static void read_reports(int fd, struct outcome *ret)
-{
-    struct buf all;
-    struct err e;
-    size_t got;
-    str rest, line;
-
-    arena_init(&ret->a, 64 << 20);
-    ret->reports = ARENA_ARRAY(&ret->a, struct report, 1000);
-    ret->n = 0;
-    buf_init(&all, 16 << 20);
-    do {
-        char chunk[4096];
-        CHECK_OK(os_read(fd, chunk, sizeof chunk, &got, &e), &e);
-        buf_add(&all, chunk, got);
-    } while (got);
-    rest = arena_str(&ret->a, buf_view(&all));
-    buf_done(&all);
-    while (str_line(&rest, &line) && line.n)
-        CHECK_OK(field_read_text(report_fields, line, &ret->reports[ret->n++], &ret->a, &e), &e);
-    CHECK(ret->n > 0);
-    ret->last = &ret->reports[ret->n - 1];
-}
-
-static void order_text(const char *kind, const char *config, const char *work_dir,
-                       const struct checkpoint *resume, struct buf *out)
-{
-    struct work w = {.config = str_of(config),
-                     .job_id = STR("job"),
-                     .manifest_path = str_of(manifest),
-                     .blobs_dir = str_of(blobs),
-                     .work_dir = str_of(work_dir),
-                     .split = STR("val")};
-    struct jw j;
-
-    w.kind = strcmp(kind, "test") == 0 ? WORK_TEST : WORK_TRAIN;
-    if (resume)
-        w.resume = *resume;
-    buf_init(out, 1 << 16);
-    jw_init(&j, out);
-    field_write(work_fields, &w, &j);
-    buf_putc(out, '\n');
-}
-
-/* In this process: input and output are files, so nobody has to read along. */
-static void run_here(const char *kind, const char *config, const char *name,
-                     const struct checkpoint *resume, struct outcome *ret)
-{
-    char dir[700], in[800], out[800];
-    struct buf order;
-    struct err e;
-    int in_fd, out_fd;
-
-    snprintf(dir, sizeof dir, "%s/%s", test_dir(), name);
-    snprintf(in, sizeof in, "%s.in", dir);
-    snprintf(out, sizeof out, "%s.out", dir);
-    CHECK_OK(os_mkdirs(dir, 0700, &e), &e);
-    order_text(kind, config, dir, resume, &order);
-    CHECK_OK(os_write_file_durable(in, buf_view(&order), 0600, &e), &e);
-    buf_done(&order);
-    CHECK_OK(os_open(in, O_RDONLY, 0, &in_fd, &e), &e);
-    CHECK_OK(os_open(out, O_RDWR | O_CREAT | O_TRUNC, 0600, &out_fd, &e), &e);
-    CHECK_OK(worker_run(in_fd, out_fd, &e), &e);
-    os_close(in_fd);
-    os_close(out_fd);
-    CHECK_OK(os_open(out, O_RDONLY, 0, &out_fd, &e), &e);
-    read_reports(out_fd, ret);
-    os_close(out_fd);
-}
-
-static const struct report *nth(const struct outcome *o, int kind, int n)
-{
-    for (size_t i = 0; i < o->n; i++)
-        if (o->reports[i].kind == kind && n-- == 0)
-            return &o->reports[i];
-    test_fail(__FILE__, __LINE__, "there is no such report of kind '%s'", report_kind_names[kind]);
-}
-
-static double metric(const struct report *r, const char *name)
-{
-    const struct json *j;
-    struct arena a;
-    struct err e;
-    double v;
-    arena_init(&a, 1 << 16);
-    CHECK_OK(json_parse(&a, r->metrics, NULL, &j, &e), &e);
-    v = json_num(j, name, -1);
-    arena_done(&a);
-    return v;
-}
-
-static void expect_failure(const char *kind, const char *config, const char *name, const char *code,
-                           const char *part)
-{
-    struct outcome o;
-    run_here(kind, config, name, NULL, &o);
-    if (o.last->kind != REPORT_FAILED || !str_is(o.last->error_code, code) ||
-        str_find(o.last->error, str_of(part)) < 0)
-        test_fail(__FILE__, __LINE__, "%s: '%.*s' %.*s", report_kind_names[o.last->kind],
-                  STR_F(o.last->error_code), STR_F(o.last->error));
-    outcome_done(&o);
-}
 
 TEST(training_learns_and_says_so_in_order)
 {
@@ -239,38 +108,11 @@ TEST(training_learns_and_says_so_in_order)
     outcome_done(&o);
 }
 
-static void same_end(const struct outcome *a, const struct outcome *b)
-{
-    CHECK_EQ(a->last->kind, REPORT_COMPLETED);
-    CHECK_EQ(b->last->kind, REPORT_COMPLETED);
-    CHECK(str_eq(a->last->weights_sha256, b->last->weights_sha256));
-    CHECK_EQ(a->last->best.epoch, b->last->best.epoch);
-    CHECK(a->last->best.value == b->last->best.value);
-}
-
 static const char *const resumable[] = {
     "{" CONFIG ",\"epochs\":3,\"ema\":0.9,\"accumulate\":3,\"threads\":1}",
     "{" CONFIG ",\"epochs\":4,\"mixup\":0.3,\"threads\":1}",
     "{" CONFIG ",\"epochs\":4,\"optimizer\":\"adamw\",\"early_stop\":2,"
     "\"schedule\":\"step\",\"step_epochs\":2,\"class_weights\":\"balanced\",\"threads\":1}"};
-
-static int count(const struct outcome *o, int kind)
-{
-    int n = 0;
-    for (size_t i = 0; i < o->n; i++)
-        n += o->reports[i].kind == kind;
-    return n;
-}
-
-static void same_epoch(const struct report *a, const struct report *b)
-{
-    static const char *const names[] = {"train/loss", "train/accuracy", "val/loss", "val/f1",
-                                        "learning_rate"};
-    CHECK_EQ(a->epoch, b->epoch);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        CHECK(metric(a, names[i]) == metric(b, names[i]));
-    CHECK(str_eq(a->validation.sha256, b->validation.sha256));
-}
 
 TEST(a_resume_from_any_checkpoint_gives_the_same_bytes)
 {
@@ -465,8 +307,8 @@ static void spoil_first(bool remove)
     char path[800];
 
     arena_init(&a, 1 << 20);
-    CHECK_OK(samples_read(manifest, &a, &s, &e), &e);
-    snprintf(path, sizeof path, "%s/%.2s/%s", blobs, s.of[SPLIT_TRAIN][3].sha256,
+    CHECK_OK(samples_read(bed_manifest, &a, &s, &e), &e);
+    snprintf(path, sizeof path, "%s/%.2s/%s", bed_blobs, s.of[SPLIT_TRAIN][3].sha256,
              s.of[SPLIT_TRAIN][3].sha256);
     if (remove)
         CHECK_EQ(os_sys.unlink(path), 0);
