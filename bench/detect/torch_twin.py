@@ -42,7 +42,7 @@ class Conv(nn.Module):
     def __init__(self, ic, oc, k=1, stride=1):
         super().__init__()
         self.conv = nn.Conv2d(ic, oc, k, stride, k // 2, bias=False)
-        self.norm = nn.BatchNorm2d(oc, eps=1e-3, momentum=0.03)
+        self.norm = nn.BatchNorm2d(oc)
 
     def forward(self, x):
         return F.silu(self.norm(self.conv(x)), inplace=True)

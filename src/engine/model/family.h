@@ -40,5 +40,8 @@ void network_build_efficientnet(const struct network *w, struct graph *g, int cl
 /* networks_detect.c */
 extern const struct csp_size csp_tiny, csp_n, csp_s;
 void network_build_detect(const struct network *w, struct graph *g, int classes, bool small_stem);
+/* networks_segment.c */
+void network_build_segment(const struct network *w, struct graph *g, int classes, bool small_stem);
+void network_build_semantic(const struct network *w, struct graph *g, int classes, bool small_stem);
 
 #endif

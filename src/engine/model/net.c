@@ -12,8 +12,10 @@ const struct net_gains net_gains_default = {.box = 7.5, .cls = 0.5, .dfl = 1.5, 
 const struct net_detect net_detect_default = {
     .confidence = 0.25f, .iou = 0.7f, .most = NET_DETECTIONS_MAX};
 
-static const struct head *const heads[NET_TASKS] = {
-    [NET_CLASSIFICATION] = &head_classification, [NET_DETECTION] = &head_detection};
+static const struct head *const heads[NET_TASKS] = {[NET_CLASSIFICATION] = &head_classification,
+                                                    [NET_DETECTION] = &head_detection,
+                                                    [NET_SEGMENTATION] = &head_segmentation,
+                                                    [NET_SEMANTIC] = &head_semantic};
 
 const struct head *net_head(const struct net *n)
 {

@@ -31,7 +31,7 @@ struct head {
     void (*mask)(struct net *n, int image, const struct net_detection *d, uint8_t *ret);
     void (*label)(struct net *n, int count, uint8_t *ret);
 };
-extern const struct head head_classification, head_detection;
+extern const struct head head_classification, head_detection, head_segmentation, head_semantic;
 const struct head *net_head(const struct net *n);
 /* A forward pass for results; RC_INVALID: count, or the network has another task. */
 enum rc net_run(struct net *n, enum net_task task, const float *x, int count,
@@ -46,7 +46,7 @@ enum { STATE_AVERAGE = NET_STATES };
 
 struct net {
     struct net_config config; /* with everything AUTO resolved; model points at the card's name */
-    int image_size_max; /* net_resize changes config.image_size up to this */
+    int image_size_max;       /* net_resize changes config.image_size up to this */
     const struct network *network;
     struct graph *graph;
     struct net_tensor *tensors; /* as many as the graph has parameters, in its order */

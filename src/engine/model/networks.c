@@ -63,7 +63,7 @@ static const struct net_card cards[] = {
      .image_size_min = 8,
      .params = 5288548},
     {.name = "detect-tiny",
-     .title = "Tiny detector",
+     .title = "Detector, tiny",
      .task = NET_DETECTION,
      .description = "The detector's structure with 16 and 32 channels: learns simple scenes in a "
                     "minute, for trying things out.",
@@ -86,6 +86,54 @@ static const struct net_card cards[] = {
      .image_size_default = 320,
      .image_size_min = 32,
      .params = 11166544},
+    {.name = "segment-tiny",
+     .title = "Instance segmenter, tiny",
+     .task = NET_SEGMENTATION,
+     .description = "The segmenter's structure with 16 and 32 channels, for trying things out.",
+     .image_size_default = 160,
+     .image_size_min = 32,
+     .params = 232736},
+    {.name = "segment-n",
+     .title = "Instance segmenter, nano",
+     .task = NET_SEGMENTATION,
+     .description =
+         "The nano detector with a mask for every box.  Parameters are given for 80 classes.",
+     .image_size_default = 320,
+     .image_size_min = 32,
+     .params = 3262720},
+    {.name = "segment-s",
+     .title = "Instance segmenter, small",
+     .task = NET_SEGMENTATION,
+     .description =
+         "The small detector with a mask for every box.  Parameters are given for 80 classes.",
+     .image_size_default = 320,
+     .image_size_min = 32,
+     .params = 11755344},
+    {.name = "semseg-tiny",
+     .title = "Semantic segmenter, tiny",
+     .task = NET_SEMANTIC,
+     .description =
+         "The semantic segmenter's structure with 16 and 32 channels, for trying things out.",
+     .image_size_default = 160,
+     .image_size_min = 32,
+     .params = 73280},
+    {.name = "semseg-n",
+     .title = "Semantic segmenter, nano",
+     .task = NET_SEMANTIC,
+     .description = "A class for every pixel: the nano detector's backbone and a feature pyramid.  "
+                    "Parameters are given for 80 classes.",
+     .image_size_default = 320,
+     .image_size_min = 32,
+     .params = 1383072},
+    {.name = "semseg-s",
+     .title = "Semantic segmenter, small",
+     .task = NET_SEMANTIC,
+     .description =
+         "A class for every pixel: the small detector's backbone and a feature pyramid.  "
+         "Parameters are given for 80 classes.",
+     .image_size_default = 320,
+     .image_size_min = 32,
+     .params = 5509360},
 };
 enum { NETWORKS = sizeof cards / sizeof cards[0] };
 
@@ -101,6 +149,12 @@ static const struct network networks[NETWORKS] = {
     {&cards[7], network_build_detect, "head.", .csp = &csp_tiny},
     {&cards[8], network_build_detect, "head.", .csp = &csp_n},
     {&cards[9], network_build_detect, "head.", .csp = &csp_s},
+    {&cards[10], network_build_segment, "head.", .csp = &csp_tiny},
+    {&cards[11], network_build_segment, "head.", .csp = &csp_n},
+    {&cards[12], network_build_segment, "head.", .csp = &csp_s},
+    {&cards[13], network_build_semantic, "head.", .csp = &csp_tiny},
+    {&cards[14], network_build_semantic, "head.", .csp = &csp_n},
+    {&cards[15], network_build_semantic, "head.", .csp = &csp_s},
 };
 
 const struct network *network_find(const char *name)

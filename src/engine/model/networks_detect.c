@@ -14,10 +14,6 @@
 #include <math.h>
 #include <stdarg.h>
 
-/* As the best-known detectors of these sizes have them: with small batches the running statistics
- * need a long memory. */
-static const float NORM_EPS = 1e-3f, NORM_MOMENTUM = 0.03f;
-
 const struct csp_size csp_tiny = {.width = {16, 32, 32, 32, 32}, .depth = {1, 1, 1, 1}, .head = 16};
 const struct csp_size csp_n = {.width = {16, 32, 64, 128, 256}, .depth = {1, 2, 2, 1}, .head = 64};
 const struct csp_size csp_s = {
@@ -43,9 +39,7 @@ int csp_conv(struct graph *g, int in, struct csp_conv c, const char *fmt, ...)
                                              .pad = c.k / 2,
                                              .act = ACT_SILU,
                                              .conv_name = conv,
-                                             .norm_name = norm,
-                                             .norm_eps = NORM_EPS,
-                                             .norm_momentum = NORM_MOMENTUM});
+                                             .norm_name = norm});
 }
 
 int csp_output(struct graph *g, int in, int oc, double bias, const char *fmt, ...)

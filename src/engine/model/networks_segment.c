@@ -17,8 +17,8 @@ void network_build_segment(const struct network *w, struct graph *g, int classes
     csp_neck(g, w->csp, scales, features);
     csp_heads(g, w->csp, features, classes);
     for (int i = 0; i < DETECT_LEVELS; i++)
-        csp_output(g, csp_branch(g, features[i], SEGMENT_PROTOTYPES, "mask", i),
-                   SEGMENT_PROTOTYPES, 0, "mask.%d.out", i);
+        csp_output(g, csp_branch(g, features[i], SEGMENT_PROTOTYPES, "mask", i), SEGMENT_PROTOTYPES,
+                   0, "mask.%d.out", i);
     const int fine = graph_upsample(g, csp_conv(g, features[0], wide, "proto.cv1"));
     csp_output(g, csp_conv(g, fine, wide, "proto.cv2"), SEGMENT_PROTOTYPES, 0, "proto.out");
 }

@@ -26,7 +26,8 @@ struct segment_maps {
     int side;                                                  /* input size / 4 */
 };
 
-/* What an anchor's coefficients are; ret_grad (may be NULL): where their gradient goes, two runs. */
+/* What an anchor's coefficients are; ret_grad (may be NULL): where their gradient goes, two runs.
+ */
 void segment_coefficients(const struct segment_maps *m, int image, int anchor,
                           float ret[SEGMENT_PROTOTYPES], float *ret_grad[SEGMENT_BLOCKS]);
 /* Logits of cells [x0, x1) of row y. */

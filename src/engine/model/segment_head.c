@@ -55,8 +55,9 @@ static void done(struct net *n)
 static enum rc check(const struct net *n, const struct net_target *t, int count, struct err *e)
 {
     if (!t->instances)
-        return err_set(e, RC_INVALID, "a network for segmentation is taught with masks; there are "
-                                      "none");
+        return err_set(e, RC_INVALID,
+                       "a network for segmentation is taught with masks; there are "
+                       "none");
     return detect_head_check(n, t, count, e);
 }
 

@@ -65,8 +65,7 @@ struct row {
     float scale; /* of the gradient of a cell */
 };
 
-static double row_loss(const struct row *r, int y, int x0, int x1,
-                       float grad[SEGMENT_PROTOTYPES])
+static double row_loss(const struct row *r, int y, int x0, int x1, float grad[SEGMENT_PROTOTYPES])
 {
     float logits[DETECT_LOGITS_MAX], sigmoid[DETECT_LOGITS_MAX];
     const size_t n = (size_t)(x1 - x0), padded = (n + CH - 1) / CH * CH;
@@ -108,8 +107,9 @@ static double anchor_loss(const struct segment_maps *m, const struct kernels *k,
     segment_cells((double)b->y0, (double)b->y1, m->side, &y0, &y1);
     segment_coefficients(m, image, anchor, coefficients, grad_to);
     const double area = (double)(x1 - x0) * (y1 - y0);
-    const struct row r = {m,     k,         coefficients,          t->instances + (size_t)image * cells,
-                          image, owner + 1, (float)(scale / area)};
+    const struct row r = {
+        m,     k,         coefficients,         t->instances + (size_t)image * cells,
+        image, owner + 1, (float)(scale / area)};
     for (int y = y0; y < y1; y++)
         loss += row_loss(&r, y, x0, x1, grad);
     for (size_t i = 0; i < SEGMENT_BLOCKS; i++)

@@ -1,12 +1,11 @@
 /* semantic.h - the semantic segmentation head on plain arrays: a class for every pixel.
  *
  * Logits are at stride 4.  Learning: every pixel that counts (its label is not NET_LABEL_IGNORE) is
- * compared with the logits of the cell in which it lies; the loss is softmax cross-entropy, mean over
- * those pixels of the batch, with class weights w their weighted mean:
- *     loss = sum over pixels w[label] (-log p_cell[label]) / sum over pixels w[label]
- * So a cell on an edge learns the shares of its 16 pixels.  (0 where no pixel counts.)
- * Result: bilinear between the cells' logits at every pixel's centre, then the largest; of equal
- * ones the lower class.
+ * compared with the logits of the cell in which it lies; the loss is softmax cross-entropy, mean
+ * over those pixels of the batch, with class weights w their weighted mean: loss = sum over pixels
+ * w[label] (-log p_cell[label]) / sum over pixels w[label] So a cell on an edge learns the shares
+ * of its 16 pixels.  (0 where no pixel counts.) Result: bilinear between the cells' logits at every
+ * pixel's centre, then the largest; of equal ones the lower class.
  */
 #ifndef ANNEAL_ENGINE_MODEL_SEMANTIC_H
 #define ANNEAL_ENGINE_MODEL_SEMANTIC_H

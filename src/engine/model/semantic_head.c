@@ -28,8 +28,8 @@ static enum rc plan(struct net *n, struct err *e)
                          n->config.classes, SEMANTIC_CLASSES_MAX);
     struct semantic_head *h = n->head_memory = mem_zalloc(sizeof *h);
     if (h) {
-        h->room_floats = (size_t)n->config.image_size / SEMANTIC_STRIDE *
-                         (size_t)ch_pad(n->config.classes);
+        h->room_floats =
+            (size_t)n->config.image_size / SEMANTIC_STRIDE * (size_t)ch_pad(n->config.classes);
         h->sums = mem_alloc_array((size_t)n->config.batch_max, sizeof *h->sums);
         h->room = mem_alloc_array((size_t)n->config.threads * h->room_floats, sizeof *h->room);
     }
@@ -75,8 +75,8 @@ static void loss_image(void *ud, int image, int thread)
 {
     const struct semantic_run *r = ud;
 
-    r->h->sums[image] = semantic_loss_image(
-        &r->m, r->k, image, r->labels + image_pixels(r, image), r->weights, r->scale);
+    r->h->sums[image] = semantic_loss_image(&r->m, r->k, image, r->labels + image_pixels(r, image),
+                                            r->weights, r->scale);
 }
 
 static void label_image(void *ud, int image, int thread)
@@ -100,8 +100,9 @@ static double run(struct semantic_run *r, struct net *n, int count, crew_fn fn)
 static enum rc check(const struct net *n, const struct net_target *t, int count, struct err *e)
 {
     if (!t->labels)
-        return err_set(e, RC_INVALID, "a network for semantic segmentation is taught with labels "
-                                      "of pixels; there are none");
+        return err_set(e, RC_INVALID,
+                       "a network for semantic segmentation is taught with labels "
+                       "of pixels; there are none");
     return semantic_check(t->labels, count, maps_of(n, false).size, n->config.classes, e);
 }
 
