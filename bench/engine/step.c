@@ -181,16 +181,12 @@ static void open_pictures(struct pictures *p, const char *folder, int threads)
 static void read_picture(void *ud, int item, int thread)
 {
     struct pictures *p = ud;
-    struct image work = {0};
     struct err e = {0};
-    enum rc rc = frame_open(&p->frame, p->files[item], &(struct image_limits){0}, &work, &e);
+    enum rc rc = frame_input(&p->frame, p->files[item], NULL,
+                             p->tensors + (size_t)thread * 3 * PICTURE_SIZE * PICTURE_SIZE, &e);
 
-    if (!rc)
-        rc = frame_eval(&p->frame, &work,
-                        p->tensors + (size_t)thread * 3 * PICTURE_SIZE * PICTURE_SIZE, &e);
     if (rc)
         fail(&e);
-    image_done(&work);
 }
 
 /* ---- the conversation */

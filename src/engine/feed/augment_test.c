@@ -317,3 +317,37 @@ TEST(maps_of_the_other_frames_say_where_points_went)
     m = frame_map_of(&f, 56, 14);
     CHECK(m.sx == 0.5 && m.sy == 2 && m.x0 == 0 && m.y0 == 0);
 }
+
+TEST(an_input_from_bytes_is_the_one_from_the_working_picture)
+{
+    /* shorter sides above, at and below 8/7 of the input, scaled decoding among them */
+    static const int32_t sides[][2] = {{640, 480},  {300, 700}, {130, 128}, {257, 129},
+                                       {1500, 128}, {100, 90},  {90, 400},  {1100, 1030}};
+    static float a[3 * 112 * 112], b[3 * 112 * 112];
+    struct err e;
+
+    for (int fit = 0; fit < FRAME_FITS; fit++)
+        for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+            struct frame f = {.size = 112,
+                              .fit = (enum frame_fit)fit,
+                              .work_side = 200,
+                              .mean = {0.4f, 0.5f, 0.6f},
+                              .std = {0.2f, 0.3f, 0.4f}};
+            struct frame g = frame_for_eval(&f);
+            struct image im = dots(sides[i][0], sides[i][1]), work;
+            struct buf file;
+            buf_init(&file, 8 << 20);
+            CHECK_OK(i % 4 == 3 ? image_encode_png(&im, &file, &e)
+                                : image_encode_jpeg(&im, 80, &file, &e),
+                     &e);
+            CHECK(g.work_side == (fit == FRAME_CENTER_CROP ? 128 : 112));
+            CHECK_OK(frame_open(&g, buf_view(&file), NULL, &work, &e), &e);
+            CHECK_OK(frame_eval(&g, &work, a, &e), &e);
+            CHECK_OK(frame_input(&f, buf_view(&file), NULL, b, &e), &e);
+            CHECK(memcmp(a, b, sizeof a) == 0);
+            CHECK(frame_input(&f, str_sub(buf_view(&file), 0, file.n / 2), NULL, b, &e) != RC_OK);
+            image_done(&work);
+            image_done(&im);
+            buf_done(&file);
+        }
+}

@@ -13,8 +13,9 @@ enum rc jpeg_probe(str bytes, struct image_info *ret, struct err *e) must_check;
 enum rc png_probe(str bytes, struct image_info *ret, struct err *e) must_check;
 enum rc webp_probe(str bytes, struct image_info *ret, struct err *e) must_check;
 
-enum rc jpeg_decode(str bytes, const struct image_info *info, int32_t side_min, struct image *ret,
-                    struct err *e) must_check;
+/* from, to: image_decode_columns; 0 and 1 are all of them. */
+enum rc jpeg_decode(str bytes, const struct image_info *info, int32_t side_min, double from,
+                    double to, struct image_columns *ret, struct err *e) must_check;
 enum rc png_decode(str bytes, const struct image_info *info, struct image *ret,
                    struct err *e) must_check;
 enum rc webp_decode(str bytes, const struct image_info *info, struct image *ret,

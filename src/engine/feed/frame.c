@@ -99,18 +99,20 @@ void frame_planes(const float table[3][256], const struct image *im, bool mirror
     planes(table, im->rgb, (size_t)im->width * 3, (size_t)im->width, mirror, upside_down, ret);
 }
 
-/* The square that evaluation cuts out of a working picture of w x h and scales to the input.  One
- * that needs no scaling begins at a whole pixel, and is copied. */
+static int32_t eval_side(const struct frame *f)
+{
+    return (f->size * 8 + 6) / 7;
+}
+
+/* The square that evaluation cuts out of a working picture of w x h and scales to the input.  Where
+ * that needs no scaling it begins at a whole pixel, and is copied. */
 static struct image_rect centre_of(const struct frame *f, int32_t w, int32_t h)
 {
     double part = 7.0 / 8.0 * (w < h ? w : h);
-    struct image_rect r = {(w - part) / 2, (h - part) / 2, part, part};
 
-    if (part == f->size) {
-        r.x = floor(r.x);
-        r.y = floor(r.y);
-    }
-    return r;
+    if ((w < h ? w : h) == eval_side(f))
+        return (struct image_rect){(w - f->size) / 2, (h - f->size) / 2, f->size, f->size};
+    return (struct image_rect){(w - part) / 2, (h - part) / 2, part, part};
 }
 
 struct frame_map frame_map_of(const struct frame *f, int32_t width, int32_t height)
@@ -243,4 +245,64 @@ int32_t frame_size_auto_objects(int32_t side)
 {
     int32_t size = (side + 31) / 32 * 32;
     return size < 160 ? 160 : size > 320 ? 320 : size;
+}
+
+struct frame frame_for_eval(const struct frame *f)
+{
+    struct frame g = *f;
+
+    if (f->fit == FRAME_CENTER_CROP)
+        g.work_side = eval_side(f) < f->work_side ? eval_side(f) : f->work_side;
+    else
+        g.work_side = f->size;
+    return g;
+}
+
+/* The centre of what would be a working picture of w x h. */
+static enum rc decode_centre(const struct frame *f, str bytes, const struct image_limits *lim,
+                             int32_t w, int32_t h, struct image *ret, struct err *e)
+{
+    struct image_rect r = centre_of(f, w, h);
+    struct image_part part = {(int32_t)r.x, (int32_t)r.y, f->size, f->size};
+    struct image_columns c;
+    enum rc rc;
+
+    /* an output pixel reaches no further than its neighbours */
+    rc = image_decode_columns(bytes, lim, w < h ? w : h, (part.x - 1.0) / w,
+                              (part.x + part.w + 1.0) / w, &c, e);
+    if (rc)
+        return rc;
+    rc = image_resize_part(&c, w, h, part, ret, e);
+    image_done(&c.im);
+    return rc;
+}
+
+enum rc frame_input(const struct frame *f, str bytes, const struct image_limits *lim, float *ret,
+                    struct err *e)
+{
+    struct frame g = frame_for_eval(f);
+    struct image_info info;
+    struct image im;
+    int32_t w, h;
+    enum rc rc = image_probe(bytes, lim, &info, e);
+
+    if (rc)
+        return rc;
+    frame_work_size(&g, info.width, info.height, &w, &h);
+    if (f->fit == FRAME_CENTER_CROP && (w < h ? w : h) == eval_side(f)) {
+        float table[3][256];
+        rc = decode_centre(&g, bytes, lim, w, h, &im, e);
+        if (rc)
+            return rc;
+        frame_table(f, table);
+        frame_planes(table, &im, false, false, ret);
+        image_done(&im);
+        return RC_OK;
+    }
+    rc = frame_open(&g, bytes, lim, &im, e);
+    if (rc)
+        return rc;
+    rc = frame_eval(&g, &im, ret, e);
+    image_done(&im);
+    return rc;
 }

@@ -47,6 +47,14 @@ void frame_work_size(const struct frame *f, int32_t width, int32_t height, int32
 /* The evaluation input from a working picture; ret [3][size][size]. */
 enum rc frame_eval(const struct frame *f, const struct image *work, float *ret,
                    struct err *e) must_check;
+/* The frame for evaluation and prediction: the same input from the smallest working picture.  With
+ * center_crop that one's shorter side is size * 8/7 (rounded up), of which `size` is cut at whole
+ * pixels: one resampling in all. */
+struct frame frame_for_eval(const struct frame *f);
+/* Bytes to the evaluation input: the same numbers as frame_open and frame_eval with frame_for_eval
+ * give, but nothing is decoded or scaled that would be cut off. */
+enum rc frame_input(const struct frame *f, str bytes, const struct image_limits *lim, float *ret,
+                    struct err *e) must_check;
 /* Where frame_eval puts the pixels of a picture:  input x = picture x * sx + x0.  The scales differ
  * by the rounding of the working picture's sides alone (squash: by the aspect too). */
 struct frame_map {

@@ -200,24 +200,41 @@ static enum rc turn_upright(struct image *im, int orientation, struct err *e)
     return RC_OK;
 }
 
+enum rc image_decode_columns(str bytes, const struct image_limits *lim, int32_t side_min,
+                             double from, double to, struct image_columns *ret, struct err *e)
+{
+    struct image_info in;
+    struct image_columns c = {0};
+    enum rc rc = probe_stored(bytes, lim, &in, e);
+
+    if (!rc && in.orientation > 1) { /* columns as shown are others than those as stored */
+        from = 0;
+        to = 1;
+    }
+    if (!rc && in.type == IMAGE_JPEG)
+        rc = jpeg_decode(bytes, &in, side_min, from, to, &c, e);
+    else if (!rc && in.type == IMAGE_PNG)
+        rc = png_decode(bytes, &in, &c.im, e);
+    else if (!rc)
+        rc = webp_decode(bytes, &in, &c.im, e);
+    if (!rc)
+        rc = turn_upright(&c.im, in.orientation, e);
+    if (!rc && (in.type != IMAGE_JPEG || in.orientation > 1))
+        c.full = c.im.width;
+    if (rc)
+        image_done(&c.im);
+    else
+        *ret = c;
+    return rc;
+}
+
 enum rc image_decode(str bytes, const struct image_limits *lim, int32_t side_min, struct image *ret,
                      struct err *e)
 {
-    struct image_info in;
-    struct image im = {0};
-    enum rc rc = probe_stored(bytes, lim, &in, e);
+    struct image_columns all;
+    enum rc rc = image_decode_columns(bytes, lim, side_min, 0, 1, &all, e);
 
-    if (!rc && in.type == IMAGE_JPEG)
-        rc = jpeg_decode(bytes, &in, side_min, &im, e);
-    else if (!rc && in.type == IMAGE_PNG)
-        rc = png_decode(bytes, &in, &im, e);
-    else if (!rc)
-        rc = webp_decode(bytes, &in, &im, e);
     if (!rc)
-        rc = turn_upright(&im, in.orientation, e);
-    if (rc)
-        image_done(&im);
-    else
-        *ret = im;
+        *ret = all.im;
     return rc;
 }

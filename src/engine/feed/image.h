@@ -50,6 +50,16 @@ enum rc image_of_rgba(const uint8_t *rgba, int32_t width, int32_t height,
 enum rc image_decode(str bytes, const struct image_limits *lim, int32_t side_min, struct image *ret,
                      struct err *e) must_check;
 
+/* The same pixels, but where that saves time only the columns that hold the parts [from, to) of the
+ * width (0..1) and some around them. */
+struct image_columns {
+    struct image im;    /* owned */
+    int32_t left, full; /* its first column, of how many the picture has at this scale */
+};
+enum rc image_decode_columns(str bytes, const struct image_limits *lim, int32_t side_min,
+                             double from, double to, struct image_columns *ret,
+                             struct err *e) must_check;
+
 /* The rectangle (x, y, w, h) of src, in pixels and inside it, to out_w x out_h: a triangle filter
  * as wide as the reduction (bilinear when enlarging), so nothing aliases.  Integer arithmetic: the
  * same result on every machine.  The formula is that of separable resampling as in Pillow's
@@ -61,6 +71,13 @@ enum rc image_resize_rect(const struct image *src, struct image_rect r, int32_t 
                           int32_t out_h, struct image *ret, struct err *e) must_check;
 enum rc image_resize(const struct image *src, int32_t out_w, int32_t out_h, struct image *ret,
                      struct err *e) must_check;
+/* The pixels (x, y, w, h) of what image_resize would make of the whole picture at out_w x out_h;
+ * the columns that they need must be there. */
+struct image_part {
+    int32_t x, y, w, h;
+};
+enum rc image_resize_part(const struct image_columns *src, int32_t out_w, int32_t out_h,
+                          struct image_part part, struct image *ret, struct err *e) must_check;
 /* Shrinks so that the longer side is at most `side`; the copy has the same size if it is already.
  */
 enum rc image_fit(const struct image *src, int32_t side, struct image *ret,

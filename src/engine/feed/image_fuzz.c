@@ -21,5 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
             image_done(&out);
         image_done(&im);
     }
+    struct image_columns c;
+    if (image_decode_columns(bytes, &lim, p[0] & 1 ? p[0] : 0, p[0] / 512.0, p[0] / 512.0 + 0.5, &c,
+                             &e) == RC_OK) {
+        ASSERT(c.left >= 0 && c.left + c.im.width <= c.full);
+        image_done(&c.im);
+    }
     return 0;
 }

@@ -16,7 +16,7 @@
 #include <jpeglib.h>
 #include <setjmp.h>
 
-enum { JPEG_SCANS_MAX = 500, JPEG_HEAP_BYTES_MAX = 1 << 30, OUT_BYTES = 16384 };
+enum { JPEG_SCANS_MAX = 500, JPEG_HEAP_BYTES_MAX = 1 << 30, OUT_BYTES = 16384, COLUMNS_SLACK = 16 };
 
 struct job {
     struct jpeg_error_mgr mgr; /* first: the library hands a pointer to it back */
@@ -25,8 +25,8 @@ struct job {
     bool nomem;
     size_t in_bytes, stray_bytes;
     struct jpeg_progress_mgr progress;
-    uint8_t *row; /* CMYK only */
-    struct image im;
+    uint8_t *row;                 /* CMYK only */
+    struct image_columns columns; /* decoding */
     /* encoding */
     struct jpeg_destination_mgr dest;
     struct buf *out;
@@ -170,6 +170,23 @@ static void cmyk_row(const uint8_t *p, size_t n, bool inverted, uint8_t *rgb)
     }
 }
 
+/* The library sends whole blocks, and its chroma is smoothed over two pixels, at the cut too: so
+ * more than that is kept on both sides. */
+static void cut_columns(struct jpeg_decompress_struct *d, struct job *j, double from, double to)
+{
+    double width = d->output_width;
+    JDIMENSION left, n, right = (JDIMENSION)(to * width) + COLUMNS_SLACK;
+
+    j->columns.full = (int32_t)d->output_width;
+    left = from * width > COLUMNS_SLACK ? (JDIMENSION)(from * width) - COLUMNS_SLACK : 0;
+    right = right < d->output_width ? right : d->output_width;
+    n = right - left;
+    if (n == d->output_width || d->out_color_space == JCS_CMYK)
+        return;
+    jpeg_crop_scanline(d, &left, &n);
+    j->columns.left = (int32_t)left;
+}
+
 static enum rc decode_rows(struct jpeg_decompress_struct *d, struct job *j, struct err *e)
 {
     bool cmyk = d->out_color_space == JCS_CMYK;
@@ -177,13 +194,13 @@ static enum rc decode_rows(struct jpeg_decompress_struct *d, struct job *j, stru
 
     if (d->output_width == 0 || d->output_height == 0)
         return err_set(e, RC_CORRUPT, "corrupt JPEG: it has no pixels");
-    rc = image_alloc((int32_t)d->output_width, (int32_t)d->output_height, &j->im, e);
+    rc = image_alloc((int32_t)d->output_width, (int32_t)d->output_height, &j->columns.im, e);
     if (rc)
         return rc;
     if (cmyk && !(j->row = mem_alloc((size_t)d->output_width * 4)))
         return err_set(e, RC_NOMEM, "no memory for a row of a picture");
     while (d->output_scanline < d->output_height) {
-        uint8_t *to = j->im.rgb + (size_t)d->output_scanline * d->output_width * 3;
+        uint8_t *to = j->columns.im.rgb + (size_t)d->output_scanline * d->output_width * 3;
         JSAMPROW row = cmyk ? j->row : to;
         if (jpeg_read_scanlines(d, &row, 1) != 1)
             return err_set(e, RC_CORRUPT, "corrupt JPEG: it ends early");
@@ -195,7 +212,8 @@ static enum rc decode_rows(struct jpeg_decompress_struct *d, struct job *j, stru
 }
 
 static enum rc decode_job(struct jpeg_decompress_struct *d, struct job *j, str bytes,
-                          const struct image_info *info, int32_t side_min, struct err *e)
+                          const struct image_info *info, int32_t side_min, double from, double to,
+                          struct err *e)
 {
     if (setjmp(j->fail)) {
         if (j->nomem)
@@ -213,11 +231,12 @@ static enum rc decode_job(struct jpeg_decompress_struct *d, struct job *j, str b
     d->scale_num = 1;
     d->scale_denom = scale_for(info, side_min);
     (void)jpeg_start_decompress(d);
+    cut_columns(d, j, from, to);
     return decode_rows(d, j, e);
 }
 
-enum rc jpeg_decode(str bytes, const struct image_info *info, int32_t side_min, struct image *ret,
-                    struct err *e)
+enum rc jpeg_decode(str bytes, const struct image_info *info, int32_t side_min, double from,
+                    double to, struct image_columns *ret, struct err *e)
 {
     struct jpeg_decompress_struct d = {0};
     struct job j = {.in_bytes = bytes.n};
@@ -225,13 +244,13 @@ enum rc jpeg_decode(str bytes, const struct image_info *info, int32_t side_min, 
 
     hooks(&j);
     d.err = &j.mgr;
-    rc = decode_job(&d, &j, bytes, info, side_min, e);
+    rc = decode_job(&d, &j, bytes, info, side_min, from, to, e);
     jpeg_destroy_decompress(&d);
     mem_free(j.row);
     if (rc)
-        image_done(&j.im);
+        image_done(&j.columns.im);
     else
-        *ret = j.im;
+        *ret = j.columns;
     return rc;
 }
 

@@ -71,23 +71,29 @@ static enum rc no_memory_for_targets(struct err *e)
     return err_set(e, RC_NOMEM, "no memory for the objects of a batch");
 }
 
-/* One picture as it is, or as augment.h varies it. */
-static enum rc make_plain(struct slot *s, int32_t k, uint32_t i, float *x, struct err *e)
+static enum rc make_variant(struct slot *s, uint32_t i, float *x, struct err *e)
 {
     struct loader *l = s->loader;
-    const struct sample_ref *r = &l->c.samples[i];
     struct picture work;
     enum rc rc = picture_open(&l->pictures, &s->bytes, i, &work, e);
 
     if (rc)
         return rc;
-    if (l->c.train)
-        rc = augment_apply(&l->c.augment, &l->c.frame, &work.im, l->c.seed, l->epoch, i, x, e);
-    else
-        rc = frame_eval(&l->c.frame, &work.im, x, e);
+    rc = augment_apply(&l->c.augment, &l->c.frame, &work.im, l->c.seed, l->epoch, i, x, e);
     picture_close(&work);
+    return rc ? err_wrap(e, rc, "the picture '%.*s'", STR_F(l->c.samples[i].name)) : RC_OK;
+}
+
+/* One picture as it is, or as augment.h varies it. */
+static enum rc make_plain(struct slot *s, int32_t k, uint32_t i, float *x, struct err *e)
+{
+    struct loader *l = s->loader;
+    const struct sample_ref *r = &l->c.samples[i];
+    enum rc rc =
+        l->c.train ? make_variant(s, i, x, e) : picture_input(&l->pictures, &s->bytes, i, x, e);
+
     if (rc)
-        return err_wrap(e, rc, "the picture '%.*s'", STR_F(r->name));
+        return rc;
     if (!l->c.train)
         s->map[k] = frame_map_of(&l->c.frame, r->width, r->height);
     if (l->c.task == NET_CLASSIFICATION) {
@@ -377,6 +383,8 @@ enum rc loader_new(struct loader **ret, const struct loader_config *c, struct er
     if (!l)
         return err_set(e, RC_NOMEM, "no memory for the loader");
     l->c = *c;
+    if (!c->train)
+        l->c.frame = frame_for_eval(&c->frame);
     rc = loader_init(l, e);
     if (rc)
         loader_free(l);

@@ -124,3 +124,26 @@ void picture_close(struct picture *p)
         image_done(&p->im);
     *p = (struct picture){0};
 }
+
+enum rc picture_input(struct pictures *p, struct arena *file, uint32_t i, float *ret, struct err *e)
+{
+    const struct sample_ref *r = &p->samples[i];
+    struct picture pic;
+    str bytes;
+    enum rc rc;
+
+    if (p->cache) {
+        rc = picture_open(p, file, i, &pic, e);
+        if (rc)
+            return rc;
+        rc = frame_eval(&p->frame, &pic.im, ret, e);
+        picture_close(&pic);
+    } else {
+        rc = read_blob(p, r, file, &bytes, e);
+        if (!rc)
+            rc = check_size(r, bytes, e);
+        if (!rc)
+            rc = frame_input(&p->frame, bytes, NULL, ret, e);
+    }
+    return rc ? err_wrap(e, rc, "the picture '%.*s'", STR_F(r->name)) : RC_OK;
+}

@@ -35,5 +35,8 @@ void pictures_done(struct pictures *p); /* zeroed memory is fine */
 enum rc picture_open(struct pictures *p, struct arena *file, uint32_t i, struct picture *ret,
                      struct err *e) must_check;
 void picture_close(struct picture *p);
+/* The evaluation input of a picture (frame_input's numbers, for a frame of frame_for_eval). */
+enum rc picture_input(struct pictures *p, struct arena *file, uint32_t i, float *ret,
+                      struct err *e) must_check;
 
 #endif

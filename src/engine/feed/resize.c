@@ -35,16 +35,17 @@ static void axis_done(struct axis *a)
     mem_free(a->weight);
 }
 
-/* The rectangle's extent [at, at + len) of an input of `size` onto n outputs. */
-static enum rc axis_init(struct axis *a, double at, double len, int32_t size, int32_t n,
-                         struct err *e)
+/* The rectangle's extent [at, at + len) of an input of `size` onto `outputs`, of which n from
+ * number `begin` on are wanted. */
+static enum rc axis_init(struct axis *a, double at, double len, int32_t size, int32_t outputs,
+                         int32_t begin, int32_t n, struct err *e)
 {
-    double scale = len / n, reach = scale > 1 ? scale : 1;
+    double scale = len / outputs, reach = scale > 1 ? scale : 1;
     int32_t first = (int32_t)floor(at), last = (int32_t)ceil(at + len);
 
     first = first < 0 ? 0 : first;
     last = last > size ? size : last;
-    *a = (struct axis){.taps = (int32_t)ceil(reach) * 2 + 2, .lo = first, .hi = last};
+    *a = (struct axis){.taps = (int32_t)ceil(reach) * 2 + 2, .lo = last, .hi = first};
     a->from = mem_alloc_array((size_t)n, sizeof *a->from);
     a->count = mem_alloc_array((size_t)n, sizeof *a->count);
     a->weight = mem_alloc_array((size_t)n * (size_t)a->taps, sizeof *a->weight);
@@ -55,7 +56,7 @@ static enum rc axis_init(struct axis *a, double at, double len, int32_t size, in
         return err_set(e, RC_NOMEM, "no memory to resize a picture to %d pixels", n);
     }
     for (int32_t i = 0; i < n; i++) {
-        double centre = at + (i + 0.5) * scale, sum = 0;
+        double centre = at + (begin + i + 0.5) * scale, sum = 0;
         int32_t from = (int32_t)floor(centre - reach + 0.5),
                 to = (int32_t)floor(centre + reach + 0.5);
         from = from < first ? first : from;
@@ -66,6 +67,8 @@ static enum rc axis_init(struct axis *a, double at, double len, int32_t size, in
             w[k - from] = d < 1 ? 1 - d : 0;
             sum += w[k - from];
         }
+        a->lo = from < a->lo ? from : a->lo;
+        a->hi = to > a->hi ? to : a->hi;
         a->from[i] = from;
         a->count[i] = to - from;
         int16_t *to_w = a->weight + (size_t)i * (size_t)a->taps;
@@ -195,29 +198,33 @@ static void row_across(const struct axis *a, const uint8_t *in, int32_t n, uint8
 }
 #endif
 
-enum rc image_resize_rect(const struct image *src, struct image_rect r, int32_t out_w,
-                          int32_t out_h, struct image *ret, struct err *e)
+/* The part of out_w x out_h pixels that the rectangle r of the picture would become. */
+static enum rc resample(const struct image_columns *src, struct image_rect r, int32_t out_w,
+                        int32_t out_h, struct image_part part, struct image *ret, struct err *e)
 {
     struct axis across = {0}, down = {0};
     struct image out = {0};
     uint8_t *row = NULL;
-    size_t stride = (size_t)src->width * 3, used;
+    size_t stride = (size_t)src->im.width * 3, used;
     enum rc rc;
 
     ASSERT(out_w > 0 && out_h > 0 && r.w > 0 && r.h > 0 && r.x >= 0 && r.y >= 0);
-    ASSERT(r.x + r.w <= src->width && r.y + r.h <= src->height);
-    rc = axis_init(&across, r.x, r.w, src->width, out_w, e);
-    if (!rc && (rc = axis_init(&down, r.y, r.h, src->height, out_h, e)) != RC_OK)
+    ASSERT(r.x + r.w <= src->full && r.y + r.h <= src->im.height);
+    ASSERT(part.x >= 0 && part.y >= 0 && part.w > 0 && part.h > 0);
+    ASSERT(part.x + part.w <= out_w && part.y + part.h <= out_h);
+    rc = axis_init(&across, r.x, r.w, src->full, out_w, part.x, part.w, e);
+    if (!rc && (rc = axis_init(&down, r.y, r.h, src->im.height, out_h, part.y, part.h, e)) != RC_OK)
         axis_done(&across);
     if (rc)
         return rc;
+    ASSERT(across.lo >= src->left && across.hi <= src->left + src->im.width);
     used = (size_t)(across.hi - across.lo) * 3;
     row = mem_zalloc(used + ROW_SLACK);
-    rc = row ? image_alloc(out_w, out_h, &out, e)
-             : err_set(e, RC_NOMEM, "no memory to resize a picture to %dx%d", out_w, out_h);
-    for (int32_t y = 0; !rc && y < out_h; y++) {
-        row_down(&down, src->rgb + (size_t)across.lo * 3, stride, y, used, row);
-        row_across(&across, row, out_w, out.rgb + (size_t)y * (size_t)out_w * 3);
+    rc = row ? image_alloc(part.w, part.h, &out, e)
+             : err_set(e, RC_NOMEM, "no memory to resize a picture to %dx%d", part.w, part.h);
+    for (int32_t y = 0; !rc && y < part.h; y++) {
+        row_down(&down, src->im.rgb + (size_t)(across.lo - src->left) * 3, stride, y, used, row);
+        row_across(&across, row, part.w, out.rgb + (size_t)y * (size_t)part.w * 3);
     }
     if (!rc)
         *ret = out;
@@ -225,6 +232,20 @@ enum rc image_resize_rect(const struct image *src, struct image_rect r, int32_t 
     axis_done(&across);
     axis_done(&down);
     return rc;
+}
+
+enum rc image_resize_rect(const struct image *src, struct image_rect r, int32_t out_w,
+                          int32_t out_h, struct image *ret, struct err *e)
+{
+    struct image_columns all = {*src, 0, src->width};
+    return resample(&all, r, out_w, out_h, (struct image_part){0, 0, out_w, out_h}, ret, e);
+}
+
+enum rc image_resize_part(const struct image_columns *src, int32_t out_w, int32_t out_h,
+                          struct image_part part, struct image *ret, struct err *e)
+{
+    struct image_rect all = {0, 0, src->full, src->im.height};
+    return resample(src, all, out_w, out_h, part, ret, e);
 }
 
 enum rc image_resize(const struct image *src, int32_t out_w, int32_t out_h, struct image *ret,

@@ -185,13 +185,9 @@ static void add_picture(struct server *s, const struct model *m, struct batch_ru
 {
     size_t row = 3 * (size_t)m->frame.size * (size_t)m->frame.size;
     int64_t began = os_mono_ns();
-    struct image work = {0};
     struct err e;
-    enum rc rc = frame_open(&m->frame, bytes, NULL, &work, &e);
+    enum rc rc = frame_input(&m->frame, bytes, NULL, b->x + (size_t)b->n * row, &e);
 
-    if (!rc)
-        rc = frame_eval(&m->frame, &work, b->x + (size_t)b->n * row, &e);
-    image_done(&work);
     r->ms = ms_since(began);
     if (rc)
         fail(s, r, &e);
