@@ -176,7 +176,7 @@ WASM_NOT := src/base/err_system.c src/base/hash.c src/base/log.c src/base/map_ke
 WASM_SRC := $(filter-out $(WASM_NOT),$(sort $(wildcard wasm/*.c src/base/*.c src/spec/*.c \
             $(addprefix src/engine/,format/safetensors.c kernel/portable/*.c graph/*.c model/*.c \
             bundle/*.c feed/frame.c feed/image.c feed/resize.c))) \
-            src/os/clock.c)
+            src/os/time_text.c)
 wasm_opt = $(if $(findstring /kernel/,$<),-O3,-Os)
 build/wasm/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "engine/bundle/model.h"
+#include "engine/model/net_int.h" /* anneal_debug_time looks into the graph */
 #include "engine/model/rank.h"
 #include "spec/contract.h"
 
@@ -54,6 +55,15 @@ void anneal_debug_fail_at(int32_t n)
 size_t anneal_debug_live_bytes(void)
 {
     return mem_live_bytes();
+}
+
+const char *anneal_debug_time(struct anneal_model *m)
+{
+    struct graph *g = m->model->net->graph;
+
+    buf_clear(&m->result);
+    graph_time_describe(g, &m->result);
+    return graph_time(g, &last) == RC_OK ? m->result.p : NULL;
 }
 
 /* ---- models */

@@ -5,8 +5,9 @@
  * the same numbers: its logits equal those of the native portable kernels ("base") bit for bit.
  * web/src/engine/engine.ts wraps it for TypeScript; nothing else should need this header.
  *
- * Imports: `env.memory` (the caller decides how far it may grow) and `anneal.log(level, text,
- * bytes)` (0 debug .. 3 error).  No others: no clock, no files, no randomness, no threads.
+ * Imports: `env.memory` (the caller decides how far it may grow) `anneal.log(level, text, bytes)`
+ * (0 debug .. 3 error) and `anneal.now()` (milliseconds; for anneal_debug_time alone).  No others:
+ * no files, no randomness, no threads.
  *
  * Calls run to the end and belong to one thread (a worker, so that the page stays alive).  A
  * function that can fail returns 0 (a pointer) or an rc other than 0; anneal_error_code() and
@@ -75,5 +76,7 @@ size_t ANNEAL_EXPORT(anneal_input_floats)(const struct anneal_model *m);
 /* The n-th allocation from now fails (0: the next one); below 0: none. */
 void ANNEAL_EXPORT(anneal_debug_fail_at)(int32_t n);
 size_t ANNEAL_EXPORT(anneal_debug_live_bytes)(void);
+/* Where the time goes: the table of graph_time_describe, empty at first; notes it from then on. */
+const char *ANNEAL_EXPORT(anneal_debug_time)(struct anneal_model *m);
 
 #endif

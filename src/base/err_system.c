@@ -1,5 +1,6 @@
 /* err_system.c - the part of errors that needs an operating system: its own error numbers, and the
- * end of a process that has found a bug of ours in itself.  A browser has neither (wasm/platform.c). */
+ * end of a process that has found a bug of ours in itself.  A browser has neither
+ * (wasm/platform.c). */
 #include "base/err.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* map_key.c - the key of the maps' hash: from the 16 random bytes that the kernel gives each process
- * (AT_RANDOM), so that nobody outside can choose names that collide. */
+/* map_key.c - the key of the maps' hash: from the 16 random bytes that the kernel gives each
+ * process (AT_RANDOM), so that nobody outside can choose names that collide. */
 #include "base/map.h"
 
 #include <pthread.h>

@@ -37,4 +37,3 @@ TEST(what_is_given_back_is_still_there)
     CHECK(heap && !strcmp(heap, "the heap stays"));
     mem_free(heap);
 }
-

@@ -70,10 +70,10 @@ before(async () => {
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-test("the module is small and asks for nothing but memory and a log", () => {
+test("the module is small and asks for nothing but memory, a log and a clock", () => {
   const bytes = readFileSync(wasm), packed = gzipSync(bytes, { level: 9 }).length;
   assert.ok(packed <= COMPRESSED_MAX, `${packed} bytes compressed`);
-  assert.deepEqual(WebAssembly.Module.imports(module).map((i) => `${i.module}.${i.name}`).sort(), ["anneal.log", "env.memory"]);
+  assert.deepEqual(WebAssembly.Module.imports(module).map((i) => `${i.module}.${i.name}`).sort(), ["anneal.log", "anneal.now", "env.memory"]);
 });
 
 const NETS: [string, number, number, string][] = [["tiny", 3, 24, "center_crop"], ["resnet18", 10, 32, "squash"],

@@ -65,7 +65,7 @@ struct net_config {
     bool average;    /* keep an exponential moving average of the weights (net_update.average) */
     bool accumulate; /* keep a sum of gradients over several calls (net_update.micro) */
     int threads;     /* 0: one for each processor */
-    const char *isa; /* of our own kernels: NULL for the machine's best, or "base" .. (kernel.h) */
+    const char *isa; /* of our own kernels: NULL for the best, or "base" .. (kernel.h) */
     uint64_t bytes_max; /* memory it may take; 0: nine tenths of what is available now */
 };
 

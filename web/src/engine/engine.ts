@@ -82,6 +82,7 @@ interface Exports {
   anneal_input_floats(m: number): number;
   anneal_debug_fail_at(n: number): void;
   anneal_debug_live_bytes(): number;
+  anneal_debug_time(m: number): number;
 }
 
 const decoder = new TextDecoder();
@@ -102,7 +103,7 @@ export class Engine {
       say(LEVELS[level] ?? "error", decoder.decode(new Uint8Array(memory.buffer, text, n).slice()));
     let instance: WebAssembly.Instance;
     try {
-      instance = await WebAssembly.instantiate(await moduleOf(from), { env: { memory }, anneal: { log } });
+      instance = await WebAssembly.instantiate(await moduleOf(from), { env: { memory }, anneal: { log, now: () => performance.now() } });
     } catch (e) {
       throw e instanceof EngineError ? e : new EngineError("unsupported_media", `this browser cannot run the engine: ${String(e)}`);
     }
@@ -215,6 +216,12 @@ export class Model {
     if (this.handle)
       this.engine.call((x) => x.anneal_unload(this.handle));
     this.handle = 0;
+  }
+
+  /** Where the time goes, node by node; notes it from the first call on. */
+  times(): string {
+    const m = this.live();
+    return this.engine.text((x) => x.anneal_debug_time(m));
   }
 
   private live(): number {

@@ -1,0 +1,50 @@
+// bench.ts - one network in our module and in ONNX Runtime Web's WebAssembly provider: one thread each, both alive in one
+// process, one run each in turn, medians.  Checks first that both compute the same logits.
+//   node bench.mjs MODULE WEIGHTS ONNX PEER_FOLDER ROUNDS
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+import { Engine } from "../../web/src/engine/engine";
+
+const [module, weights, onnx, peer, rounds] = process.argv.slice(2) as [string, string, string, string, string];
+const ort = await import(pathToFileURL(`${peer}/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs`).href);
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+const engine = await Engine.load(readFileSync(module));
+const model = engine.model(readFileSync(weights));
+const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(onnx)),
+  { executionProviders: ["wasm"], graphOptimizationLevel: "all", intraOpNumThreads: 1 });
+const size = model.info.image_size;
+const x = Float32Array.from({ length: 3 * size * size }, (_, i) => Math.sin(i * 0.37) + Math.cos(i * 0.011));
+const feeds = { x: new ort.Tensor("float32", x, [1, 3, size, size]) };
+
+const theirs = (await session.run(feeds)).logits.data as Float32Array;
+model.runTensor(x, 5);
+const scale = Math.max(...theirs.map(Math.abs));
+const difference = Math.max(...model.output().map((v, i) => Math.abs(v - theirs[i]!))) / scale;
+if (!(difference < 1e-4))
+  throw new Error(`the two networks differ by ${difference} of the largest logit`);
+
+if (process.env.TIMES)
+  model.times();
+const ms: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
+for (let i = -5; i < Number(rounds); i++) {
+  const a = performance.now();
+  model.runTensor(x, 5);
+  const b = performance.now();
+  await session.run(feeds);
+  const c = performance.now();
+  if (i >= 0) {
+    ms.ours.push(b - a);
+    ms.peer.push(c - b);
+  }
+}
+const median = (v: number[]) => [...v].sort((a, b) => a - b)[v.length >> 1]!;
+const ours = median(ms.ours), other = median(ms.peer), round = (v: number) => Math.round(v * 1000) / 1000;
+console.error(`best: ours ${round(Math.min(...ms.ours))} ms, peer ${round(Math.min(...ms.peer))} ms; ` +
+  `largest difference of a logit ${difference.toExponential(1)}; module ${ort.env.versions?.web ?? ""}`);
+if (process.env.TIMES)
+  console.error(model.times());
+console.log(JSON.stringify({ row: "wasm_mobilenetv2_b1", ours: round(ours), peer: round(other), ratio: round(other / ours), unit: "ms" }));
+process.exit(0);
