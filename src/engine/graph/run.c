@@ -102,9 +102,10 @@ static void node_forward(struct run *r)
         break;
     case NODE_CONV:
         conv_forward_run(r);
-        lap(r, LAP_FORWARD);
-        if (r->g->config.train)
+        if (r->g->config.train) {
+            lap(r, LAP_FORWARD);
             norm_forward_run(r);
+        }
         break;
     case NODE_AVERAGE:
         crew_run(crew, images_of_shards(r->g, r->count), average_forward, r);
