@@ -7,6 +7,7 @@
 #ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_CONV_H
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_CONV_H
 
+#include "engine/kernel/portable/depthwise.h"
 #include "engine/kernel/portable/matmul.h"
 #include <string.h>
 
@@ -238,55 +239,7 @@ static void conv_backward_weights(const struct conv_shape *shape, int images, co
     }
 }
 
-/* ---- depthwise: a vector of channels at a time.  Pixels whose taps all lie inside the picture,
- * the most of them, need no checks; k is a constant for the compiler where it is 3. */
-
-/* Sum of taps for the patch whose top left input pixel is (y0, x0); x and w at the vector. */
-static always_inline vf depthwise_sum(const struct conv_shape *s, const float *x, const float *w,
-                                      int y0, int x0, const int k)
-{
-    const bool inside = y0 >= 0 && x0 >= 0 && y0 + k <= s->ih && x0 + k <= s->iw;
-    const float *corner = x + ((ptrdiff_t)y0 * s->iw + x0) * CH;
-    vf sum = {0};
-
-    if (inside) {
-#pragma GCC unroll 3
-        for (int ky = 0; ky < k; ky++)
-#pragma GCC unroll 3
-            for (int kx = 0; kx < k; kx++)
-                sum += ld(corner + (ky * s->iw + kx) * CH) * ld(w + (ky * k + kx) * CH);
-        return sum;
-    }
-    for (int ky = 0; ky < k; ky++)
-        for (int kx = 0; kx < k; kx++)
-            if (y0 + ky >= 0 && y0 + ky < s->ih && x0 + kx >= 0 && x0 + kx < s->iw)
-                sum += ld(corner + (ky * s->iw + kx) * CH) * ld(w + (ky * k + kx) * CH);
-    return sum;
-}
-
-static always_inline void depthwise_forward_as(const struct conv_shape *s, const float *x,
-                                               const float *w, float *y, const struct epilogue *e,
-                                               const int k)
-{
-    for (int i = 0; i < s->oh * s->ow; i++)
-        for (int sub = 0; sub < CH; sub += VL) {
-            const ptrdiff_t at = (ptrdiff_t)i * CH + sub;
-            vf sum = depthwise_sum(s, x + sub, w + sub, i / s->ow * s->stride - s->pad,
-                                   i % s->ow * s->stride - s->pad, k);
-            if (e)
-                sum = epilogue_of(sum, e, e->bias + sub, e->residual ? e->residual + at : NULL);
-            st(y + at, sum);
-        }
-}
-
-static void depthwise_forward(const struct conv_shape *s, const float *x, const float *w, float *y,
-                              const struct epilogue *e)
-{
-    if (s->k == 3)
-        depthwise_forward_as(s, x, w, y, e, 3);
-    else
-        depthwise_forward_as(s, x, w, y, e, s->k);
-}
+/* ---- depthwise: a vector of channels at a time; forward: depthwise.h */
 
 /* Stride above 1: each input pixel gathers from the outputs that saw it. */
 static vf depthwise_gather(const struct conv_shape *s, const float *dy, const float *w, int iy,

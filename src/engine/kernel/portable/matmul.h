@@ -9,8 +9,7 @@
  * results do not depend on tiling.
  *
  * Tile sizes fill the register file: AVX-512 24 of 32 registers (6x4, 12x2, 16x1 blocks), AVX2 12
- * of
- * 16.  Measured on AVX-512: 93-98 % of peak for k of 64 and more.
+ * of 16; 128 bits: matmul128.h.  Measured on AVX-512: 93-98 % of peak for k of 64 and more.
  */
 #ifndef ANNEAL_ENGINE_KERNEL_PORTABLE_MATMUL_H
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_MATMUL_H
@@ -33,6 +32,8 @@ struct matmul {
     bool add;                 /* C += instead of C = */
     const struct epilogue *e; /* bias and residual stand where c stands; NULL: none */
 };
+
+#if defined __AVX512F__ || defined __AVX2__
 
 /* `channel`: first of the vector's columns */
 static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int channel, vf v)
@@ -95,10 +96,8 @@ static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int
     X(6, 4)                                                                                        \
     X(4, 4)                                                                                        \
     X(2, 4) X(1, 4) X(12, 2) X(6, 2) X(2, 2) X(1, 2) X(16, 1) X(8, 1) X(4, 1) X(2, 1) X(1, 1)
-#elif defined __AVX2__
-#define MATMUL_TILES(X) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 #else
-#define MATMUL_TILES(X) X(2, 1) X(1, 1)
+#define MATMUL_TILES(X) X(6, 1) X(4, 1) X(2, 1) X(1, 1)
 #endif
 MATMUL_TILES(MATMUL_TILE)
 
@@ -119,5 +118,9 @@ static void matmul_run(const struct matmul *m)
         col += taken;
     }
 }
+
+#else
+#include "engine/kernel/portable/matmul128.h"
+#endif
 
 #endif

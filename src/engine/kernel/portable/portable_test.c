@@ -209,12 +209,12 @@ TEST(depthwise_convolution_is_the_textbook_s_in_all_passes)
 {
     EACH_ISA(k)
     {
-        for (int i = 0; i < 4; i++) {
-            const int size = i < 2 ? 3 : 5, taps = size * size;
+        for (int i = 0; i < 24; i++) {
+            const int size = 3 + i / 2 % 3 * 2, taps = size * size;
             struct conv_case c = conv_case((struct conv_shape){.ic = 32,
                                                                .oc = 32,
-                                                               .ih = 6,
-                                                               .iw = 5,
+                                                               .ih = 6 - i / 6,
+                                                               .iw = 1 + i / 6 * 5,
                                                                .k = size,
                                                                .stride = 1 + i % 2,
                                                                .pad = size / 2,
@@ -316,6 +316,37 @@ static double activation(double z, enum act act)
         return activation(z + 3, ACT_RELU6) / 6;
     }
     return z;
+}
+
+TEST(depthwise_inference_fuses_bias_residual_and_activation)
+{
+    EACH_ISA(k)
+    {
+        for (int kind = 0; kind <= 4 * ACT_HARD_SIGMOID + 3; kind++) {
+            const enum act act = (enum act)(kind / 4);
+            const bool after = kind % 2, add = kind / 2 % 2;
+            struct conv_case c = conv_case((struct conv_shape){.ic = 16,
+                                                               .oc = 16,
+                                                               .ih = 4,
+                                                               .iw = 11,
+                                                               .k = 3,
+                                                               .stride = 1,
+                                                               .pad = 1,
+                                                               .depthwise = true},
+                                           1);
+            float *bias = random_floats(CH);
+            const struct epilogue e = {bias, add ? c.got : NULL, act, after};
+            for (size_t i = 0; i < c.yn; i++) {
+                const double r = add ? (double)c.dy[i] : 0, before = after ? 0 : r;
+                c.y[i] = activation(c.y[i] + (double)bias[i % CH] + before, act) + (r - before);
+            }
+            memcpy(c.got, c.dy, c.yn * sizeof(float)); /* the residual lies in the output */
+            k->depthwise_forward(&c.s, c.x, c.w, c.got, &e);
+            CHECK(difference(c.got, c.y, c.yn) < 3e-6);
+            mem_free(bias);
+            conv_case_done(&c);
+        }
+    }
 }
 
 TEST(inference_fuses_bias_residual_and_activation)

@@ -24,6 +24,14 @@ typedef float vf_mem __attribute__((vector_size(4 * VL), aligned(4), may_alias))
 
 #define always_inline inline __attribute__((always_inline))
 
+/* Before a loop of n: unrolled wholly, and early enough for arrays to become registers. */
+#if defined __clang__
+#define UNROLL(n) _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL_TEXT(text) _Pragma(#text)
+#define UNROLL(n)         UNROLL_TEXT(GCC unroll n)
+#endif
+
 static always_inline vf ld(const float *p)
 {
     return *(const vf_mem *)p;
@@ -59,6 +67,25 @@ static always_inline vf vf_keep(vi m, vf a)
     return (vf)((vi)a & m);
 }
 
+/* z, but no less than low or no more than high; a NaN stays. */
+static always_inline vf vf_at_least(vf z, float low)
+{
+#if defined __wasm__
+    return __builtin_wasm_pmax_f32x4(z, vf_all(low));
+#else
+    return vf_pick(z < low, vf_all(low), z);
+#endif
+}
+
+static always_inline vf vf_at_most(vf z, float high)
+{
+#if defined __wasm__
+    return __builtin_wasm_pmin_f32x4(z, vf_all(high));
+#else
+    return vf_pick(z > high, vf_all(high), z);
+#endif
+}
+
 /* e^x: range reduction by ln 2 in two parts and a polynomial of degree 6 (the coefficients of
  * Cephes' expf, S. Moshier); relative error below 2e-7, input clamped to +-87. */
 static always_inline vf vf_exp(vf x)
@@ -66,8 +93,7 @@ static always_inline vf vf_exp(vf x)
     const float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
     const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
 
-    x = vf_pick(x < -87.0f, vf_all(-87.0f), x);
-    x = vf_pick(x > 87.0f, vf_all(87.0f), x);
+    x = vf_at_most(vf_at_least(x, -87.0f), 87.0f);
     vf t = x * 1.44269504f + shifter;
     vi exponent = (vi)t - 0x4b400000;
     vf n = t - shifter;
@@ -89,10 +115,9 @@ static always_inline vf vf_sigmoid(vf x)
 
 static always_inline vf vf_hard_sigmoid(vf x)
 {
-    vf y = x + 3.0f;
+    const vf y = x + 3.0f;
 
-    y = vf_keep(~(y < 0.0f), y);
-    return vf_pick(y > 6.0f, vf_all(6.0f), y) * (1.0f / 6.0f);
+    return vf_at_most(vf_at_least(y, 0.0f), 6.0f) * (1.0f / 6.0f);
 }
 
 /* A NaN passes through, so that divergence shows in the loss. */
@@ -102,10 +127,9 @@ static always_inline vf act_of(vf z, const enum act act)
     case ACT_NONE:
         return z;
     case ACT_RELU:
-        return vf_keep(~(z < 0.0f), z);
+        return vf_at_least(z, 0.0f);
     case ACT_RELU6:
-        z = vf_keep(~(z < 0.0f), z);
-        return vf_pick(z > 6.0f, vf_all(6.0f), z);
+        return vf_at_most(vf_at_least(z, 0.0f), 6.0f);
     case ACT_SILU:
         return z * vf_sigmoid(z);
     case ACT_SIGMOID:
@@ -116,6 +140,13 @@ static always_inline vf act_of(vf z, const enum act act)
         return vf_hard_sigmoid(z);
     }
     return z;
+}
+
+/* The activations that cost an instruction or two, in code where they are chosen once for many
+ * vectors; the others are left to act_of. */
+static always_inline bool act_is_cheap(const enum act act)
+{
+    return act == ACT_NONE || act == ACT_RELU || act == ACT_RELU6;
 }
 
 /* What inference fuses behind a sum; `residual` NULL: none. */
