@@ -36,6 +36,7 @@ struct serve {
     struct app app;
     struct api *api;
     struct http_server *http;
+    const char *own_url; /* under which this machine reaches us */
 };
 
 static const char *in_data(struct serve *s, const char *name)
@@ -225,10 +226,9 @@ static enum rc start_http(struct serve *s, struct err *e)
     host = str_sub(host, 0, (size_t)str_rchr(host, ':'));
     if (str_is(host, "0.0.0.0") || str_is(host, "[::]"))
         host = STR("127.0.0.1");
-    s->app.public_url =
-        *url ? url
-             : arena_printf(&s->arena, "http://%.*s:%d", STR_F(host), http_server_port(s->http));
-    return s->app.public_url ? RC_OK : no_memory(e);
+    s->own_url = arena_printf(&s->arena, "http://%.*s:%d", STR_F(host), http_server_port(s->http));
+    s->app.public_url = *url ? url : s->own_url;
+    return s->own_url ? RC_OK : no_memory(e);
 }
 
 /* Before HTTP, whose handlers ask the scheduler; it starts once our own URL is known. */
@@ -247,7 +247,7 @@ static enum rc make_scheduler(struct serve *s, struct err *e)
 
 static enum rc start_scheduler(struct serve *s, struct err *e)
 {
-    scheduler_set_url(s->app.scheduler, s->app.public_url);
+    scheduler_set_url(s->app.scheduler, s->app.public_url, s->own_url);
     return scheduler_start(s->app.scheduler, e);
 }
 

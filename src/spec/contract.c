@@ -123,7 +123,30 @@ const struct field trainer_job_fields[] = {
     F_STR(S, status, .max = 32, .help = "preparing, running, delivering or ended."),
     F_NUM(S, progress, .help = "Part that is done, 0 to 1."),
     F_INT(S, undelivered, .help = "Reports that wait in the outbox."),
+    F_INT(S, letters, .help = "Requests that wait for the backend to fetch them."),
     FIELD_END};
+#undef S
+
+#define S struct letter
+const struct field letter_fields[] = {
+    F_INT(S, id, REQ, .help = "Number of the letter."),
+    F_STR(S, route, REQ, .min = 1, .max = 32, .help = "callback, uploads or downloads."),
+    F_STR(S, token, .max = 256, .help = "Bearer token of the attempt."),
+    F_STR(S, body, .max = LETTER_BYTES_MAX, .help = "What is to be posted, JSON."), FIELD_END};
+#undef S
+
+#define S struct letters_reply
+const struct field letters_reply_fields[] = {F_OBJS(S, letters, letter_fields,
+                                                    sizeof(struct letter), .max = 64,
+                                                    .help = "The letters that wait, oldest first."),
+                                             FIELD_END};
+#undef S
+
+#define S struct letter_answer
+const struct field letter_answer_fields[] = {
+    F_INT(S, id, REQ, .help = "Number of the letter."),
+    F_INT(S, status, REQ, .min = 100, .max = 599, .help = "Status of the backend's answer."),
+    F_STR(S, body, .max = LETTER_BYTES_MAX, .help = "The answer, JSON."), FIELD_END};
 #undef S
 
 #define S struct grant_object

@@ -147,8 +147,29 @@ struct trainer_job {
     str status; /* preparing running delivering ended */
     double progress;
     int64_t undelivered;
+    int64_t letters; /* requests that wait for the backend to fetch them */
 };
 extern const struct field trainer_job_fields[];
+
+/* A trainer that cannot reach the backend lets its requests be fetched (flow/trainer/letters.h):
+ *   GET /letters/{job}   -> {letters:[struct letter]}
+ *   POST /letters/{job}  <- struct letter_answer, for each
+ * The backend posts `body` to its own /training/jobs/{job}/{route} with `token` and answers with
+ * what came of it, so that a letter can do exactly what its sender could. */
+enum { LETTER_BYTES_MAX = 4 << 20, LETTERS_BYTES_MAX = 1 << 20 };
+struct letter {
+    int64_t id;
+    str route; /* "callback", "uploads", "downloads" */
+    str token, body;
+};
+struct letters_reply {
+    struct objs letters;
+};
+struct letter_answer {
+    int64_t id, status;
+    str body;
+};
+extern const struct field letter_fields[], letters_reply_fields[], letter_answer_fields[];
 
 /* Presigned URLs: uploads {objects:[{name,sha256,bytes}]}, downloads {keys:[..]} (at most
  * GRANT_KEYS_MAX) -> {urls:[{key,url}], expires_at}.  Uploads go to jobs/<job>/<sha256>; downloads

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/job/job_read.h"
+#include "flow/job/postman.h"
 #include "net/client.h"
 #include "os/os.h"
 #include "s3/s3.h"
@@ -19,6 +20,7 @@
 enum {
     ROUND_MS = 500,
     POLL_MS = 3000,
+    LETTERS_MS = 250, /* until the next look at an attempt that had letters */
     HEALTH_MS = 5000,
     PAUSE_MS_MIN = 1000,
     PAUSE_MS_MAX = 15000,
@@ -348,6 +350,22 @@ static struct watch *watch_of(struct scheduler *s, const struct job_due *d)
     return w;
 }
 
+/* What the trainer could not post itself.  Answers bring the next letter: we come again soon. */
+static void fetch_letters(struct scheduler *s, const struct site *site, const struct job_due *d,
+                          struct watch *w, int64_t now)
+{
+    struct err e = {0};
+    int carried;
+
+    if (!s->c.own_url)
+        return;
+    enum rc rc = carry_letters(site, d->job_id, s->c.own_url, &carried, &e);
+    if (rc)
+        log_warn("letters of job %.*s: %s", STR_F(d->job_id), e.text);
+    else if (carried)
+        w->polled_at = now - s->c.poll_ms + LETTERS_MS;
+}
+
 static enum rc poll_one(struct scheduler *s, const struct job_due *d, struct watch *w,
                         struct arena *a, int64_t now, struct err *e)
 {
@@ -365,6 +383,8 @@ static enum rc poll_one(struct scheduler *s, const struct job_due *d, struct wat
     note(s, t, rc, e->text, now);
     if (rc)
         return RC_OK;
+    if (job.letters > 0)
+        fetch_letters(s, &site, d, w, now);
     w->ended = false;
     switch (seen) {
     case SEEN_ALIVE:
@@ -674,9 +694,10 @@ static void *run(void *ud)
     return NULL;
 }
 
-void scheduler_set_url(struct scheduler *s, const char *public_url)
+void scheduler_set_url(struct scheduler *s, const char *public_url, const char *own_url)
 {
     s->c.public_url = public_url;
+    s->c.own_url = own_url;
 }
 
 enum rc scheduler_start(struct scheduler *s, struct err *e)

@@ -15,6 +15,7 @@ struct scheduler_config { /* all lent for the scheduler's life */
     struct jobs *jobs;
     struct launcher *launcher;
     const char *public_url; /* under which trainers reach us, no slash at the end; or later: */
+    const char *own_url;    /* NULL: no letters are fetched */
     const char *bucket;
     struct s3 *s3; /* where superseded checkpoints are removed; NULL: they are kept */
     int64_t jobs_per_user, jobs_per_trainer;
@@ -24,7 +25,9 @@ struct scheduler_config { /* all lent for the scheduler's life */
 struct scheduler;
 enum rc scheduler_new(struct scheduler **ret, const struct scheduler_config *c,
                       struct err *e) must_check;
-void scheduler_set_url(struct scheduler *s, const char *public_url); /* before the start */
+/* Before the start.  own_url: under which this very machine reaches us, for what we post ourselves.
+ */
+void scheduler_set_url(struct scheduler *s, const char *public_url, const char *own_url);
 /* Starts the thread; running attempts get a fresh lease, as nobody could renew it while we were
  * gone. */
 enum rc scheduler_start(struct scheduler *s, struct err *e) must_check;

@@ -9,7 +9,6 @@
  */
 #include "base/log.h"
 #include "flow/trainer/outbox_int.h"
-#include "net/client.h"
 
 enum { REPLY_BYTES_MAX = 64 << 10, RETRY_AFTER_S_MAX = 60, DETAIL_MAX = 200 };
 
@@ -134,7 +133,7 @@ void deliver(struct outbox *o, struct postbox *b, int64_t seq, struct verdict *r
                                 .reply = &reply,
                                 .timeout_ms = o->c.timeout_ms,
                                 .cancel = &o->cancel};
-        rc = client_do(&c, &r, &e);
+        rc = letters_post(o->c.letters, &c, &r, &e);
     } else if (rc == RC_NOT_FOUND) {
         ret->outcome = OUTCOME_OVER; /* someone emptied the folder: the numbers cannot go on */
     }

@@ -28,6 +28,7 @@ struct jobs_config { /* all lent for the table's life */
     struct spawner *spawner;
     struct cache *cache;
     struct outbox *outbox;
+    struct letters *letters;
     struct pool *pool;
 };
 /* Recovers what the outbox holds, empties work_dir. */

@@ -319,7 +319,8 @@ static void describe(struct job *j, struct arena *a, struct trainer_job *ret)
 
     *ret = (struct trainer_job){.job_id = arena_str(a, str_of(j->id)),
                                 .attempt = j->order.attempt,
-                                .undelivered = box_undelivered(j->box)};
+                                .undelivered = box_undelivered(j->box),
+                                .letters = letters_waiting(j->js->c.letters, str_of(j->id))};
     ret->status = job_ended(j) ? STR("ended") : STR_NONE;
     pthread_mutex_lock(&j->mu);
     ret->progress = j->known.progress;

@@ -20,6 +20,7 @@
 #ifndef ANNEAL_FLOW_TRAINER_OUTBOX_H
 #define ANNEAL_FLOW_TRAINER_OUTBOX_H
 
+#include "flow/trainer/letters.h"
 #include "os/os.h"
 #include "spec/contract.h"
 
@@ -31,6 +32,7 @@ struct postbox; /* the outbox of one attempt */
 struct outbox_config {
     const char *dir;
     int64_t timeout_ms, retry_min_ms, retry_max_ms;
+    struct letters *letters; /* lent; NULL: reports go by post alone */
 };
 enum rc outbox_open(struct outbox **ret, const struct outbox_config *c, struct err *e) must_check;
 /* Waits until all is delivered; false when the time is up first. */

@@ -14,6 +14,7 @@ struct transfer job_transfer(struct job *j)
     const struct jobs_config *c = &j->js->c;
 
     return (struct transfer){.cache = c->cache,
+                             .letters = c->letters,
                              .pool = c->pool,
                              .connections = c->connections,
                              .token = j->order.token,

@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "spec/train.h"
 
-enum { REPLY_BYTES_MAX = 4 << 20 };
+/* A letter of the largest size, every byte of it escaped. */
+enum { REPLY_BYTES_MAX = 3 * LETTER_BYTES_MAX };
 
 typedef enum rc (*route_fn)(struct trainer *t, struct http_req *r, str id, struct err *e);
 
@@ -127,6 +128,34 @@ static enum rc route_jobs(struct trainer *t, struct http_req *r, str id, struct 
     jw_obj_end(&w);
     trainer_reply(r, 200, &b);
     return RC_OK;
+}
+
+/* ---- letters */
+
+static enum rc route_letters(struct trainer *t, struct http_req *r, str id, struct err *e)
+{
+    struct letters_reply reply = {0};
+    struct letter *list = NULL;
+    size_t n = 0;
+    enum rc rc = letters_fetch(t->letters, id, http_arena(r), &list, &n, e);
+
+    reply.letters = (struct objs){list, n};
+    return rc ? rc : reply_fields(r, 200, letters_reply_fields, &reply, e);
+}
+
+static enum rc route_answer(struct trainer *t, struct http_req *r, str id, struct err *e)
+{
+    struct letter_answer answer = {0};
+    str body;
+    enum rc rc = http_body_all(r, REPLY_BYTES_MAX, &body, e);
+
+    if (!rc)
+        rc = field_read_text(letter_answer_fields, body, &answer, http_arena(r), e);
+    if (!rc)
+        rc = letters_answer(t->letters, id, &answer, e);
+    return rc ? rc
+              : reply_fields(r, 200, letter_answer_fields,
+                             &(struct letter_answer){answer.id, answer.status, STR_NONE}, e);
 }
 
 /* ---- what it is and how it is */
@@ -255,6 +284,8 @@ static const struct {
     {HTTP_GET, "/jobs", false, route_jobs},
     {HTTP_GET, "/jobs/", false, route_job},
     {HTTP_DELETE, "/jobs/", false, route_stop},
+    {HTTP_GET, "/letters/", false, route_letters},
+    {HTTP_POST, "/letters/", false, route_answer},
     {HTTP_GET, "/models", false, route_models},
     {HTTP_GET, "/models/list", false, route_models},
     {HTTP_GET, "/health", true, route_health},

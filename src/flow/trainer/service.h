@@ -26,6 +26,7 @@ struct trainer {
     struct spawner *spawner;
     struct cache *cache;
     struct pool *pool;
+    struct letters *letters;
     struct outbox *outbox;
     struct jobs *jobs;
     struct predictor *predictor;

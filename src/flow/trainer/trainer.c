@@ -139,6 +139,9 @@ static enum rc open_parts(struct trainer *t, struct err *e)
     if (!rc)
         rc = pool_new(&t->pool, "fetch", c->connections, (size_t)c->connections * JOBS_MAX, e);
     if (!rc)
+        rc = letters_new(&t->letters, 0, e);
+    jc.letters = ob.letters = t->letters;
+    if (!rc)
         rc = outbox_open(&t->outbox, &ob, e);
     jc.spawner = pc.spawner = t->spawner;
     jc.cache = pc.cache = t->cache;
@@ -202,6 +205,7 @@ void trainer_close(struct trainer *t)
         outbox_stop(t->outbox);
     jobs_close(t->jobs);
     outbox_close(t->outbox);
+    letters_free(t->letters);
     pool_free(t->pool);
     cache_close(t->cache);
     spawner_free(t->spawner);

@@ -71,7 +71,7 @@ static enum rc grant_once(const struct transfer *t, const char *url, str body, s
 
     snprintf(auth, sizeof auth, "Authorization: Bearer %.*s", STR_F(t->token));
     buf_clear(reply);
-    rc = client_do(&c, &r, e);
+    rc = letters_post(t->letters, &c, &r, e);
     return rc ? rc : grant_status(r.status, buf_view(reply), url, e);
 }
 

@@ -13,6 +13,7 @@
 #define ANNEAL_FLOW_TRAINER_TRANSFER_H
 
 #include "flow/trainer/cache.h"
+#include "flow/trainer/letters.h"
 #include "spec/contract.h"
 
 #include <stdatomic.h>
@@ -20,6 +21,7 @@
 /* Who asks; lent for the call. */
 struct transfer {
     struct cache *cache;
+    struct letters *letters; /* NULL: grants are asked for by post alone */
     struct pool *pool; /* shared by all jobs; the caller's thread works as well */
     unsigned connections;
     str token, uploads_url, downloads_url;
