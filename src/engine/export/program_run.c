@@ -62,14 +62,21 @@ struct window {
 /* The windows of pixels [from, from + TILE) side by side: to[c * k * k][TILE]. */
 static void gather(const struct window *v, int64_t from, int64_t pixels, float *to)
 {
+    int64_t top[TILE], left[TILE];
+
+    for (int64_t i = 0; i < TILE; i++) {
+        const int64_t pixel = from + i < pixels ? from + i : pixels - 1; /* beyond: not used */
+        top[i] = pixel / v->ow * v->stride - v->pad;
+        left[i] = pixel % v->ow * v->stride - v->pad;
+    }
     for (int64_t c = 0; c < v->c; c++)
-        for (int t = 0; t < v->k * v->k; t++)
-            for (int64_t i = 0; i < TILE; i++) {
-                const int64_t y = (from + i) / v->ow * v->stride - v->pad + t / v->k;
-                const int64_t x = (from + i) % v->ow * v->stride - v->pad + t % v->k;
-                const bool in = from + i < pixels && y >= 0 && y < v->h && x >= 0 && x < v->w;
-                *to++ = in ? v->x[(c * v->h + y) * v->w + x] : 0.0f;
-            }
+        for (int row = 0; row < v->k; row++)
+            for (int col = 0; col < v->k; col++)
+                for (int64_t i = 0; i < TILE; i++) {
+                    const int64_t y = top[i] + row, x = left[i] + col;
+                    const bool in = y >= 0 && y < v->h && x >= 0 && x < v->w;
+                    *to++ = in ? v->x[(c * v->h + y) * v->w + x] : 0.0f;
+                }
 }
 
 /* Two rows of weights times the columns, TILE pixels at once. */
