@@ -401,6 +401,36 @@ static enum rc post_restart(struct ctx *c, struct err *e)
     return rc ? rc : make(c, &n, STR_NONE, e);
 }
 
+struct replay_body {
+    str name;
+    bool start;
+};
+static const struct field replay_fields[] = {
+    F_STR(struct replay_body, name, .max = 200, .help = "Name; empty: that of the old job."),
+    F_BOOL(struct replay_body, start, .dflt = "true", .help = "Queue it at once."), FIELD_END};
+
+/* Whatever decides the weights is that of the old job: version of the data, settings with the seed,
+ * and the checkpoint that it began with, if any. */
+static enum rc post_replay(struct ctx *c, struct err *e)
+{
+    const struct replay_body *b = c->body;
+    struct job old;
+    struct job_new n;
+    enum rc rc = job_of(c, ROLE_ENGINEER, &old, e);
+
+    if (rc)
+        return rc;
+    if (old.kind != WORK_TRAIN || old.status != JOB_COMPLETED)
+        return err_set(e, RC_CONFLICT,
+                       "only a training that has completed can be replayed; this %s is %s",
+                       old.kind == WORK_TRAIN ? "job" : "test", job_status_names[old.status]);
+    n = again(c, &old, b->start);
+    n.base_checkpoint = old.base_checkpoint;
+    if (b->name.n)
+        n.name = b->name;
+    return make(c, &n, STR_NONE, e);
+}
+
 /* The old settings with another number of epochs. */
 static enum rc lengthen(struct ctx *c, struct job_new *n, int64_t epochs, struct err *e)
 {
@@ -519,6 +549,12 @@ const struct route job_new_routes[] = {
     {HTTP_POST, "/training/jobs/{id}/restart", ACCESS_ENGINEER, "jobs:write",
      BODY(restart_fields, again_body), .reply = job_view_fields, JOBS_TAG,
      .summary = "The same again as a new job; the old one stays as it is.", .fn = post_restart},
+    {HTTP_POST, "/training/jobs/{id}/replay", ACCESS_ENGINEER, "jobs:write",
+     BODY(replay_fields, replay_body), .reply = job_view_fields, JOBS_TAG,
+     .summary = "Run a completed training again, to see that it gives the same weights.",
+     .help = "A new job with the same data version, settings and seed.  On an engine equal to the "
+             "one that the old job's `engine` tells, weights_sha256 will be the same.",
+     .fn = post_replay},
     {HTTP_POST, "/training/jobs/{id}/resume", ACCESS_ENGINEER, "jobs:write",
      BODY(resume_fields, again_body), .reply = job_view_fields, JOBS_TAG,
      .summary = "Go on from the last checkpoint of a job that has ended, as a new job.",

@@ -34,6 +34,9 @@ const struct field job_view_fields[] = {
     V(FIELD_JSON, "best", best, .help = "{epoch, metric, value} of the best epoch, else null."),
     V(FIELD_STR, "weights_sha256", j.weights_sha256, NULLABLE,
       .help = "SHA-256 of the best weights of a completed job."),
+    V(FIELD_JSON, "engine", j.engine,
+      .help = "{version, backend, isa, onednn, precision}: what computes it, from its start on; "
+              "else null."),
     V(FIELD_INT, "priority", j.priority, .help = "0 to 100; higher goes first."),
     V(FIELD_INT, "queue_place", queue_place, .help = "Place in the queue from 1; 0 if not queued."),
     V(FIELD_STR, "base_job", j.base_job_id, NULLABLE,

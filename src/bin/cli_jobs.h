@@ -18,6 +18,11 @@ enum rc wait_and_tell(struct cli *c, const char *job, struct err *e) must_check;
 /* A job that was just made: its id, warnings about its settings; then waits, if so asked. */
 enum rc tell_new_job(struct cli *c, const struct json *job, bool wait, struct err *e) must_check;
 
+/* Runs a completed job again, follows it, and says whether it gave the same; prints the JSON.
+ * c->status: EXIT_DIFFERS if not, EXIT_FAILED if it did not complete. */
+enum { EXIT_DIFFERS = 4 };
+enum rc replay_job(struct cli *c, str word, str name, struct err *e) must_check;
+
 /* The job that a word names: an id, or `last` for the newest. */
 enum rc job_id_of(struct cli *c, str word, const char **ret, struct err *e) must_check;
 enum rc job_get_json(struct cli *c, const char *id, const struct json **ret,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct train_flags {
-    str dataset, version, framework, name, resume, from_checkpoint, notes;
+    str dataset, version, framework, name, resume, replay, from_checkpoint, notes;
     struct strs tags;
     int64_t priority, retries;
     bool start, wait;
@@ -29,6 +29,8 @@ static const struct field train_fields[] = {
     F_STR(S, resume, .max = 64,
           .help =
               "Go on from the last checkpoint of this job, as a new one; with --epochs for more."),
+    F_STR(S, replay, .max = 64,
+          .help = "Run this completed job again, wait, and tell whether the weights are the same."),
     F_STR(S, from_checkpoint, .max = 90,
           .help = "Begin with the weights of JOB, JOB:best, JOB:last or JOB:EPOCH."),
     F_BOOL(S, wait, .help = "Follow it to its end; Ctrl-C leaves it running."),
@@ -112,10 +114,11 @@ static enum rc write_job(struct cli *c, struct jw *w, struct err *e)
 
 /* ---- resume: the settings are those of the old job */
 
-static enum rc check_resume(struct cli *c, struct err *e)
+/* `which` is --resume or --replay: the settings are those of the old job. */
+static enum rc check_again(struct cli *c, const char *which, const char *instead, struct err *e)
 {
-    static const char *const fine[] = {"resume", "epochs", "name", "start", "wait",
-                                       "url",    "token",  "data", "json",  "quiet"};
+    static const char *const fine[] = {"resume", "replay", "epochs", "name", "start", "wait",
+                                       "url",    "token",  "data",   "json", "quiet"};
 
     for (size_t i = 0; i < c->given.given.n; i++) {
         const struct field *f = c->given.given.p[i];
@@ -123,11 +126,14 @@ static enum rc check_resume(struct cli *c, struct err *e)
 
         for (size_t k = 0; k < sizeof fine / sizeof *fine; k++)
             ok |= !strcmp(f->name, fine[k]);
+        if (!strcmp(which, "--replay"))
+            ok &=
+                strcmp(f->name, "epochs") && strcmp(f->name, "start") && strcmp(f->name, "resume");
         if (!ok)
             return cli_misuse(c, e,
-                              "'%s' cannot be changed with --resume: the settings are those of the "
-                              "old job; --from-checkpoint begins a new one with its weights",
-                              f->name);
+                              "'%s' cannot be changed with %s: the settings are those of the old "
+                              "job%s",
+                              f->name, which, instead);
     }
     return RC_OK;
 }
@@ -139,7 +145,8 @@ static enum rc resume(struct cli *c, const struct json **ret, struct err *e)
     const char *id = NULL;
     struct buf b;
     struct jw w;
-    enum rc rc = check_resume(c, e);
+    enum rc rc =
+        check_again(c, "--resume", "; --from-checkpoint begins a new one with its weights", e);
 
     if (!rc)
         rc = job_id_of(c, f->resume, &id, e);
@@ -208,8 +215,12 @@ static enum rc run_train(struct cli *c, struct err *e)
     const struct json *job = NULL;
     enum rc rc = RC_OK;
 
+    if (f->replay.n) {
+        rc = check_again(c, "--replay", "", e);
+        return rc ? rc : replay_job(c, f->replay, f->name, e);
+    }
     if (!f->dataset.n && !f->resume.n)
-        return cli_misuse(c, e, "--dataset DATASET is needed (or --resume JOB)");
+        return cli_misuse(c, e, "--dataset DATASET is needed (or --resume JOB, or --replay JOB)");
     if (f->wait && !f->start)
         return cli_misuse(c, e, "--wait with --no-start would wait for ever");
     if (f->wait)
@@ -232,12 +243,18 @@ static const struct verb train_verbs[] = {
      .help =
          "Makes a job and queues it; the settings that are not given have the values in brackets.\n"
          "With --wait the last line with --json is the job as it ended: job, status, epochs,\n"
-         "best {epoch, metric, value}, weights_sha256.  Exit 1 unless it completed.\n",
+         "best {epoch, metric, value}, weights_sha256.  Exit 1 unless it completed.\n"
+         "--replay JOB runs a completed job again with the same data version, settings and seed,\n"
+         "and says \"reproduced\", or in which epoch what first differed.  Exit 0 if reproduced,\n"
+         "4 if not, 1 if it did not complete.  With --json the last line is {job, replay_of,\n"
+         "reproduced, first_difference {epoch, what}, weights_sha256, engine, engine_before,\n"
+         "engine_differs}.\n",
      .examples =
          "  anneal train --dataset flowers --model resnet18 --epochs 5 --wait\n"
          "  anneal train --dataset flowers --learning-rate 0.02 --mixup 0.2 --seed 7\n"
          "  anneal train --resume JOB --epochs 40 --wait       # more epochs of an old job\n"
-         "  anneal train --dataset flowers --from-checkpoint JOB:best\n",
+         "  anneal train --dataset flowers --from-checkpoint JOB:best\n"
+         "  anneal train --replay JOB --json                   # the same weights again?\n",
      .run = run_train},
     {.name = NULL}};
 const struct command train_command = {

@@ -1,6 +1,7 @@
 /* command.h - the subcommands.  Each is one file with one `struct command`; main.c lists them.
  *
- * Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 the server cannot be reached. */
+ * Exit status: 0 done, 1 it failed, 2 the command line is wrong, 3 the server cannot be reached,
+ * 4 a replay gave other weights. */
 #ifndef ANNEAL_BIN_COMMAND_H
 #define ANNEAL_BIN_COMMAND_H
 

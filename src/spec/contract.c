@@ -57,6 +57,16 @@ const struct field best_fields[] = {F_INT(S, epoch, .help = "Epoch of the best s
                                     F_NUM(S, value, .help = "The score."), FIELD_END};
 #undef S
 
+#define S struct engine
+const struct field engine_fields[] = {
+    F_STR(S, version, .max = 64, .help = "Version of the program that trains."),
+    F_STR(S, backend, .max = 64, .help = "Kernels: onednn, portable."),
+    F_STR(S, isa, .max = 64, .help = "Instruction set: avx512, avx2, base."),
+    F_STR(S, onednn, .max = 64, .help = "Version of oneDNN, if it is used."),
+    F_STR(S, precision, .max = 64, .help = "Number format: float32, bfloat16."),
+    FIELD_END};
+#undef S
+
 #define S struct report
 const struct field report_fields[] = {
     F_INT(S, attempt, .help = "Attempt of the job: the fencing token."),
@@ -75,6 +85,7 @@ const struct field report_fields[] = {
     F_OBJ(S, best, best_fields, .help = "The best epoch so far."),
     F_STR(S, weights_sha256, .max = 64, .help = "SHA-256 of the best checkpoint's weights."),
     F_STR(S, message, .max = 1024, .help = "What is going on, in a sentence."),
+    F_OBJ(S, engine, engine_fields, .help = "What computes, said at the start."),
     F_STR(S, error_code, .max = 64, .help = "Stable code of a failure."),
     F_STR(S, error, .max = 2048, .help = "What failed and what to do."),
     F_BOOL(S, retryable, .help = "Another attempt may help."),

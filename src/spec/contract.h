@@ -90,6 +90,17 @@ struct best {
 };
 extern const struct field best_fields[];
 
+/* What a run's exact bytes depend on beside settings, seed and data: the kernels that computed
+ * them.  Two runs on equal engines give equal weights. */
+struct engine {
+    str version;   /* of Anneal */
+    str backend;   /* "onednn", "portable" */
+    str isa;       /* "avx512", "avx2", "base" */
+    str onednn;    /* its version; "" with the portable backend */
+    str precision; /* "float32" */
+};
+extern const struct field engine_fields[];
+
 struct report {
     int64_t attempt, seq; /* the worker leaves both 0; the trainer numbers */
     int kind;
@@ -105,6 +116,7 @@ struct report {
     struct best best;
     str weights_sha256;    /* completed: of the best checkpoint's weights file */
     str message;           /* what is going on, for people */
+    struct engine engine;  /* started; version "": not told */
     str error_code, error; /* failed */
     bool retryable;        /* failed: another attempt may help (lost worker, no memory, I/O) */
 };

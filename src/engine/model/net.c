@@ -539,6 +539,11 @@ size_t net_allocs_in_last_step(const struct net *n)
     return n->allocs;
 }
 
+const char *net_onednn_version(void)
+{
+    return onednn_version();
+}
+
 enum rc net_onednn_check(struct err *e)
 {
     return onednn_check(e);

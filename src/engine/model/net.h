@@ -227,6 +227,8 @@ void net_plan_describe(const struct net *n, struct buf *out);
 size_t net_allocs_in_last_step(const struct net *n);
 /* RC_OK where NET_ONEDNN can be used; else RC_UNAVAILABLE with the reason (`anneal doctor`). */
 enum rc net_onednn_check(struct err *e);
+/* Version of oneDNN, "2.6.3"; "" where it cannot be used.  What a run's bytes depend on. */
+const char *net_onednn_version(void);
 const char *net_backend_name(enum net_backend b); /* "auto", "onednn", "portable" */
 
 #endif

@@ -58,6 +58,7 @@ struct job {
     str best_metric;
     double best_value;
     str weights_sha256;
+    str engine; /* JSON: struct engine of the newest attempt; "" not told */
     str tags; /* JSON array of text */
     str notes;
     bool starred;

@@ -236,6 +236,25 @@ static void stand(struct job *j, const struct report *r)
         j->progress = r->progress;
 }
 
+static enum rc note_engine(struct change *c, const struct report *r, struct err *e)
+{
+    struct buf b;
+    struct jw w;
+
+    if (!r->engine.version.n)
+        return RC_OK;
+    buf_init(&b, EVENT_BYTES);
+    jw_init(&w, &b);
+    field_write(engine_fields, &r->engine, &w);
+    enum rc rc = buf_ok(&b, e);
+    if (!rc) {
+        c->j.engine = arena_str(c->a, buf_view(&b));
+        rc = c->j.engine.p ? RC_OK : err_set(e, RC_NOMEM, "out of memory");
+    }
+    buf_done(&b);
+    return rc;
+}
+
 static enum rc add_failure(struct change *c, const struct report *r, struct err *e)
 {
     bool asked = r->kind == REPORT_FAILED;
@@ -276,7 +295,8 @@ static enum rc apply(struct change *c, const struct report *r, struct err *e)
         j->message = r->message;
     switch ((enum report_kind)r->kind) {
     case REPORT_STARTED:
-        return add_event(c, r, "started", e);
+        rc = note_engine(c, r, e);
+        return rc ? rc : add_event(c, r, "started", e);
     case REPORT_PROGRESS:
         rc = event_drop_progress(c->tx, j->id, r->epoch, e);
         return rc ? rc : add_event(c, r, "progress", e);

@@ -90,6 +90,7 @@ enum rc job_row(struct rows *r, struct arena *a, struct job *ret, struct err *e)
     j.best_metric = take_text(&c);
     j.best_value = take_num(&c);
     j.weights_sha256 = take_text(&c);
+    j.engine = take_text(&c);
     j.tags = take_text(&c);
     j.notes = take_text(&c);
     j.starred = take_int(&c) != 0;
@@ -150,7 +151,7 @@ enum rc job_save(struct tx *tx, const struct job *j, int was, struct err *e)
         "UPDATE job SET name = ?, status = ?, attempt = ?, failures = ?, not_before = ?,"
         " waiting_reason = ?, priority = ?, position = ?, progress = ?, epoch = ?, epochs = ?,"
         " step = ?, steps = ?, message = ?, error_code = ?, error = ?, best_epoch = ?,"
-        " best_metric = ?, best_value = ?, weights_sha256 = ?, tags = ?, notes = ?, starred = ?,"
+        " best_metric = ?, best_value = ?, weights_sha256 = ?, engine = ?, tags = ?, notes = ?, starred = ?,"
         " event_seq = ?, queued_at = ?, started_at = ?, ended_at = ?, updated_at = ?"
         " WHERE id = ? AND status = ?",
         db_s(j->name), db_c(job_status_names[j->status]), db_i(j->attempt), db_i(j->failures),
@@ -158,7 +159,7 @@ enum rc job_save(struct tx *tx, const struct job *j, int was, struct err *e)
         db_f(j->progress), db_i(j->epoch), db_i(j->epochs), db_i(j->step), db_i(j->steps),
         db_s(j->message), db_s(j->error_code), db_s(j->error), int_or_null(j->best_epoch),
         db_s(j->best_metric), j->best_epoch ? db_f(j->best_value) : db_null(),
-        db_s(j->weights_sha256), db_s(j->tags), db_s(j->notes), db_i(j->starred),
+        db_s(j->weights_sha256), db_s(j->engine), db_s(j->tags), db_s(j->notes), db_i(j->starred),
         db_i(j->event_seq), int_or_null(j->queued_at), int_or_null(j->started_at),
         int_or_null(j->ended_at), db_i(j->updated_at), db_s(j->id), db_c(job_status_names[was]));
 

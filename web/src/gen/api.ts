@@ -558,6 +558,8 @@ export interface Routes {
       best: unknown;
       /** SHA-256 of the best weights of a completed job. */
       weights_sha256: string | null;
+      /** {version, backend, isa, onednn, precision}: what computes it, from its start on; else null. */
+      engine: unknown;
       /** 0 to 100; higher goes first. */
       priority: number;
       /** Place in the queue from 1; 0 if not queued. */
@@ -627,6 +629,16 @@ export interface Routes {
       name?: string;
       /** Begin at this checkpoint: best, last or an epoch; empty: from scratch. */
       checkpoint?: string;
+      /** Queue it at once. */
+      start?: boolean;
+    };
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Run a completed training again, to see that it gives the same weights. */
+  "POST /training/jobs/{id}/replay": {
+    body: {
+      /** Name; empty: that of the old job. */
+      name?: string;
       /** Queue it at once. */
       start?: boolean;
     };
@@ -802,6 +814,8 @@ export interface Routes {
       weights_sha256?: string;
       /** What is going on, in a sentence. */
       message?: string;
+      /** What computes, said at the start. */
+      engine?: unknown;
       /** Stable code of a failure. */
       error_code?: string;
       /** What failed and what to do. */

@@ -49,6 +49,7 @@
 static struct {
     void *handle;
     char why_not[256]; /* "" when usable */
+    char version[32];
     void (*omp_set_num_threads)(int);
 #define X(name) __typeof__(name) *name;
     ONEDNN_FUNCTIONS(X)
@@ -116,6 +117,10 @@ static void lib_load(void)
     if (!lib.why_not[0] && lib.dnnl_version()->major != 2)
         snprintf(lib.why_not, sizeof lib.why_not, "oneDNN %d is installed; version 2 is needed",
                  lib.dnnl_version()->major);
+    if (!lib.why_not[0]) {
+        const dnnl_version_t *v = lib.dnnl_version();
+        snprintf(lib.version, sizeof lib.version, "%d.%d.%d", v->major, v->minor, v->patch);
+    }
 }
 
 enum rc onednn_check(struct err *e)
@@ -124,6 +129,11 @@ enum rc onednn_check(struct err *e)
     if (lib.why_not[0])
         return err_set(e, RC_UNAVAILABLE, "%s; the portable backend works without it", lib.why_not);
     return RC_OK;
+}
+
+const char *onednn_version(void)
+{
+    return onednn_check(NULL) ? "" : lib.version;
 }
 
 void onednn_enter_thread(void)

@@ -18,6 +18,7 @@ struct onednn_conv; /* one convolution: its primitives */
 
 /* RC_UNAVAILABLE with the reason: not installed, another version, no AVX-512. */
 enum rc onednn_check(struct err *e) must_check;
+const char *onednn_version(void); /* "2.6.3"; "" where it cannot be used */
 enum rc onednn_new(struct onednn **ret, int threads, struct err *e) must_check;
 void onednn_free(struct onednn *o);
 /* Each thread that will execute calls this once: oneDNN's own threading is turned off there. */
