@@ -139,6 +139,10 @@ static void add_meta(struct job *j)
     if (!boxes)
         return;
     program_meta(p, "boxes", STR("center x, center y, width, height, confidence of each class"));
+    if (m->task == NET_SEGMENTATION)
+        program_meta(p, "masks",
+                     STR("the rows of boxes behind the confidences are coefficients: inside where "
+                         "their sum with the prototypes is above 0, cut to the box"));
     meta_number(j, "nms_confidence", (double)net_detect_default.confidence);
     meta_number(j, "nms_iou", (double)net_detect_default.iou);
     meta_number(j, "nms_most", net_detect_default.most);

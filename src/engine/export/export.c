@@ -251,10 +251,10 @@ enum rc export_program(struct net *n, const struct export_input *input, struct p
     rc = build(&x, input);
     if (rc)
         rc = err_set(e, rc, "no memory for an export");
-    else
-        rc = export_head(&x, e);
-    if (!rc)
+    if (!rc) {
+        export_head(&x);
         rc = program_check(x.p, e);
+    }
     if (rc) {
         program_free(x.p);
         return err_wrap(e, rc, "exporting %s", x.info.card->name);

@@ -5,7 +5,6 @@
  * the anchors' centres and strides as constants. */
 #include "engine/export/export_int.h"
 
-#include "engine/model/detect.h"
 #include <string.h>
 
 static int output_value(const struct exporter *x, int k)
@@ -59,21 +58,6 @@ static int all_levels(struct exporter *x, int first, int step, int sides, const 
     return concat(x, parts, DETECT_LEVELS, sides > 1 ? 3 : 2, name);
 }
 
-static struct detect_maps maps_of(const struct graph *g, const struct net_info *info)
-{
-    struct detect_maps m = {.classes = info->classes, .size = info->image_size};
-
-    for (int i = 0; i < DETECT_LEVELS; i++) {
-        const struct graph_shape s = graph_output_shape(g, 2 * i);
-        m.level[i] = (struct detect_level){.h = s.h,
-                                           .w = s.w,
-                                           .stride = info->image_size / s.h,
-                                           .box = graph_output_values(g, 2 * i),
-                                           .cls = graph_output_values(g, 2 * i + 1)};
-    }
-    return m;
-}
-
 static void anchor_constants(struct exporter *x, int anchors, const struct detect_maps *m,
                              int *ret_centres, int *ret_strides, int *ret_halves)
 {
@@ -112,9 +96,9 @@ static int distances(struct exporter *x, int anchors)
                    (const int64_t[3]){0, 4, anchors}, "box/distances");
 }
 
-static void detection(struct exporter *x, int coefficients)
+static void detection(struct exporter *x, bool coefficients)
 {
-    const struct detect_maps m = maps_of(x->g, &x->info);
+    const struct detect_maps m = export_maps(x->g, &x->info);
     const int anchors = detect_anchors(&m), side = distances(x, anchors);
     const int first = slice(x, side, 1, 0, 2, "box/left_top");
     const int last = slice(x, side, 1, 2, 4, "box/right_bottom");
@@ -128,26 +112,45 @@ static void detection(struct exporter *x, int coefficients)
                           "box/size");
     parts[2] = export_one(x, OP_SIGMOID, all_levels(x, 1, 2, 1, "class"), "class/confidence");
     if (coefficients)
-        parts[3] = all_levels(x, 2 * DETECT_LEVELS, 1, 1, "coefficients");
+        parts[3] = all_levels(x, OUTPUT_COEFFICIENTS, 1, 1, "coefficients");
     program_output(x->p, concat(x, parts, coefficients ? 4 : 3, 1, "boxes"));
+}
+
+/* ---- semantic segmentation */
+
+/* Logits of every pixel: bilinear between the cells', as the network labels pixels (semantic.h). */
+static void semantic(struct exporter *x)
+{
+    const struct graph_shape s = graph_output_shape(x->g, 0);
+    const struct program_op smooth = {.kind = OP_RESIZE,
+                                      .in = {output_value(x, 0)},
+                                      .in_count = 1,
+                                      .factor = x->info.image_size / s.h,
+                                      .linear = true};
+
+    program_output(x->p, program_op(x->p, &smooth, "logits"));
 }
 
 /* ---- by task */
 
-enum rc export_head(struct exporter *x, struct err *e)
+void export_head(struct exporter *x)
 {
     switch (x->info.card->task) {
     case NET_CLASSIFICATION:
         program_output(x->p, x->value[graph_node_count(x->g) - 1]);
-        return RC_OK;
+        break;
     case NET_DETECTION:
-        detection(x, 0);
-        return RC_OK;
+        detection(x, false);
+        break;
     case NET_SEGMENTATION:
+        detection(x, true);
+        program_rename(x->p, output_value(x, OUTPUT_PROTOTYPES), "prototypes");
+        program_output(x->p, output_value(x, OUTPUT_PROTOTYPES));
+        break;
     case NET_SEMANTIC:
+        semantic(x);
+        break;
     case NET_TASKS:
         break;
     }
-    return err_set(e, RC_UNIMPLEMENTED, "networks for %s cannot be exported",
-                   net_task_names[x->info.card->task]);
 }

@@ -129,6 +129,15 @@ int program_constant(struct program *p, const char *name, int dims, const int64_
     return v;
 }
 
+void program_rename(struct program *p, int value, const char *name)
+{
+    ASSERT(strlen(name) < PROGRAM_NAME_MAX);
+    if (program_find(p, str_of(name)) >= 0)
+        fail(p, RC_CORRUPT, "two values have one name", name);
+    else
+        memcpy(p->values[value].name, name, strlen(name) + 1);
+}
+
 int program_op(struct program *p, const struct program_op *op, const char *name)
 {
     if (p->op_count == PROGRAM_OPS_MAX)

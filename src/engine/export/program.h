@@ -114,6 +114,7 @@ int program_constant(struct program *p, const char *name, int dims, const int64_
 /* Copies *op, fills in its output: a new value of that name. */
 int program_op(struct program *p, const struct program_op *op, const char *name);
 void program_output(struct program *p, int value);
+void program_rename(struct program *p, int value, const char *name);
 void program_meta(struct program *p, const char *key, str value); /* both copied */
 str program_meta_get(const struct program *p, const char *key);   /* STR_NONE: absent */
 int program_find(const struct program *p, str name);              /* a value, or -1 */

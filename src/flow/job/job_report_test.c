@@ -29,7 +29,9 @@ TEST(a_run_from_start_to_completion)
 
     set_up();
     j = running();
-    y = report(j.id, 1, R(REPORT_STARTED, 1, .epochs = 3, .message = STR("onednn, 2 threads")),
+    y = report(j.id, 1,
+               R(REPORT_STARTED, 1, .epochs = 3, .message = STR("onednn, 2 threads"),
+                 .engine = {STR("1.0"), STR("onednn"), STR("avx2"), STR("2.6.3"), STR("float32")}),
                11000);
     CHECK(y.applied && !y.cancel && y.expected_seq == 2 && y.job_status == JOB_RUNNING);
     CHECK_STR(get(j.id).message, "onednn, 2 threads");
@@ -44,6 +46,8 @@ TEST(a_run_from_start_to_completion)
     CHECK(j.best_value == 0.75);
     CHECK_STR(j.best_metric, "accuracy");
     CHECK_STR(j.weights_sha256, "abc");
+    CHECK_STR(j.engine, "{\"version\":\"1.0\",\"backend\":\"onednn\",\"isa\":\"avx2\","
+                        "\"onednn\":\"2.6.3\",\"precision\":\"float32\"}");
     CHECK(j.progress == 1);
     CHECK_EQ(j.ended_at, 15000);
     CHECK_EQ(sql_int("SELECT count(*) FROM metric"), 6);
