@@ -205,20 +205,29 @@ TEST(a_size_that_the_bytes_cannot_hold_is_a_lie)
     buf_done(&p);
 }
 
-/* The header's checksum set right, so that only the data can tell. */
-static void png_set_height(struct buf *p, uint32_t h)
+static void put_be32(char *to, uint32_t v)
 {
-    uint8_t be[4] = {(uint8_t)(h >> 24), (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h};
+    for (int i = 0; i < 4; i++)
+        to[i] = (char)(v >> (24 - 8 * i));
+}
+
+/* The checksum of a PNG chunk (ISO 3309), over its type and data. */
+static uint32_t chunk_crc(const char *p, size_t n)
+{
     uint32_t crc = ~0u;
-    memcpy(p->p + 20, be, 4);
-    for (int i = 12; i < 29; i++) {
-        crc ^= (uint8_t)p->p[i];
+    for (size_t i = 0; i < n; i++) {
+        crc ^= (uint8_t)p[i];
         for (int k = 0; k < 8; k++)
             crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
     }
-    crc = ~crc;
-    for (int i = 0; i < 4; i++)
-        p->p[29 + i] = (char)(crc >> (24 - 8 * i));
+    return ~crc;
+}
+
+/* The header's checksum set right, so that only the data can tell. */
+static void png_set_height(struct buf *p, uint32_t h)
+{
+    put_be32(p->p + 20, h);
+    put_be32(p->p + 29, chunk_crc(p->p + 12, 17));
 }
 
 TEST(a_png_with_a_false_height_is_corrupt)
@@ -325,6 +334,25 @@ TEST(kinds_of_png_become_rgb)
     image_done(&im), buf_done(&b);
 }
 
+TEST(grey_with_alpha_and_deep_grey_become_rgb)
+{
+    static const uint8_t grey_alpha[4] = {100, 255, 100, 0}, deep[4] = {0x40, 0x80, 0xff, 0x00};
+    static const uint8_t deep_alpha[8] = {0x20, 0, 0xff, 0xff, 0x20, 0, 0, 0};
+    struct buf b = png_kind(2, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, 0, grey_alpha, 4);
+    struct image im = decoded(&b);
+
+    CHECK(memcmp(im.rgb, "ddd\xff\xff\xff", 6) == 0);
+    image_done(&im), buf_done(&b);
+    b = png_kind(2, 1, 16, PNG_COLOR_TYPE_GRAY, 0, deep, 4);
+    im = decoded(&b);
+    CHECK(im.rgb[0] == 0x40 && im.rgb[2] == 0x40 && im.rgb[3] == 0xfe); /* 65280 / 257 */
+    image_done(&im), buf_done(&b);
+    b = png_kind(2, 1, 16, PNG_COLOR_TYPE_GRAY_ALPHA, 0, deep_alpha, 8);
+    im = decoded(&b);
+    CHECK(im.rgb[0] == 0x20 && im.rgb[3] == 255);
+    image_done(&im), buf_done(&b);
+}
+
 TEST(webp_alpha_is_laid_on_white)
 {
     static const uint8_t rgba[8] = {10, 20, 30, 255, 0, 0, 0, 0};
@@ -335,11 +363,13 @@ TEST(webp_alpha_is_laid_on_white)
     buf_done(&b);
 }
 
-TEST(cmyk_jpeg_becomes_rgb)
+/* A JPEG of 16 x 16 pixels that are all alike; `space` of the pixel, `stored` in the file. */
+static struct buf jpeg_kind(const uint8_t *pixel, int n, J_COLOR_SPACE space, J_COLOR_SPACE stored,
+                            bool progressive)
 {
     struct jpeg_compress_struct c = {0};
     struct job j = {0};
-    struct buf b;
+    static struct buf b;
     uint8_t row[16 * 4];
     JSAMPROW rp = row;
 
@@ -349,29 +379,88 @@ TEST(cmyk_jpeg_becomes_rgb)
     c.err = &j.mgr;
     if (setjmp(j.fail))
         test_fail(__FILE__, __LINE__, "%s", j.text);
-    for (int i = 0; i < 16; i++) /* Adobe's inverted: no cyan, half magenta, all yellow, no black */
-        memcpy(row + i * 4, "\xff\x80\x00\xff", 4);
+    for (int i = 0; i < 16; i++)
+        memcpy(row + i * n, pixel, (size_t)n);
     jpeg_create_compress(&c);
     j.dest.init_destination = dest_start;
     j.dest.empty_output_buffer = dest_full;
     j.dest.term_destination = dest_end;
     c.dest = &j.dest;
     c.image_width = c.image_height = 16;
-    c.input_components = 4;
-    c.in_color_space = JCS_CMYK;
+    c.input_components = n;
+    c.in_color_space = space;
     jpeg_set_defaults(&c);
+    jpeg_set_colorspace(&c, stored);
     jpeg_set_quality(&c, 100, TRUE);
+    if (progressive)
+        jpeg_simple_progression(&c);
     jpeg_start_compress(&c, TRUE);
     while (c.next_scanline < 16)
         (void)jpeg_write_scanlines(&c, &rp, 1);
     jpeg_finish_compress(&c);
     jpeg_destroy_compress(&c);
+    return b;
+}
 
-    struct image im = decoded(&b);
-    const uint8_t *p = at(&im, 8, 8);
-    CHECK(p[0] >= 252 && abs(p[1] - 128) <= 3 && p[2] <= 3);
+TEST(kinds_of_jpeg_become_rgb)
+{
+    /* Adobe's CMYK is inverted: no cyan, half magenta, all yellow, no black */
+    static const uint8_t cmyk[4] = {255, 128, 0, 255}, grey[1] = {77}, rgb[3] = {200, 100, 50};
+    static const struct {
+        const uint8_t *pixel;
+        int n;
+        J_COLOR_SPACE space, stored;
+        bool progressive;
+        uint8_t want[3];
+    } kinds[] = {
+        {cmyk, 4, JCS_CMYK, JCS_CMYK, false, {255, 128, 0}},
+        {cmyk, 4, JCS_CMYK, JCS_YCCK, false, {255, 128, 0}},
+        {cmyk, 4, JCS_CMYK, JCS_YCCK, true, {255, 128, 0}},
+        {grey, 1, JCS_GRAYSCALE, JCS_GRAYSCALE, false, {77, 77, 77}},
+        {rgb, 3, JCS_RGB, JCS_RGB, false, {200, 100, 50}},
+        {rgb, 3, JCS_RGB, JCS_YCbCr, true, {200, 100, 50}},
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct buf b = jpeg_kind(kinds[i].pixel, kinds[i].n, kinds[i].space, kinds[i].stored,
+                                 kinds[i].progressive);
+        struct image im = decoded(&b);
+        const uint8_t *p = at(&im, 8, 8);
+        for (int c = 0; c < 3; c++)
+            CHECK(abs(p[c] - kinds[i].want[c]) <= 3);
+        image_done(&im);
+        buf_done(&b);
+    }
+}
+
+TEST(columns_are_those_of_the_whole_picture)
+{
+    struct image im = ramp(320, 48), all;
+    struct buf j = jpeg_of(&im), p = png_of(&im);
+    struct image_columns c;
+    struct err e;
+
+    for (int32_t side = 0; side <= 12; side += 6) { /* at full size, a quarter and an eighth */
+        CHECK_OK(image_decode(buf_view(&j), NULL, side, &all, &e), &e);
+        for (int i = 0; i < 40; i++) {
+            double from = i / 40.0, to = from + (1 - from) * (i % 7 + 1) / 7;
+            CHECK_OK(image_decode_columns(buf_view(&j), NULL, side, from, to, &c, &e), &e);
+            CHECK(c.full == all.width && c.im.height == all.height);
+            CHECK(c.left <= from * all.width && c.left + c.im.width >= (int32_t)(to * all.width));
+            int32_t first = (int32_t)(from * all.width), last = (int32_t)(to * all.width);
+            for (int32_t y = 0; y < all.height; y++)
+                CHECK(memcmp(at(&c.im, first - c.left, y), at(&all, first, y),
+                             (size_t)(last - first) * 3) == 0);
+            image_done(&c.im);
+        }
+        image_done(&all);
+    }
+    CHECK_OK(image_decode_columns(buf_view(&p), NULL, 0, 0.4, 0.5, &c, &e), &e);
+    CHECK(c.left == 0 && c.full == 320 && c.im.width == 320); /* saves nothing in a PNG */
+    image_done(&c.im);
     image_done(&im);
-    buf_done(&b);
+    buf_done(&j);
+    buf_done(&p);
 }
 
 /* A JPEG with an EXIF block of one entry behind its start marker. */
@@ -422,6 +511,67 @@ TEST(exif_orientation_turns_the_picture)
     }
     image_done(&im);
     buf_done(&j);
+}
+
+static const char tiff[] = "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+
+TEST(exif_turns_png_and_webp_too)
+{
+    struct image im = ramp(32, 16);
+    struct buf p = png_of(&im), x, w;
+    uint8_t rgba[8 * 4 * 4];
+    struct err e;
+    struct image_info in;
+
+    /* an eXIf chunk before the first IDAT */
+    ptrdiff_t idat = str_find(buf_view(&p), STR("IDAT")) - 4;
+    char chunk[8 + 26 + 4] = "\0\0\0\x1a"
+                             "eXIf";
+    memcpy(chunk + 8, tiff, 26);
+    put_be32(chunk + 34, chunk_crc(chunk + 4, 30));
+    buf_init(&x, 1 << 20);
+    buf_add(&x, p.p, (size_t)idat);
+    buf_add(&x, chunk, sizeof chunk);
+    buf_add(&x, p.p + idat, p.n - (size_t)idat);
+    struct image out = decoded(&x);
+    CHECK(out.width == 16 && out.height == 32);
+    CHECK(memcmp(at(&out, 15, 0), at(&im, 0, 0), 3) == 0); /* stored top left is shown top right */
+    CHECK(memcmp(at(&out, 0, 31), at(&im, 31, 15), 3) == 0);
+    image_done(&out);
+    buf_done(&x);
+
+    /* a WebP with a VP8X header that announces EXIF, and the block behind the picture */
+    for (size_t i = 0; i < sizeof rgba; i++)
+        rgba[i] = i % 4 == 3 ? 255 : (uint8_t)(i * 2);
+    w = webp_of(rgba, 8, 4);
+    buf_init(&x, 1 << 20);
+    buf_add(&x, "RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x08\0\0\0\x07\0\0\x03\0\0", 30);
+    buf_add(&x, w.p + 12, w.n - 12);
+    buf_add(&x, "EXIF\x1a\0\0\0", 8);
+    buf_add(&x, tiff, 26);
+    for (int i = 0; i < 4; i++)
+        x.p[4 + i] = (char)((x.n - 8) >> (8 * i));
+    CHECK_OK(image_probe(buf_view(&x), NULL, &in, &e), &e);
+    CHECK(in.orientation == 6 && in.width == 4 && in.height == 8);
+    out = decoded(&x);
+    CHECK(out.width == 4 && out.height == 8 && memcmp(at(&out, 3, 0), rgba, 3) == 0);
+    image_done(&out);
+    buf_done(&x);
+    buf_done(&w);
+    buf_done(&p);
+    image_done(&im);
+}
+
+TEST(a_picture_of_no_pixels_is_said_to_be_one)
+{
+    struct image im = ramp(8, 8);
+    struct buf p = png_of(&im);
+
+    memcpy(p.p + 16, "\0\0\0\0\0\0\0\0", 8);
+    expect(buf_view(&p), RC_CORRUPT, "0x0");
+    expect(STR("\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x00\x01\x01\x11\x00"), RC_CORRUPT, "0x0");
+    image_done(&im);
+    buf_done(&p);
 }
 
 TEST(broken_exif_is_no_orientation)
