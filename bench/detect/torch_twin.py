@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The detectors, their loss and their assignment in PyTorch: the check and the peer.
+"""The detectors and segmenters, their losses and their assignment in PyTorch: the check and the peer.
 
     bench/detect/torch_twin.py check [MODEL SIZE]   # loss and gradients of one step against float64
     bench/detect/torch_twin.py train [STEPS]        # images a second: detect-n, 320x320, batch 8
@@ -35,7 +35,8 @@ SIZES = {
     "n": ([16, 32, 64, 128, 256], [1, 2, 2, 1], 64),
     "s": ([32, 64, 128, 256, 512], [1, 2, 2, 1], 128),
 }
-GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5}
+CASES = [("detect-tiny", 64), ("detect-n", 96), ("detect-s", 64), ("segment-n", 96), ("semseg-n", 64)]
+GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5, "mask": 7.5}
 
 
 class Conv(nn.Module):
@@ -122,12 +123,16 @@ class Detector(nn.Module):
             nn.init.constant_(self.box[i].out.bias, 1)
             nn.init.constant_(self.head[i].bias, math.log(5 / classes / (640 / (8 << i)) ** 2))
 
-    def features(self, x):
+    def scales(self, x):
         scales = []
         for i, layer in enumerate(self.backbone):
             x = layer(x)
             if i in (2, 4, 6, 9):
                 scales.append(x)
+        return scales
+
+    def features(self, x):
+        scales = self.scales(x)
         up = lambda t: F.interpolate(t, scale_factor=2.0, mode="nearest")
         n = self.neck
         p4 = n[0](torch.cat([up(scales[3]), scales[2]], 1))
@@ -136,10 +141,52 @@ class Detector(nn.Module):
         return scales, [p3, q4, n[5](torch.cat([n[4](q4), scales[3]], 1))]
 
     def forward(self, x):
-        maps = self.features(x)[1]
+        return self.boxes(self.features(x)[1])
+
+    def boxes(self, maps):
         box = torch.cat([self.box[i](m).flatten(2) for i, m in enumerate(maps)], 2)
         cls = torch.cat([self.head[i](self.cls[i](m)).flatten(2) for i, m in enumerate(maps)], 2)
         return box.transpose(1, 2), cls.transpose(1, 2)
+
+
+class Prototypes(nn.Module):
+    def __init__(self, ic, oc):
+        super().__init__()
+        self.cv1, self.cv2, self.out = Conv(ic, oc, 3), Conv(oc, oc, 3), nn.Conv2d(oc, 32, 1)
+
+    def forward(self, x):
+        return self.out(self.cv2(F.interpolate(self.cv1(x), scale_factor=2.0, mode="nearest")))
+
+
+class Segmenter(Detector):
+    def __init__(self, size, classes):
+        super().__init__(size, classes)
+        w, _, head = SIZES[size]
+        self.mask = nn.ModuleList(Branch(c, 32, 32) for c in w[2:])
+        self.proto = Prototypes(w[2], head)
+
+    def forward(self, x):
+        maps = self.features(x)[1]
+        box, cls = self.boxes(maps)
+        masks = torch.cat([self.mask[i](m).flatten(2) for i, m in enumerate(maps)], 2)
+        return box, cls, masks.transpose(1, 2), self.proto(maps[0])
+
+
+class Semantic(Detector):
+    def __init__(self, size, classes):
+        super().__init__(size, classes)
+        w, _, head = SIZES[size]
+        del self.neck, self.box, self.cls
+        self.pyramid = nn.ModuleList(Conv(c, head) for c in w[1:])
+        self.decode = nn.ModuleList([Conv(head, head, 3), Conv(head, head, 3)])
+        self.head = nn.Conv2d(head, classes, 1)
+
+    def forward(self, x):
+        scales = self.scales(x)
+        x = self.pyramid[3](scales[3])
+        for i in (2, 1, 0):
+            x = self.pyramid[i](scales[i]) + F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return self.head(self.decode[1](self.decode[0](x)))
 
 
 def anchors_of(size, dtype):
@@ -189,7 +236,24 @@ def ciou_of(p, t):
     return iou - shift / (hull.square().sum(-1) + 1e-7) - alpha * v
 
 
-def loss_of(box, cls, points, strides, truths, kinds, real):
+def cells_of(low, high, side):
+    at = (torch.arange(side, dtype=low.dtype) + 0.5) * 4
+    inside = (at >= low[:, None]) & (at < high[:, None])
+    middle = ((low + high) / 2 / 4).long().clamp(0, side - 1)
+    return inside | (~inside.any(1, keepdim=True) & (torch.arange(side) == middle[:, None]))
+
+
+def mask_loss(masks, prototypes, instances, image, anchor, owner, truth):
+    """Mean over the positive anchors; `owner` and `truth` of each."""
+    logits = torch.einsum("pk,pkyx->pyx", masks[image, anchor], prototypes[image])
+    side = prototypes.shape[-1]
+    inside = cells_of(truth[:, 1], truth[:, 3], side)[:, :, None] & cells_of(truth[:, 0], truth[:, 2], side)[:, None]
+    target = (instances[image] == (owner + 1)[:, None, None]).to(logits.dtype)
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * inside
+    return (loss.sum((1, 2)) / inside.sum((1, 2))).sum() / max(1, len(image))
+
+
+def loss_of(box, cls, points, strides, truths, kinds, real, segments=None):
     bins = box.view(*box.shape[:2], 4, BINS)
     distance = bins.softmax(-1) @ torch.arange(BINS, dtype=box.dtype)
     boxes = torch.cat([points - distance[..., :2] * strides, points + distance[..., 2:] * strides], -1)
@@ -208,7 +272,10 @@ def loss_of(box, cls, points, strides, truths, kinds, real):
     log_p = bins[b, a].log_softmax(-1)
     cross = -(log_p.gather(2, low[..., None])[..., 0] * (1 - high_part)) - log_p.gather(2, low[..., None] + 1)[..., 0] * high_part
     parts["dfl"] = (weight * cross.mean(-1)).sum() / total
-    parts["total"] = sum(GAINS[k] * parts[k] for k in GAINS)
+    if segments:
+        masks, prototypes, instances = segments
+        parts["mask"] = mask_loss(masks, prototypes, instances, b, a, owner[b, a], truth)
+    parts["total"] = sum(GAINS[k] * parts[k] for k in GAINS if k in parts)
     return parts
 
 
@@ -256,37 +323,47 @@ def load(net, records):
     net.load_state_dict(state)
 
 
+def one_step(model, size, records, dtype):
+    """Loss parts and gradients as the engine names them."""
+    task, scale = model.split("-")
+    first = [int(v) for v in records["first"]]
+    images, classes = len(first) - 1, int(records["classes"])
+    x = records["x"].view(images, 3, size, size).to(dtype)
+    net = {"detect": Detector, "segment": Segmenter, "semseg": Semantic}[task](scale, classes).to(dtype).train()
+    load(net, records)
+    if task == "semseg":
+        logits = F.interpolate(net(x), scale_factor=4.0, mode="nearest")
+        labels = records["labels"].view(images, size, size).long()
+        parts = {"total": F.cross_entropy(logits, labels, ignore_index=255)}
+    else:
+        truth = padded(records["boxes"].view(-1, 5), first, dtype)
+        box, cls, *rest = net(x)
+        if rest:
+            rest.append(records["instances"].view(images, size // 4, size // 4).long())
+        parts = loss_of(box, cls, *anchors_of(size, dtype), *truth, rest)
+    parts["total"].backward()
+    return parts, {n: g for k, p in net.named_parameters() for n, g in ours_of(k, p.grad.double())}
+
+
 def check(model, size):
     out = os.path.join(tempfile.mkdtemp(prefix="detect-twin-"), "out")
     subprocess.run(["build/bench/detect/twin", out, model, str(size)], check=True)
     records = read(out)
     os.remove(out)
     os.rmdir(os.path.dirname(out))
-    classes = int(records["classes"])
-    first = [int(v) for v in records["first"]]
-    boxes = records["boxes"].view(-1, 5) if "boxes" in records else torch.zeros(0, 5)
-    grads = {}
-    for dtype in (torch.float64, torch.float32):
-        net = Detector(model.split("-")[1], classes).to(dtype).train()
-        load(net, records)
-        points, strides = anchors_of(size, dtype)
-        box, cls = net(records["x"].view(len(first) - 1, 3, size, size).to(dtype))
-        parts = loss_of(box, cls, points, strides, *padded(boxes, first, dtype))
-        parts["total"].backward()
-        grads[dtype] = {n: g for k, p in net.named_parameters() for n, g in ours_of(k, p.grad.double())}
-        ours = dict(zip(("total", "box", "cls", "dfl"), records["loss"]))
-        for k in ours:
-            if dtype == torch.float64:
-                print(f"{model} {size} loss {k:5} {parts[k].item():12.7f}  engine differs by {abs(ours[k].item() / parts[k].item() - 1):.1e}")
-    flat = lambda g: torch.cat([g[n].flatten() for n in sorted(grads[torch.float64])])
-    exact = flat(grads[torch.float64])
-    engine = {n: records["grad/" + n].double() for n in grads[torch.float64]}
+    parts, exact = one_step(model, size, records, torch.float64)
+    _, single = one_step(model, size, records, torch.float32)
+    for k, ours in zip(("total", "box", "cls", "dfl", "mask"), records["loss"]):
+        if k in parts:
+            print(f"{model} {size} loss {k:5} {parts[k].item():12.7f}  engine differs by {abs(ours.item() / parts[k].item() - 1):.1e}")
+    engine = {n: records["grad/" + n].double().view(g.shape) for n, g in exact.items()}
+    flat = lambda g: torch.cat([g[n].flatten() for n in sorted(exact)])
     far = lambda a, b: ((a - b).norm() / b.norm()).item()
-    worst = max((far(engine[n], g.flatten()), n) for n, g in grads[torch.float64].items())
-    rel = far(flat(engine), exact)
-    print(f"{model} {size} gradients: relative L2 {rel:.1e} (PyTorch float32 {far(flat(grads[torch.float32]), exact):.1e}); worst tensor {worst[0]:.1e} {worst[1]}")
+    worst = max((far(engine[n], g), n) for n, g in exact.items())
+    ours, theirs = far(flat(engine), flat(exact)), far(flat(single), flat(exact))
+    print(f"{model} {size} gradients: relative L2 {ours:.1e} (PyTorch float32 {theirs:.1e}); worst tensor {worst[0]:.1e} {worst[1]}")
     # Batch norm over few samples amplifies rounding: PyTorch's own distance is the measure.
-    return rel < max(1e-5, 3 * far(flat(grads[torch.float32]), exact))
+    return ours < max(1e-5, 3 * theirs)
 
 
 # ---- speed
@@ -320,7 +397,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["train"]:
         train(int(sys.argv[2]) if len(sys.argv) > 2 else 30)
     elif sys.argv[1:2] == ["check"]:
-        cases = [(sys.argv[2], int(sys.argv[3]))] if len(sys.argv) > 3 else [("detect-tiny", 64), ("detect-n", 96), ("detect-s", 64)]
+        cases = [(sys.argv[2], int(sys.argv[3]))] if len(sys.argv) > 3 else CASES
         sys.exit(not all([check(*c) for c in cases]))
     else:
         sys.exit(__doc__)

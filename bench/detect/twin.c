@@ -1,4 +1,4 @@
-/* twin.c - one step of a detector, written down for torch_twin.py to repeat.
+/* twin.c - one step of a detector or segmenter, written down for torch_twin.py to repeat.
  *
  *     build/bench/detect/twin OUT MODEL SIZE
  *
@@ -66,6 +66,36 @@ static int make_boxes(int size, struct net_box *boxes, int32_t first[BATCH + 1])
     return n;
 }
 
+/* Masks are the boxes without every third cell; labels come in runs, some of them ignored. */
+static void make_maps(int size, const struct net_box *boxes, const int32_t *first,
+                      uint16_t *instances, uint8_t *labels)
+{
+    const int side = size / NET_MASK_STRIDE;
+
+    for (int image = 0; image < BATCH; image++)
+        for (int p = 0; p < side * side; p++) {
+            uint16_t *to = instances + image * side * side + p;
+            const float x = (float)(p % side * 4 + 2), y = (float)(p / side * 4 + 2);
+            for (int i = first[image]; i < first[image + 1]; i++)
+                if (x >= boxes[i].x0 && x < boxes[i].x1 && y >= boxes[i].y0 && y < boxes[i].y1)
+                    *to = (uint16_t)(p % 3 ? i - first[image] + 1 : 0);
+        }
+    for (int p = 0; p < BATCH * size * size; p++) {
+        const uint64_t r = rand_at(5, 8, (uint64_t)(p / 7), 0);
+        labels[p] = r % 6 == 0 ? NET_LABEL_IGNORE : (uint8_t)(r % CLASSES);
+    }
+}
+
+static void record_bytes(const char *kind, const uint8_t *bytes, const uint16_t *words, size_t n)
+{
+    float *v = mem_alloc_array(n, sizeof *v);
+
+    for (size_t i = 0; i < n; i++)
+        v[i] = bytes ? (float)bytes[i] : (float)words[i];
+    record(kind, "", v, n);
+    mem_free(v);
+}
+
 static enum rc step(struct net *n, int size, struct err *e)
 {
     const size_t floats = (size_t)(BATCH * 3 * size * size);
@@ -84,17 +114,27 @@ static enum rc step(struct net *n, int size, struct err *e)
     }
     for (int i = 0; i <= BATCH; i++)
         starts[i] = (float)first[i];
-    const struct net_target t = {.boxes = boxes, .first = first};
+    const size_t pixels = (size_t)(BATCH * size * size);
+    uint16_t *instances = mem_alloc_array(pixels / 16, sizeof *instances);
+    uint8_t *labels = mem_alloc_array(pixels, 1);
+    make_maps(size, boxes, first, instances, labels);
+    record_bytes("instances", NULL, instances, pixels / 16);
+    record_bytes("labels", labels, NULL, pixels);
+    const struct net_target t = {
+        .boxes = boxes, .first = first, .instances = instances, .labels = labels};
     const struct net_update u = {.gains = net_gains_default};
     record("x", "", x, floats);
     record("boxes", "", rows, (size_t)count * 5);
     record("first", "", starts, BATCH + 1);
     enum rc rc = net_train_step(n, x, &t, BATCH, &u, &loss, e);
     mem_free(x);
+    mem_free(instances);
+    mem_free(labels);
     if (rc)
         return rc;
-    const float parts[4] = {(float)loss.total, (float)loss.box, (float)loss.cls, (float)loss.dfl};
-    record("loss", "", parts, 4);
+    const float parts[5] = {(float)loss.total, (float)loss.box, (float)loss.cls, (float)loss.dfl,
+                            (float)loss.mask};
+    record("loss", "", parts, 5);
     record_tensors("grad/", n, graph_grads(n->graph));
     return RC_OK;
 }
