@@ -29,7 +29,7 @@
 #endif
 
 enum {
-    ANNEAL_ABI = 1,                       /* of this header: the wrapper insists on it */
+    ANNEAL_ABI = 2,                       /* of this header: the wrapper insists on it */
     ANNEAL_PICTURE_PIXELS_MAX = 40000000, /* of one picture: 160 MB as RGBA */
     ANNEAL_TOP_MAX = 1000,
 };
@@ -56,17 +56,28 @@ void ANNEAL_EXPORT(anneal_unload)(struct anneal_model *m); /* NULL is fine */
 const char *ANNEAL_EXPORT(anneal_describe)(const struct anneal_model *m);
 
 /* ---- running.  Results live until the next run or the end of the model. */
+/* What the next runs answer: the `top` most likely classes of a classifier (1..ANNEAL_TOP_MAX); at
+ * most `most` boxes (1..300) of at least `confidence` (0.001..1), of which those of one class that
+ * overlap more than `iou` (0.01..1) are one.  At first 5, 100, 0.25, 0.7. */
+int32_t ANNEAL_EXPORT(anneal_options)(struct anneal_model *m, int32_t top, int32_t most,
+                                      double confidence, double iou);
 /* Pixels as a canvas gives them: RGBA, 8 bits, rows without padding, not multiplied by alpha. */
 int32_t ANNEAL_EXPORT(anneal_run_rgba)(struct anneal_model *m, const uint8_t *rgba, int32_t width,
-                                       int32_t height, int32_t top_k);
+                                       int32_t height);
 /* A finished input [3][image_size][image_size], normalised; floats must be exactly its size. */
-int32_t ANNEAL_EXPORT(anneal_run_tensor)(struct anneal_model *m, const float *x, size_t floats,
-                                         int32_t top_k);
-/* JSON, struct predict_result of spec/contract.h: {"predictions":[{"class","class_id",
- * "confidence"},..]}, the most likely first, at most top_k (1..ANNEAL_TOP_MAX). */
+int32_t ANNEAL_EXPORT(anneal_run_tensor)(struct anneal_model *m, const float *x, size_t floats);
+/* JSON: {"predictions":[..],"map":{"sx","sy","x0","y0"}}, the best first:
+ *   classification            {"class","class_id","confidence"}
+ *   detection, segmentation   and "box" [x, y, width, height] in pixels of the picture
+ *   semantic                  {"class","class_id","share"} of the classes that are there
+ * map: input x = picture x * sx + x0. */
 const char *ANNEAL_EXPORT(anneal_result)(const struct anneal_model *m);
-/* What the network itself gave (a classifier's logits), and what it was given:
- * [3][image_size][image_size]. */
+/* Segmentation: the mask of prediction k; semantic (k is not looked at): the class of each pixel.
+ * [image_size][image_size] bytes of the input, which `map` lays over the picture; until the next
+ * call.  NULL: another task, or there is no such prediction. */
+const uint8_t *ANNEAL_EXPORT(anneal_mask)(struct anneal_model *m, int32_t k);
+/* What the network itself gave (a classifier's logits; of each box x0, y0, x1, y1 in pixels of the
+ * input, confidence, class), and what it was given: [3][image_size][image_size]. */
 const float *ANNEAL_EXPORT(anneal_output)(const struct anneal_model *m);
 size_t ANNEAL_EXPORT(anneal_output_floats)(const struct anneal_model *m);
 const float *ANNEAL_EXPORT(anneal_input)(const struct anneal_model *m);

@@ -32,10 +32,15 @@ function pixelsOf(path: string): Pixels {
   const [width, height] = out.subarray(0, end).toString().split(" ").map(Number) as [number, number];
   return { width, height, data: new Uint8Array(out.subarray(end + 1)) };
 }
-/** A line of JSON, then input and output. */
-function answerOf(out: Buffer, inputs: number): { json: any; input: Float32Array; output: Float32Array } {
-  const end = out.indexOf(10), floats = new Float32Array(new Uint8Array(out.subarray(end + 1)).buffer);
-  return { json: JSON.parse(out.subarray(0, end).toString()), input: floats.slice(0, inputs), output: floats.slice(inputs) };
+/** A line of JSON, then input and output, then what masks there are. */
+function answerOf(out: Buffer, inputs: number, outputs: number) {
+  const end = out.indexOf(10), bytes = new Uint8Array(out.subarray(end + 1)), floats = new Float32Array(bytes.buffer.slice(0, 4 * (inputs + outputs)));
+  return { json: JSON.parse(out.subarray(0, end).toString()), input: floats.slice(0, inputs), output: floats.slice(inputs),
+    mask: bytes.slice(4 * (inputs + outputs)) };
+}
+function nativeAnswer(path: string, pixels: Pixels, confidence: number, inputs: number, outputs: number) {
+  const args = ["rgba", path, String(pixels.width), String(pixels.height), "3", String(confidence)];
+  return answerOf(run(args, pixels.data as Uint8Array), inputs, outputs);
 }
 function fails(code: string, text: RegExp, f: () => unknown): void {
   assert.throws(f, (e) => {
@@ -77,7 +82,8 @@ test("the module is small and asks for nothing but memory, a log and a clock", (
 });
 
 const NETS: [string, number, number, string][] = [["tiny", 3, 24, "center_crop"], ["resnet18", 10, 32, "squash"],
-  ["mobilenetv2", 20, 96, "center_crop"], ["resnet18", 7, 100, "center_crop"]];
+  ["mobilenetv2", 20, 96, "center_crop"], ["resnet18", 7, 100, "center_crop"], ["resnet50", 4, 64, "center_crop"],
+  ["mobilenetv3-small", 5, 96, "center_crop"], ["efficientnet-b0", 5, 96, "center_crop"]];
 for (const [name, classes, size, fit] of NETS)
   test(`${name} at ${size} gives the bits of the native portable kernels, from pixels to result`, async () => {
     const path = weights(name, classes, size, fit), m = await model(path);
@@ -85,26 +91,62 @@ for (const [name, classes, size, fit] of NETS)
     assert.equal(m.info.image_size, size);
     assert.deepEqual(m.info.classes, Array.from({ length: classes }, (_, i) => `class "${i}"`));
     for (const { path: file, pixels } of pictures) {
-      const result = m.run(pixels, 3), output = m.output(), input = m.input();
-      const { json, ...same } = answerOf(run(["rgba", path, String(pixels.width), String(pixels.height), "3"], pixels.data as Uint8Array), input.length);
+      const result = m.run(pixels, { top: 3 }), output = m.output(), input = m.input();
+      const { json, ...same } = nativeAnswer(path, pixels, 0.25, input.length, output.length);
       assert.deepEqual(input, same.input, "the prepared picture");
       assert.deepEqual(output, same.output, "the logits");
       assert.deepEqual(result.predictions.map((p) => p.class_id), json.predictions.map((p: any) => p.class_id));
       for (const [i, p] of result.predictions.entries())
-        assert.ok(Math.abs(p.confidence - json.predictions[i].confidence) < 1e-12 && p.class === json.predictions[i].class);
+        assert.ok(Math.abs(p.confidence! - json.predictions[i].confidence) < 1e-12 && p.class === json.predictions[i].class);
       assert.ok(output.some((v) => Math.abs(v) > 1e-3), "logits of all zeros would prove nothing");
-      m.run(pixels, 3);
+      m.run(pixels);
       assert.deepEqual(m.output(), output, "a second run");
       m.runTensor(input);
       assert.deepEqual(m.output(), output, "from the prepared picture");
       if (file.endsWith(".png")) { // the browser decodes JPEGs itself, at full size
-        const path1 = answerOf(run(["picture", path, file]), input.length);
+        const path1 = answerOf(run(["picture", path, file]), input.length, output.length);
         assert.deepEqual(path1.input, input);
         assert.ok(difference(path1.output, output) < 1e-4, `${difference(path1.output, output)}`);
       }
     }
     m.free();
   });
+
+const PLACED: [string, number][] = [["detect-tiny", 64], ["detect-n", 96], ["segment-tiny", 64], ["segment-n", 96], ["semseg-tiny", 64], ["semseg-n", 96]];
+for (const [name, size] of PLACED)
+  test(`${name} finds the same boxes, masks and labels as the native portable kernels, bit for bit`, async () => {
+    const path = weights(name, 4, size, "letterbox"), m = await model(path);
+    let drawn = false;
+    for (const { pixels } of pictures.slice(2, 6)) {
+      const result = m.run(pixels, { top: 3, confidence: 0.001 }), output = m.output(), input = m.input(), mask = m.mask();
+      const { json, ...same } = nativeAnswer(path, pixels, 0.001, input.length, output.length);
+      assert.deepEqual(input, same.input, "the prepared picture");
+      assert.deepEqual(output, same.output, "boxes in the input");
+      assert.deepEqual({ predictions: result.predictions, map: result.map }, json);
+      assert.ok(result.predictions.length > 0, "an untrained network finds something at 0.001");
+      for (const p of result.predictions.filter((b) => b.box)) {
+        const [x, y, w, h] = p.box!;
+        assert.ok(x >= 0 && y >= 0 && w >= 0 && h >= 0 && x + w <= pixels.width + 0.01 && y + h <= pixels.height + 0.01, String(p.box));
+      }
+      assert.equal(mask !== null, m.info.task !== "detection");
+      if (mask)
+        assert.deepEqual(mask, same.mask);
+      if (m.info.task === "semantic")
+        assert.ok(Math.abs(result.predictions.reduce((sum, p) => sum + p.share!, 0) - 1) < 1e-9);
+      if (m.info.task === "segmentation")
+        assert.ok(m.mask(result.predictions.length) === null && m.mask(-1) === null);
+      drawn ||= mask?.some((v) => v) ?? false;
+    }
+    assert.ok(drawn || !["segment-n", "semseg-n"].includes(name), "masks of nothing would prove nothing");
+    m.free();
+  });
+
+test("every network of the product is in the module", async () => {
+  const names = run(["models"]).toString().trim().split("\n");
+  assert.ok(names.length >= 12, names.join(" "));
+  const bytes = readFileSync(wasm).toString("latin1");
+  for (const name of names) assert.ok(bytes.includes(`${name}\0`), name);
+});
 
 test("what is cut off, foreign or altered is refused with its reason, and nothing is left behind", async () => {
   const good = readFileSync(weights("tiny", 3, 24)), before = engine.liveBytes;
@@ -139,10 +181,13 @@ test("inputs of a wrong size or kind are refused before they are used", async ()
   fails("invalid_request", /40000000/, () => m.run({ width: 20000, height: 20000, data: four }));
   fails("too_large", /30000/, () => m.run({ width: 40000, height: 1, data: new Uint8Array(160000) }));
   fails("invalid_request", /1728/, () => m.runTensor(new Float32Array(5)));
-  fails("invalid_request", /between 1 and 1000/, () => m.run({ width: 2, height: 2, data: four }, 0));
-  fails("invalid_request", /between 1 and 1000/, () => m.run({ width: 2, height: 2, data: four }, 1001));
-  assert.equal(m.run({ width: 2, height: 2, data: four }, 1000).predictions.length, 3);
-  assert.equal(m.run({ width: 1, height: 1, data: four.subarray(0, 4) }, 1).predictions.length, 1);
+  fails("invalid_request", /between 1 and 1000/, () => m.run({ width: 2, height: 2, data: four }, { top: 0 }));
+  fails("invalid_request", /between 1 and 1000/, () => m.run({ width: 2, height: 2, data: four }, { top: 1001 }));
+  fails("invalid_request", /most is 301/, () => m.run({ width: 2, height: 2, data: four }, { most: 301 }));
+  fails("invalid_request", /confidence is 0/, () => m.run({ width: 2, height: 2, data: four }, { confidence: 0 }));
+  fails("invalid_request", /iou is nan/i, () => m.run({ width: 2, height: 2, data: four }, { iou: NaN }));
+  assert.equal(m.run({ width: 2, height: 2, data: four }, { top: 1000 }).predictions.length, 3);
+  assert.equal(m.run({ width: 1, height: 1, data: four.subarray(0, 4) }, { top: 1 }).predictions.length, 1);
   m.free();
   m.free();
   fails("invalid_request", /freed/, () => m.run({ width: 2, height: 2, data: four }));

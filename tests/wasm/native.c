@@ -46,12 +46,10 @@ static int make(char **a)
 {
     const int64_t seed = strtol(a[6], NULL, 10);
     const int classes = (int)strtol(a[3], NULL, 10), size = (int)strtol(a[4], NULL, 10);
-    const bool crop = strcmp(a[5], "center_crop") == 0;
+    enum frame_fit fit = FRAME_SQUASH;
     struct model_plan p = {.name = a[2],
                            .classes_n = (size_t)classes,
-                           .frame = {.size = size,
-                                     .fit = crop ? FRAME_CENTER_CROP : FRAME_SQUASH,
-                                     .work_side = crop ? size * 8 / 7 : size},
+                           .frame = {.size = size, .work_side = size},
                            .seed = seed,
                            .batch_max = 1,
                            .threads = 1,
@@ -61,6 +59,11 @@ static int make(char **a)
     struct model *m;
     struct err e;
 
+    while (fit < FRAME_FITS - 1 && strcmp(a[5], frame_fit_names[fit]) != 0)
+        fit++;
+    p.frame.fit = fit;
+    if (fit == FRAME_CENTER_CROP)
+        p.frame.work_side = size * 8 / 7;
     for (int i = 0; i < classes; i++)
         names[i] = str_of(arena_printf(&arena, "class \"%d\"", i));
     p.classes = names;
@@ -74,6 +77,16 @@ static int make(char **a)
         return fail(e.text);
     model_free(m);
     mem_free(names);
+    return 0;
+}
+
+static int models(void)
+{
+    size_t n;
+    const struct net_card *cards = net_cards(&n);
+
+    for (size_t i = 0; i < n; i++)
+        puts(cards[i].name);
     return 0;
 }
 
@@ -101,13 +114,18 @@ static struct anneal_model *load(const char *path)
     return anneal_load(bytes.p, bytes.n);
 }
 
-static int answer(const struct anneal_model *m, int32_t rc)
+static int answer(struct anneal_model *m, int32_t rc)
 {
+    const uint8_t *mask;
+
     if (rc)
         return fail(anneal_error_text());
+    mask = anneal_mask(m, 0);
     printf("%s\n", anneal_result(m));
     fwrite(anneal_input(m), sizeof(float), anneal_input_floats(m), stdout);
     fwrite(anneal_output(m), sizeof(float), anneal_output_floats(m), stdout);
+    if (mask)
+        fwrite(mask, 1, anneal_input_floats(m) / 3, stdout);
     return 0;
 }
 
@@ -115,7 +133,6 @@ static int picture(const char *path, const char *picture_path)
 {
     const struct model_plan how = {.batch_max = 1};
     float *x, logits[CLASSES_MAX];
-    struct image work;
     struct model *m;
     struct err e;
     size_t n;
@@ -124,13 +141,11 @@ static int picture(const char *path, const char *picture_path)
 
     if (!rc)
         rc = os_read_file(&arena, picture_path, FILE_BYTES_MAX, &bytes, &e);
-    if (!rc)
-        rc = frame_open(&m->frame, bytes, NULL, &work, &e);
     if (rc)
         return fail(e.text);
     n = 3 * (size_t)m->frame.size * (size_t)m->frame.size;
     x = mem_alloc_aligned(64, n * sizeof *x);
-    rc = m->classes_n <= CLASSES_MAX ? frame_eval(&m->frame, &work, x, &e) : RC_LIMIT;
+    rc = m->classes_n <= CLASSES_MAX ? frame_input(&m->frame, bytes, NULL, x, &e) : RC_LIMIT;
     if (!rc)
         rc = net_infer(m->net, x, 1, logits, &e);
     if (rc)
@@ -174,7 +189,7 @@ static int measure(struct anneal_model *m, int rounds)
     rounds = rounds < 1 ? 1 : rounds > 1000 ? 1000 : rounds;
     for (int i = 0; i < rounds; i++) {
         const int64_t from = os_mono_ns();
-        if (anneal_run_tensor(m, anneal_input(m), anneal_input_floats(m), 1))
+        if (anneal_run_tensor(m, anneal_input(m), anneal_input_floats(m)))
             return fail(anneal_error_text());
         ms[i] = (double)(os_mono_ns() - from) / 1e6;
     }
@@ -191,6 +206,8 @@ int main(int n, char **a)
 
     if (n == 8 && strcmp(a[1], "new") == 0)
         return make(a);
+    if (n == 2 && strcmp(a[1], "models") == 0)
+        return models();
     if (n == 3 && strcmp(a[1], "pixels") == 0)
         return pixels(a[2]);
     if (n == 4 && strcmp(a[1], "picture") == 0)
@@ -202,13 +219,11 @@ int main(int n, char **a)
         return fail(anneal_error_text());
     if (strcmp(a[1], "time") == 0)
         return measure(m, (int)strtol(a[3], NULL, 10));
+    if (strcmp(a[1], "rgba") != 0 || n != 7)
+        return fail("see the head of tests/wasm/native.c");
     in = input_of(&bytes);
-    if (strcmp(a[1], "rgba") == 0 && n == 6)
-        return answer(m, anneal_run_rgba(m, in, (int32_t)strtol(a[3], NULL, 10),
-                                         (int32_t)strtol(a[4], NULL, 10),
-                                         (int32_t)strtol(a[5], NULL, 10)));
-    if (strcmp(a[1], "tensor") == 0 && n == 4)
-        return answer(
-            m, anneal_run_tensor(m, in, bytes / sizeof(float), (int32_t)strtol(a[3], NULL, 10)));
-    return fail("see the head of tests/wasm/native.c");
+    if (anneal_options(m, (int32_t)strtol(a[5], NULL, 10), 100, strtod(a[6], NULL), 0.7))
+        return fail(anneal_error_text());
+    return answer(m, anneal_run_rgba(m, in, (int32_t)strtol(a[3], NULL, 10),
+                                     (int32_t)strtol(a[4], NULL, 10)));
 }

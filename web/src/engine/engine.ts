@@ -7,7 +7,7 @@
 //
 // Views into the module's memory die when it grows, so each is made just before it is used and nothing hands one out.
 
-export const ABI = 1;
+export const ABI = 2;
 /** Largest weights file and picture that are tried at all. */
 export const MODEL_BYTES_MAX = 1 << 30;
 export const PICTURE_PIXELS_MAX = 40_000_000;
@@ -46,13 +46,31 @@ export interface ModelInfo {
   isa: string;
 }
 
+/** What is asked of a run; what is left out: 5, 100, 0.25, 0.7. */
+export interface RunOptions {
+  /** Classes of a classifier, 1 to TOP_MAX. */
+  top?: number;
+  /** Boxes of a picture, 1 to 300; of at least this confidence; of one class that overlap more than iou are one. */
+  most?: number;
+  confidence?: number;
+  iou?: number;
+}
+
 export interface Prediction {
   class: string;
   class_id: number;
-  confidence: number;
+  /** Classification, detection, segmentation: 0 to 1. */
+  confidence?: number;
+  /** Detection, segmentation: x, y, width, height in pixels of the picture. */
+  box?: [number, number, number, number];
+  /** Semantic segmentation: of the picture's pixels. */
+  share?: number;
 }
 export interface Result {
+  /** The best first. */
   predictions: Prediction[];
+  /** Where the picture lies in the network's input, and in its masks: input x = picture x * sx + x0. */
+  map: { sx: number; sy: number; x0: number; y0: number };
   /** Milliseconds from pixels to result. */
   ms: number;
 }
@@ -73,8 +91,10 @@ interface Exports {
   anneal_load(bytes: number, n: number): number;
   anneal_unload(m: number): void;
   anneal_describe(m: number): number;
-  anneal_run_rgba(m: number, rgba: number, width: number, height: number, top: number): number;
-  anneal_run_tensor(m: number, x: number, floats: number, top: number): number;
+  anneal_options(m: number, top: number, most: number, confidence: number, iou: number): number;
+  anneal_run_rgba(m: number, rgba: number, width: number, height: number): number;
+  anneal_run_tensor(m: number, x: number, floats: number): number;
+  anneal_mask(m: number, k: number): number;
   anneal_result(m: number): number;
   anneal_output(m: number): number;
   anneal_output_floats(m: number): number;
@@ -170,7 +190,10 @@ export class Engine {
     return decoder.decode(rest.slice(0, rest.indexOf(0)));
   }
 
-  /** @internal A copy. */
+  /** @internal Copies. */
+  bytes(at: number, n: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at, n).slice();
+  }
   floats(at: (x: Exports) => number, n: (x: Exports) => number): Float32Array {
     return new Float32Array(this.memory.buffer, this.call(at) >>> 0, this.call(n) >>> 0).slice();
   }
@@ -186,22 +209,30 @@ export class Model {
   constructor(private readonly engine: Engine, private handle: number, readonly info: ModelInfo) {}
 
   /** A picture of any size, as a canvas gives it. */
-  run(pixels: Pixels, top = 5): Result {
+  run(pixels: Pixels, options: RunOptions = {}): Result {
     const { width, height, data } = pixels;
     if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1 || width * height > PICTURE_PIXELS_MAX)
       throw new EngineError("invalid_request", `a picture of ${width}x${height}; sides are whole numbers, ${PICTURE_PIXELS_MAX} pixels at most`);
     if (data.length !== width * height * 4)
       throw new EngineError("invalid_request", `${width}x${height} pixels are ${width * height * 4} bytes as RGBA, not ${data.length}`);
-    return this.timed((m) => this.engine.with(data, (at) => this.engine.call((x) => x.anneal_run_rgba(m, at, width, height, top))));
+    return this.timed(options, (m) => this.engine.with(data, (at) => this.engine.call((x) => x.anneal_run_rgba(m, at, width, height))));
   }
 
   /** A finished input: [3][image_size][image_size], R G B, normalised. */
-  runTensor(input: Float32Array, top = 5): Result {
+  runTensor(input: Float32Array, options: RunOptions = {}): Result {
     const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
-    return this.timed((m) => this.engine.with(bytes, (at) => this.engine.call((x) => x.anneal_run_tensor(m, at, input.length, top))));
+    return this.timed(options, (m) => this.engine.with(bytes, (at) => this.engine.call((x) => x.anneal_run_tensor(m, at, input.length))));
   }
 
-  /** What the network gave for the last picture (a classifier's logits), and what it was given. */
+  /** Segmentation: the mask of prediction k of the last run, 1 inside.  Semantic segmentation: the class of each pixel.
+   * image_size x image_size pixels of the input, over which Result.map lays the picture.  null: there is none. */
+  mask(k = 0): Uint8Array | null {
+    const m = this.live(), at = this.engine.call((x) => x.anneal_mask(m, k)) >>> 0;
+    return at ? this.engine.bytes(at, this.info.image_size ** 2) : null;
+  }
+
+  /** What the network gave for the last picture (a classifier's logits; of each box x0, y0, x1, y1 in pixels of the input,
+   * confidence and class), and what it was given. */
   output(): Float32Array {
     const m = this.live();
     return this.engine.floats((x) => x.anneal_output(m), (x) => x.anneal_output_floats(m));
@@ -230,12 +261,13 @@ export class Model {
     return this.handle;
   }
 
-  private timed(run: (m: number) => number): Result {
+  private timed(o: RunOptions, run: (m: number) => number): Result {
     const m = this.live(), began = performance.now();
-    if (run(m) !== 0)
+    const set = this.engine.call((x) => x.anneal_options(m, o.top ?? 5, o.most ?? 100, o.confidence ?? 0.25, o.iou ?? 0.7));
+    if (set !== 0 || run(m) !== 0)
       throw this.engine.failure();
-    const { predictions } = JSON.parse(this.engine.text((x) => x.anneal_result(m))) as { predictions: Prediction[] };
-    return { predictions, ms: performance.now() - began };
+    const result = JSON.parse(this.engine.text((x) => x.anneal_result(m))) as Omit<Result, "ms">;
+    return { ...result, ms: performance.now() - began };
   }
 }
 
