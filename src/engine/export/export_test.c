@@ -123,7 +123,9 @@ static void check_network(const char *model)
     X(mobilenetv3_small, "mobilenetv3-small")                                                      \
     X(efficientnet_b0, "efficientnet-b0")                                                          \
     X(detect_tiny, "detect-tiny")                                                                  \
-    X(detect_n, "detect-n")
+    X(detect_n, "detect-n")                                                                        \
+    X(segment_tiny, "segment-tiny") X(segment_n, "segment-n") X(semseg_tiny, "semseg-tiny")        \
+        X(semseg_n, "semseg-n") X(semseg_s, "semseg-s")
 
 #define CHECK_NETWORK(id, name)                                                                    \
     TEST(id##_exports_and_computes_the_same)                                                       \

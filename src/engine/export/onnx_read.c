@@ -26,7 +26,9 @@ struct field {
 
 static struct reader reader_of(str s)
 {
-    return (struct reader){(const uint8_t *)s.p, (const uint8_t *)s.p + s.n, false};
+    const uint8_t *p = (const uint8_t *)(s.n ? s.p : "");
+
+    return (struct reader){p, p + s.n, false};
 }
 
 static uint64_t take_varint(struct reader *r)
