@@ -30,7 +30,7 @@ static struct conv_run conv_run_of(struct run *r)
                              .k = g->k,
                              .s = &n->conv.shape,
                              .count = r->count,
-                             .x = buffer_at(g, input_of(g, n, 0)->out),
+                             .x = value_of(g, input_of(g, n, 0)),
                              .w = train ? value_at(g, n->conv.weight)
                                         : g->folded + n->conv.folded + n->conv.shape.oc,
                              .y = buffer_at(g, train ? n->conv.y : n->out)};

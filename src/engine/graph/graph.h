@@ -43,6 +43,10 @@ struct graph_config {
     int states;         /* optimiser state arrays: 0..2 */
     bool average;       /* room for a moving average of parameters and statistics */
     bool accumulate;    /* room for a sum of gradients */
+    /* Training: activations are not kept for backward but made again from the convolutions'
+     * outputs: a pass over memory more for half the memory; the same bytes (Chen et al.,
+     * arXiv:1604.06174). */
+    bool recompute;
 };
 
 /* How a parameter's elements lie in its arena. */

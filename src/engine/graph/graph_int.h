@@ -47,8 +47,9 @@ struct node {
     int out;                               /* buffer of the output */
     int grads[NODE_GRADS_MAX], grad_count; /* buffers whose sum is the output's gradient */
     int dx[GRAPH_CONCAT_MAX];              /* buffers of the gradients of the inputs; -1 */
-    int last_use;                          /* the last node that reads it, forward */
-    int output;                            /* number of the output that it is, or GRAPH_NONE */
+    int again;    /* buffer where backward makes it again; -1: it is kept in `out` */
+    int last_use; /* the last node that reads it, forward */
+    int output;   /* number of the output that it is, or GRAPH_NONE */
     struct conv_node conv;
     struct pool_shape pool;
     int pool_from;    /* buffer */
@@ -79,6 +80,10 @@ struct graph {
     int shard;      /* images in one */
     int images_pad; /* batch_max, rounded up to whole shards */
     struct plan plan;
+    struct remake {
+        int node, at;           /* made again just before the backward of node `at` */
+    } remakes[GRAPH_NODES_MAX]; /* in the order of backward, each behind what it needs */
+    int remake_count;
     size_t work_floats, scratch_floats; /* what the neediest node wants */
 
     /* the memory itself */
@@ -94,6 +99,7 @@ struct graph {
     size_t held[BLOCKS_MAX]; /* bytes of each block of memory.c */
     struct laps *laps;       /* NULL: not timed */
     bool fold_stale;         /* inference: the folded weights are older than the parameters */
+    bool going_back;         /* values are those made again */
     bool onednn_failed;      /* set by any thread, read after the crew has finished */
 };
 
@@ -121,6 +127,12 @@ static inline float *buffer_at(const struct graph *g, int buffer)
 static inline const struct node *input_of(const struct graph *g, const struct node *n, int i)
 {
     return &g->nodes[n->in[i]];
+}
+
+/* A node's output, in forward and in backward. */
+static inline float *value_of(const struct graph *g, const struct node *n)
+{
+    return buffer_at(g, g->going_back && n->again >= 0 ? n->again : n->out);
 }
 
 static inline size_t node_image_floats(const struct node *n)
@@ -171,6 +183,7 @@ void sum_gradients(struct run *r, int most); /* until the node has at most `most
 /* norm_run.c */
 void norm_forward_run(struct run *r);
 void norm_backward_run(struct run *r);
+void norm_again_run(struct run *r); /* the activation from the convolution's output */
 /* conv_plan.c */
 enum rc conv_choose(struct graph *g, struct node *n, struct err *e) must_check;
 int conv_tiles(const struct conv_shape *s); /* Winograd tiles of one image */

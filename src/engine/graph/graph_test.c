@@ -475,6 +475,29 @@ TEST(a_resized_graph_is_the_graph_of_that_size)
     }
 }
 
+TEST(activations_made_again_are_the_same_bytes)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        struct graph_config c = config();
+        char want[SHA256_HEX + 1], got[SHA256_HEX + 1];
+        c.onednn = kind / 2 && onednn_check(NULL) == RC_OK;
+        struct graph *kept = makers[kind % 2](c, false);
+        c.recompute = true;
+        c.threads = 2;
+        struct graph *again = makers[kind % 2](c, false);
+        fill_params(kept);
+        fill_params(again);
+        for (int i = 0; i < 2; i++) {
+            hash_step(kept, want);
+            hash_step(again, got);
+            CHECK_STR(str_of(got), want);
+        }
+        CHECK(again->remake_count > 3 && kept->remake_count == 0);
+        graph_free(kept);
+        graph_free(again);
+    }
+}
+
 TEST(a_size_that_does_not_fit_leaves_the_graph_as_it_was)
 {
     struct graph_config c = config();

@@ -4,6 +4,9 @@
  * Training keeps for each convolution its output y (batch norm's backward needs it) and the
  * activation (the next layer's gradient of the weights needs it).  The gradient of y is written
  * over the incoming gradient where no residual has to pass it on.
+ *
+ * With `recompute` it keeps y alone: just before the first backward that reads an activation this
+ * is made again from y, in a buffer of its own, and so is a concatenation from its parts.
  */
 #include "base/mem.h"
 #include "engine/graph/graph_int.h"
@@ -60,14 +63,46 @@ static void plan_kept(struct graph *g, struct node *n, int i)
         if (n->residual != GRAPH_NONE && !n->conv.residual_after)
             plan_use(&g->plan, n->out, back);
     }
-    if (n->kind == NODE_CONV || n->kind == NODE_LINEAR || n->kind == NODE_SCALE)
-        for (int k = 0; k < n->in_count; k++)
-            plan_use(&g->plan, input_of(g, n, k)->out, back);
     if (n->kind == NODE_MAX_POOL) {
         n->pool_from = plan_add(&g->plan, (size_t)g->images_pad * node_image_floats(n));
         plan_use(&g->plan, n->pool_from, i);
         plan_use(&g->plan, n->pool_from, back);
     }
+}
+
+/* Made again rather than kept: what needs nothing but its inputs, or a convolution's own output,
+ * and is worth it. */
+static bool makes_again(const struct graph *g, const struct node *n)
+{
+    if (!g->config.recompute || n->output != GRAPH_NONE || n->h * n->w == 1)
+        return false;
+    if (n->kind == NODE_CONV)
+        return n->residual == GRAPH_NONE || n->conv.residual_after;
+    return n->kind != NODE_IMAGE && n->kind != NODE_LINEAR;
+}
+
+/* The backward of node `at` reads the output of `node`. */
+static void plan_need(struct graph *g, int node, int at)
+{
+    struct node *n = &g->nodes[node];
+    const int time = 2 * g->node_count - at;
+
+    if (makes_again(g, n) && n->again < 0) {
+        for (int k = 0; k < n->in_count && n->kind != NODE_CONV; k++)
+            plan_need(g, n->in[k], at);
+        if (n->residual != GRAPH_NONE)
+            plan_need(g, n->residual, at);
+        n->again = add_floats(g, node_image_floats(n));
+        g->remakes[g->remake_count++] = (struct remake){node, at};
+    }
+    plan_use(&g->plan, n->again >= 0 ? n->again : n->out, time);
+}
+
+static void plan_needs(struct graph *g, const struct node *n, int i)
+{
+    if (n->kind == NODE_CONV || n->kind == NODE_LINEAR || n->kind == NODE_SCALE)
+        for (int k = 0; k < n->in_count; k++)
+            plan_need(g, n->in[k], i);
 }
 
 /* The caller fills an output's gradient after forward and before backward. */
@@ -87,6 +122,7 @@ static void plan_backward(struct graph *g, int i)
 
     if (n->kind == NODE_IMAGE)
         return;
+    plan_needs(g, n, i);
     if (n->output != GRAPH_NONE)
         plan_output_grad(g, i);
     ASSERT(n->kind == NODE_LINEAR || n->grad_count > 0);
@@ -181,6 +217,9 @@ enum rc graph_place(struct graph *g, struct err *e)
     g->plan = (struct plan){0};
     for (int i = 0; i < g->node_count; i++)
         g->nodes[i].grad_count = 0;
+    for (int i = 0; i < g->node_count; i++)
+        g->nodes[i].again = -1;
+    g->remake_count = 0;
     for (int i = 0; i < g->node_count; i++)
         plan_output(g, &g->nodes[i], i);
     for (int i = 0; train && i < g->node_count; i++)

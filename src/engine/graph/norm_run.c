@@ -54,8 +54,8 @@ static struct norm_run norm_run_of(const struct run *r)
         .block_floats = (size_t)n->h * (size_t)n->w * CH,
         .image_floats = node_image_floats(n),
         .y = buffer_at(g, n->conv.y),
-        .residual = n->residual == GRAPH_NONE ? NULL : buffer_at(g, g->nodes[n->residual].out),
-        .a = buffer_at(g, n->out),
+        .residual = n->residual == GRAPH_NONE ? NULL : value_of(g, &g->nodes[n->residual]),
+        .a = value_of(g, n),
     };
 }
 
@@ -265,6 +265,27 @@ void norm_forward_run(struct run *run)
         prepare(&r, block, sums);
         clear_padding(&r, r.a, block);
     }
+    crew_run(r.g->crew, r.blocks * BN_CHUNKS, apply_chunk, &r);
+}
+
+static void again_block(void *ud, int block, int thread)
+{
+    const struct norm_run *r = ud;
+
+    apply(r, block, 0);
+    clear_padding(r, r->a, block);
+}
+
+void norm_again_run(struct run *run)
+{
+    struct norm_run r = norm_run_of(run);
+
+    if (r.chunks == 1) {
+        crew_run(r.g->crew, r.blocks, again_block, &r);
+        return;
+    }
+    for (int block = 0; block < r.blocks; block++)
+        clear_padding(&r, r.a, block);
     crew_run(r.g->crew, r.blocks * BN_CHUNKS, apply_chunk, &r);
 }
 

@@ -4,7 +4,7 @@
 
 static const float *input(const struct run *r)
 {
-    return buffer_at(r->g, input_of(r->g, r->n, 0)->out);
+    return value_of(r->g, input_of(r->g, r->n, 0));
 }
 
 /* ---- image */
@@ -146,6 +146,14 @@ static void node_backward(struct run *r)
     }
 }
 
+static void make_again(struct run *r)
+{
+    if (r->n->kind == NODE_CONV)
+        norm_again_run(r);
+    else
+        shape_forward_run(r);
+}
+
 static enum rc onednn_verdict(const struct graph *g, struct err *e)
 {
     if (g->onednn_failed)
@@ -187,10 +195,17 @@ enum rc graph_backward(struct graph *g, int count, struct err *e)
 
     ASSERT(g->config.train);
     lap_start(g);
-    for (int i = g->node_count - 1; i >= 0; i--) {
+    g->going_back = true;
+    for (int i = g->node_count - 1, next = 0; i >= 0; i--) {
+        for (; next < g->remake_count && g->remakes[next].at == i; next++) {
+            r.n = &g->nodes[g->remakes[next].node];
+            make_again(&r);
+            lap(&r, LAP_NORM_BACK);
+        }
         r.n = &g->nodes[i];
         node_backward(&r);
         lap(&r, LAP_DATA);
     }
+    g->going_back = false;
     return onednn_verdict(g, e);
 }

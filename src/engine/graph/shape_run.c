@@ -25,7 +25,7 @@ static int blocks_of(const struct node *n)
 /* An image of a node's output, of the gradient of it, of the gradient of its input k. */
 static float *output_at(const struct run *r, const struct node *n, int image)
 {
-    return buffer_at(r->g, n->out) + (size_t)image * node_image_floats(n);
+    return value_of(r->g, n) + (size_t)image * node_image_floats(n);
 }
 
 static float *grad_of(const struct run *r, int image)
@@ -49,7 +49,7 @@ static void pool_forward(const struct run *r, int image)
     float *y = output_at(r, n, image);
     unsigned char *which = NULL;
 
-    if (r->g->config.train)
+    if (r->g->config.train && !r->g->going_back)
         which =
             (unsigned char *)buffer_at(r->g, n->pool_from) + (size_t)image * node_image_floats(n);
     for (int b = 0; b < blocks_of(n); b++)
