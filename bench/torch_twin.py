@@ -6,7 +6,7 @@
 Same initial weights, same batches, same update rule.  The engine's distance from float64 must be
 of the order of PyTorch's own float32 distance: deep ReLU nets amplify rounding (one activation
 that falls on the other side of zero changes a gradient by 1e-2), so that is the measure, not a fixed
-tolerance.  The figures of `tiny` are the golden values of net_test.c.
+tolerance.  Dropout draws the engine's numbers (graph.h).  The figures of `tiny` are the golden values of net_test.c.
 """
 import os
 import struct
@@ -14,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 
+import numpy
 import torch
+import torchvision
 
 from nets import build
 
@@ -26,7 +28,14 @@ CASES = [
     ("resnet34", 32, "small", "sgd"),
     ("mobilenetv2", 64, "large", "sgd"),
     ("mobilenetv2", 32, "small", "adamw"),
+    ("resnet50", 32, "small", "sgd"),
+    ("mobilenetv3-small", 64, "large", "sgd"),
+    ("mobilenetv3-small", 32, "small", "adamw"),
+    ("efficientnet-b0", 64, "large", "sgd"),
+    ("efficientnet-b0", 32, "small", "adamw"),
 ]
+
+DROPOUT_SEED = 0x64726F706F757473
 
 
 def read(path):
@@ -41,12 +50,63 @@ def read(path):
     return records
 
 
+def mix(z):
+    z = (z ^ (z >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
+    return z ^ (z >> numpy.uint64(31))
+
+
+def uniform(seed, *parts):
+    """base/rand.c: rand_unit(rand_at(seed, a, b, c)), elementwise."""
+    golden = numpy.uint64(0x9E3779B97F4A7C15)
+    with numpy.errstate(over="ignore"):
+        h = mix(numpy.array([seed], dtype=numpy.uint64) + golden)
+        for part in parts:
+            h = mix((h ^ part) + golden)
+    return (h >> numpy.uint64(11)).astype(numpy.float64) * 2.0**-53
+
+
+class Dropout(torch.nn.Module):
+    """Each element, or each image as a whole, by the engine's numbers."""
+
+    def __init__(self, p, stream, whole):
+        super().__init__()
+        self.p, self.stream, self.whole, self.step = p, stream, whole, 0
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        images = numpy.arange(x.shape[0], dtype=numpy.uint64)[:, None]
+        each = 1 if self.whole else x[0].numel()
+        elements = numpy.arange(each, dtype=numpy.uint64)[None, :]
+        u = uniform(DROPOUT_SEED + self.stream, numpy.uint64(self.step), images, elements)
+        keep = numpy.where(u < self.p, 0.0, numpy.float32(1 / (1 - self.p)).astype(numpy.float64))
+        factor = torch.from_numpy(keep).to(x.dtype)
+        return x * (factor.view(-1, 1, 1, 1) if self.whole else factor.view(x.shape))
+
+
+def with_dropout(net):
+    """The engine counts the places that drop in their order; each draws its own numbers."""
+    drops = []
+    for m in list(net.modules()):
+        for name, child in m.named_children():
+            whole = isinstance(child, torchvision.ops.StochasticDepth)
+            if not whole and not isinstance(child, torch.nn.Dropout):
+                continue
+            if child.p > 0 and (not whole or m.use_res_connect):
+                p = float(numpy.float32(child.p)) if whole else child.p
+                drops.append(Dropout(p, len(drops), whole))
+                setattr(m, name, drops[-1])
+    return drops
+
+
 def run(net, records, size, optimizer, dtype, classes=5):
     state = net.state_dict()
     for name, value in state.items():
         if not name.endswith("num_batches_tracked"):
             value.copy_(records["init/" + name].view(value.shape))
     net.to(dtype).train()
+    drops = with_dropout(net)
     decayed = [p for p in net.parameters() if p.dim() > 1]
     plain = [p for p in net.parameters() if p.dim() == 1]
     groups = [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
@@ -58,6 +118,8 @@ def run(net, records, size, optimizer, dtype, classes=5):
     while f"x/{step}" in records:
         x = records[f"x/{step}"].view(-1, 3, size, size).to(dtype)
         t = records[f"t/{step}"].view(-1, classes).to(dtype)
+        for drop in drops:
+            drop.step = step + 1
         opt.zero_grad()
         loss = torch.nn.functional.cross_entropy(net(x), t)
         loss.backward()
@@ -82,8 +144,8 @@ def compare(program, case, backend, seed):
         args = [program, f.name, model, str(size), stem, optimizer, backend, str(seed)]
         subprocess.run(args, check=True)
         records = read(f.name)
-    exact = run(build(model, stem, 5), records, size, optimizer, torch.float64)
-    single = run(build(model, stem, 5), records, size, optimizer, torch.float32)
+    exact = run(build(model, stem, 5, dropout=True), records, size, optimizer, torch.float64)
+    single = run(build(model, stem, 5, dropout=True), records, size, optimizer, torch.float32)
     names = [n for n in exact[2] if not n.endswith("num_batches_tracked")]
     flat = lambda get: torch.cat([get(n).double().flatten() for n in names])
     want = flat(lambda n: exact[2][n])
