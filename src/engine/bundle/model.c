@@ -25,7 +25,7 @@ static enum rc copy_plan(struct model *m, const struct model_plan *p, struct err
             return no_memory(e);
     }
     m->classes_n = p->classes_n;
-    m->frame = p->frame;
+    m->frame = frame_for_eval(&p->frame);
     m->seed = p->seed;
     return RC_OK;
 }
@@ -258,6 +258,7 @@ static enum rc read_plan(const struct safetensors *s, struct arena *a, struct mo
     p->stem = (enum net_stem)stem;
     p->frame = (struct frame){
         .size = (int32_t)size, .fit = (enum frame_fit)fit, .work_side = (int32_t)side};
+    p->frame = frame_for_eval(&p->frame);
     if (!meta_three(s, "mean", p->frame.mean))
         return bad_meta("mean", e);
     if (!meta_three(s, "std", p->frame.std) || p->frame.std[0] <= 0 || p->frame.std[1] <= 0 ||

@@ -20,8 +20,8 @@
 struct model {
     struct arena arena;
     struct net *net;
-    struct frame frame;
-    const char *name; /* of the network */
+    struct frame frame; /* for evaluation (frame_for_eval): what every prediction uses */
+    const char *name;   /* of the network */
     str *classes;
     size_t classes_n;
     enum net_stem stem; /* never auto */
@@ -39,7 +39,7 @@ struct model_plan { /* how to build it; what a file does not say */
     int batch_max;
     int threads;
     const char *isa; /* net.h */
-    int size_max; /* largest input, pixels a side; 0: the frame's */
+    int size_max;    /* largest input, pixels a side; 0: the frame's */
     bool train;
     bool average, accumulate; /* net_config */
     enum net_backend backend;

@@ -52,7 +52,7 @@ TEST(a_file_alone_brings_the_model_back)
     CHECK_OK(model_load(&m, path_of("w"), &how, &e), &e);
     CHECK(strcmp(m->name, "tiny") == 0 && m->classes_n == 2 && m->seed == 7);
     CHECK(str_eq(m->classes[0], two[0]) && str_eq(m->classes[1], two[1]));
-    CHECK(m->frame.size == 24 && m->frame.fit == FRAME_CENTER_CROP && m->frame.work_side == 40);
+    CHECK(m->frame.size == 24 && m->frame.fit == FRAME_CENTER_CROP && m->frame.work_side == 28);
     CHECK(m->frame.mean[1] == 0.456f && m->frame.std[2] == 0.225f);
     CHECK_OK(model_save(m, 3, path_of("v"), &again, &e), &e);
     CHECK_STR(str_of(again.sha256), w.sha256);
