@@ -61,10 +61,11 @@ static const struct variant {
 } variants[] = {
     {"epochs", ALL, {NULL, "50", "50", "50"}},
     {"batch_size", ALL, {NULL, "8", "8", "8"}},
-    {"learning_rate", ALL, {NULL, "0.01", "0.01", "0.02"}},
+    {"optimizer", ALL, {NULL, "\"adamw\"", "\"adamw\"", NULL}},
+    {"learning_rate", ALL, {NULL, "0.002", "0.002", "0.02"}},
+    {"weight_decay", ALL, {NULL, "0.01", "0.01", NULL}},
     {"momentum", ALL, {NULL, "0.937", "0.937", NULL}},
     {"clip_norm", ALL, {NULL, "10", "10", NULL}},
-    {"warmup_epochs", ALL, {NULL, "3", "3", NULL}},
     {"ema", ALL, {NULL, "0.999", "0.999", "0.999"}},
     {"goal", ALL, {NULL, "\"map50\"", "\"mask_map50\"", "\"miou\""}},
     {"stem", CLS, {NULL}},

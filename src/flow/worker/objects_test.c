@@ -106,8 +106,9 @@ TEST(a_detector_learns_and_its_results_hold_truths_matches_and_curves)
 
     make_scenes(TASK_DETECTION, TRAIN, VAL);
     run_here("train",
-             "{" DETECT ",\"epochs\":40,\"mosaic\":0,\"scale\":0.1,\"learning_rate\":0.02}", "a",
-             NULL, &o);
+             "{" DETECT ",\"epochs\":40,\"mosaic\":0,\"scale\":0.1,\"optimizer\":\"sgd\","
+             "\"learning_rate\":0.02}",
+             "a", NULL, &o);
     CHECK_EQ(o.last->kind, REPORT_COMPLETED);
     CHECK_STR(o.last->best.metric, "map50");
     last = nth(&o, REPORT_EPOCH, o.last->best.epoch - 1);
@@ -212,7 +213,8 @@ TEST(a_detector_whose_loss_explodes_fails_with_advice)
 {
     make_scenes(TASK_DETECTION, 10, 2);
     expect_failure("train",
-                   "{" DETECT ",\"epochs\":30,\"learning_rate\":10,\"weight_decay\":1,"
+                   "{" DETECT
+                   ",\"optimizer\":\"sgd\",\"epochs\":30,\"learning_rate\":10,\"weight_decay\":1,"
                    "\"warmup_epochs\":0,\"clip_norm\":0}",
                    "a", "diverged", "training loss is no longer");
 }
