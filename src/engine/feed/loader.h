@@ -28,8 +28,8 @@ struct loader_config {
     int32_t classes;              /* of samples_classes() */
     struct semantic_map semantic; /* NET_SEMANTIC: samples_semantic_map() */
     int32_t batch;
-    unsigned threads; /* 1..LOADER_THREADS_MAX */
-    struct frame frame;
+    unsigned threads;   /* 1..LOADER_THREADS_MAX */
+    struct frame frame; /* evaluation uses frame_for_eval of it */
     /* training; not set: evaluation, in the order of the samples, targets one-hot */
     bool train;
     struct augment augment; /* classification */
