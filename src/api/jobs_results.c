@@ -295,7 +295,7 @@ static enum rc validation_of(struct ctx *c, struct validation *ret, struct err *
 }
 
 /* Splits the object into lines; `line` returns RC_GONE when it has enough. */
-enum { LINE_BYTES_MAX = 64 << 20 };
+enum { LINE_BYTES_MAX = 64 << 20, RESULT_LINE_ARENA = 32 << 20 /* hundreds of boxes and masks */ };
 struct lines {
     struct buf rest;
     int64_t number; /* of the next line, from 0: the summary */
@@ -406,12 +406,31 @@ struct images_out {
     int64_t n, next;
 };
 
+static bool has_class(const struct json *list, int64_t id)
+{
+    if (list && list->type == JSON_ARR)
+        JSON_EACH(one, list)
+            if (json_int(one, "class_id", -1) == id)
+                return true;
+    return false;
+}
+
+/* A picture with boxes is right when nothing was missed and nothing false was found; it has the label
+ * of each of its truths, and what was found in it is what was predicted. */
 static bool wanted(const struct images_query *q, const struct json *v)
 {
-    int64_t label = json_int(v, "label", -1), predicted = json_int(v, "predicted", -1);
+    const struct json *truths = json_get(v, "truths");
+    const int64_t label = json_int(v, "label", -1), predicted = json_int(v, "predicted", -1);
+    bool right = label == predicted, is_label = label == q->label,
+         is_predicted = predicted == q->predicted;
 
-    return (!q->correct || (label == predicted) == (q->correct == 1)) &&
-           (q->label < 0 || label == q->label) && (q->predicted < 0 || predicted == q->predicted) &&
+    if (truths) {
+        right = json_int(v, "missed", 0) == 0 && json_int(v, "false", 0) == 0;
+        is_label = has_class(truths, q->label);
+        is_predicted = has_class(json_get(v, "predictions"), q->predicted);
+    }
+    return (!q->correct || right == (q->correct == 1)) && (q->label < 0 || is_label) &&
+           (q->predicted < 0 || is_predicted) &&
            (!q->q.n || str_find(json_str(v, "name", STR("")), q->q) >= 0);
 }
 
@@ -456,7 +475,7 @@ static enum rc get_images(struct ctx *c, struct err *e)
     if (rc)
         return rc;
     reply_begin(&b, &w);
-    arena_init(&o.a, 1 << 20);
+    arena_init(&o.a, RESULT_LINE_ARENA);
     o.w = &w;
     jw_obj(&w);
     jw_kint(&w, "epoch", v.epoch);

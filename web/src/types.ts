@@ -95,13 +95,26 @@ export interface Attempt {
   attempt: number; status: string; trainer: string; reason: string | null; last_seq: number;
   created_at: string | null; started_at: string | null; ended_at: string | null;
 }
-export interface ClassScore { class: string; precision: number; recall: number; f1: number; support: number }
-export interface Validation {
-  epoch: number; split: string; classes: string[]; images: number; loss: number; accuracy: number; top5: number;
-  precision: number; recall: number; f1: number; per_class: ClassScore[]; confusion?: number[][];
+/** What else stands in a validation depends on the task (src/spec/contract.h); -1 is "there is none". */
+export type Task = "classification" | "detection" | "segmentation" | "semantic";
+export interface ClassScore {
+  class: string; support?: number; precision?: number; recall?: number; f1?: number;
+  ap50?: number; ap?: number; mask_ap50?: number; mask_ap?: number; precision_at_recall?: number[];
+  iou?: number; dice?: number;
 }
+export interface Validation {
+  epoch: number; split: string; task?: Task; classes: string[]; images: number; per_class: ClassScore[]; confusion?: number[][];
+  loss?: number; accuracy?: number; top5?: number; precision?: number; recall?: number; f1?: number;
+  map50?: number; map?: number; map75?: number; mask_map50?: number; mask_map?: number; best_confidence?: number;
+  miou?: number; dice?: number; mean_accuracy?: number;
+}
+export interface Truth { class_id: number; box: [number, number, number, number]; prediction: number | null }
+export interface Found { class_id: number; box: [number, number, number, number]; confidence: number; truth: number | null; iou: number }
 export interface Result {
-  index: number; name: string; sha256: string; label: number; predicted: number; confidence: number; top: [number, number][];
+  index: number; name: string; sha256: string;
+  label: number; predicted: number; confidence: number; top: [number, number][]; // classification
+  width?: number; height?: number; truths?: Truth[]; predictions?: Found[]; matched?: number; missed?: number; false?: number; // boxes
+  accuracy?: number; miou?: number; // semantic
 }
 export interface Results { epoch: number; split: string; images: Result[]; next: number | null }
 

@@ -13,10 +13,10 @@ function points(numbers: (number | string)[]): string {
   return out.join(" ");
 }
 
-export function Overlay({ shapes, width, height, classes, names }: {
-  shapes: Shapes; width: number; height: number; classes: string[]; names?: boolean;
+export function Overlay({ shapes, width, height, classes, names, dashed }: {
+  shapes: Shapes; width: number; height: number; classes: string[]; names?: boolean; dashed?: boolean;
 }) {
-  const line = { fill: "none", strokeWidth: 2, vectorEffect: "non-scaling-stroke" as const };
+  const line = { fill: "none", strokeWidth: 2, vectorEffect: "non-scaling-stroke" as const, ...(dashed ? { strokeDasharray: "5 4" } : {}) };
   const size = Math.max(10, Math.max(width, height) / 45);
   const name = (x: number, y: number, cls: number, text: string, high = size) =>
     names && text ? (

@@ -16,10 +16,12 @@ const ROWS = 10;
 function groupOf(name: string): string {
   const last = name.split("/").at(-1) ?? name;
   if (/^(accuracy|top\d+)/.test(last)) return "accuracy";
-  if (/^(precision|recall|f1|map|iou)/i.test(last)) return "scores";
+  if (/map(50|75)?$/.test(last)) return "map";
+  if (/^(miou|dice)$/.test(last)) return "miou";
+  if (/^(precision|recall|f1)/.test(last)) return "scores";
   return last;
 }
-const order = ["loss", "accuracy", "learning_rate", "scores"];
+const order = ["loss", "accuracy", "map", "miou", "learning_rate", "scores"];
 const rank = (group: string) => (order.indexOf(group) + order.length) % order.length + (order.includes(group) ? 0 : order.length);
 
 export interface Group { name: string; series: { name: string; points: Point[] }[] }

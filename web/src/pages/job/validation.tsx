@@ -8,16 +8,22 @@ import { Thumb } from "../../parts/picture";
 import { Button, Card, Dialog, Empty, Select, Show } from "../../parts/ui";
 import type { ClassScore, Job, Validation } from "../../types";
 import { Confusion } from "./confusion";
+import { ObjectsPicture, RecallCurves } from "./objects";
 import { getResults, type ResultFilter, resultsPath, useValidation, useValidations } from "./queries";
 
-type Column = keyof ClassScore;
+const boxes = (v: Validation) => v.task === "detection" || v.task === "segmentation";
 
 function Scores({ of: v }: { of: Validation }) {
   const { t, percent, number } = useTexts();
-  const cells: [string, string][] = [
-    [t("accuracy"), percent(v.accuracy)], [t("top5"), percent(v.top5)], [t("precision"), percent(v.precision)],
-    [t("recall"), percent(v.recall)], ["F1", percent(v.f1)], [t("loss"), number(v.loss, 4)],
-  ];
+  const share = (value: number | undefined) => (value === undefined || value < 0 ? "–" : percent(value));
+  const masks: [string, string][] = v.task === "segmentation" ? [["mask mAP50", share(v.mask_map50)], ["mask mAP", share(v.mask_map)]] : [];
+  const cells: [string, string][] = boxes(v)
+    ? [["mAP50", share(v.map50)], ["mAP", share(v.map)], ...masks, [t("precision"), share(v.precision)], [t("recall"), share(v.recall)],
+      ["F1", share(v.f1)], [t("validation.threshold"), number(v.best_confidence ?? 0, 3)]]
+    : v.task === "semantic"
+      ? [["mIoU", share(v.miou)], ["Dice", share(v.dice)], [t("validation.pixelAccuracy"), share(v.accuracy)], [t("validation.meanAccuracy"), share(v.mean_accuracy)]]
+      : [[t("accuracy"), share(v.accuracy)], [t("top5"), share(v.top5)], [t("precision"), share(v.precision)],
+        [t("recall"), share(v.recall)], ["F1", share(v.f1)], [t("loss"), number(v.loss ?? 0, 4)]];
   return (
     <dl className="grid grid-cols-2 gap-3 sm:grid-cols-3 lg:grid-cols-6">
       {cells.map(([name, value]) => (
@@ -30,13 +36,30 @@ function Scores({ of: v }: { of: Validation }) {
   );
 }
 
-function Classes({ rows, onOpen }: { rows: ClassScore[]; onOpen: (label: number) => void }) {
+type Column = Exclude<keyof ClassScore, "precision_at_recall">;
+
+function columnsOf(v: Validation): Column[] {
+  if (v.task === "semantic") return ["class", "iou", "dice"];
+  const masks: Column[] = v.task === "segmentation" ? ["mask_ap50"] : [];
+  return boxes(v) ? ["class", "ap50", "ap", ...masks, "precision", "recall", "support"] : ["class", "precision", "recall", "f1", "support"];
+}
+
+function Classes({ of: v, onOpen }: { of: Validation; onOpen: (label: number) => void }) {
   const { t, percent, number } = useTexts();
-  const [by, setBy] = useState<Column>("f1");
+  const columns = columnsOf(v);
+  const [by, setBy] = useState<Column>(columns[1] ?? "class");
   const [down, setDown] = useState(false);
-  const columns: [Column, string][] = [["class", t("class")], ["precision", t("precision")], ["recall", t("recall")], ["f1", "F1"], ["support", t("picturesWord")]];
-  const sorted = rows.map((row, label) => ({ row, label })).sort((a, b) => {
-    const x = a.row[by], y = b.row[by];
+  const titles: Record<Column, string> = {
+    class: t("class"), precision: t("precision"), recall: t("recall"), f1: "F1", support: boxes(v) ? t("objectsWord") : t("picturesWord"),
+    ap50: "AP50", ap: "AP", mask_ap50: "mask AP50", mask_ap: "mask AP", iou: "IoU", dice: "Dice",
+  };
+  const text = (row: ClassScore, key: Column) => {
+    const value = row[key];
+    if (typeof value !== "number") return value ?? "–";
+    return key === "support" ? number(value) : value < 0 ? "–" : percent(value);
+  };
+  const sorted = v.per_class.map((row, label) => ({ row, label })).sort((a, b) => {
+    const x = a.row[by] ?? -1, y = b.row[by] ?? -1;
     const d = typeof x === "string" || typeof y === "string" ? String(x).localeCompare(String(y)) : x - y;
     return down ? -d : d;
   });
@@ -45,13 +68,13 @@ function Classes({ rows, onOpen }: { rows: ClassScore[]; onOpen: (label: number)
       <table className="numbers w-full text-sm [&_td]:px-2 [&_th]:px-2">
         <thead className="sticky top-0 bg-surface">
           <tr>
-            {columns.map(([key, text]) => (
+            {columns.map((key) => (
               <th key={key} aria-sort={by === key ? (down ? "descending" : "ascending") : "none"} className={key === "class" ? "" : "!text-right"}>
                 <button type="button" className="min-h-8 font-medium hover:text-foreground" onClick={() => {
                   setDown(by === key ? !down : false);
                   setBy(key);
                 }}>
-                  {text} <span aria-hidden="true">{by === key ? (down ? "↓" : "↑") : ""}</span>
+                  {titles[key]} <span aria-hidden="true">{by === key ? (down ? "↓" : "↑") : ""}</span>
                 </button>
               </th>
             ))}
@@ -63,10 +86,7 @@ function Classes({ rows, onOpen }: { rows: ClassScore[]; onOpen: (label: number)
               <th scope="row" className="!text-sm !font-normal !text-foreground">
                 <button type="button" className="link text-left" onClick={() => onOpen(label)}>{row.class}</button>
               </th>
-              <td className="text-right">{percent(row.precision)}</td>
-              <td className="text-right">{percent(row.recall)}</td>
-              <td className="text-right">{percent(row.f1)}</td>
-              <td className="text-right">{number(row.support)}</td>
+              {columns.slice(1).map((key) => <td key={key} className="text-right">{text(row, key)}</td>)}
             </tr>
           ))}
         </tbody>
@@ -76,7 +96,8 @@ function Classes({ rows, onOpen }: { rows: ClassScore[]; onOpen: (label: number)
 }
 
 function Pictures({ job, of: v, filter, title, onClose }: { job: Job; of: Validation; filter: ResultFilter; title: string; onClose: () => void }) {
-  const { t, percent } = useTexts();
+  const { t, percent, number } = useTexts();
+  const [threshold, setThreshold] = useState(v.best_confidence ?? 0.25);
   const list = useInfiniteQuery({
     queryKey: ["job", job.job, "results", v.epoch, filter],
     queryFn: ({ pageParam }) => getResults(resultsPath(job.job, v.epoch, filter, pageParam)),
@@ -86,18 +107,30 @@ function Pictures({ job, of: v, filter, title, onClose }: { job: Job; of: Valida
   });
   return (
     <Dialog wide title={title} onClose={onClose}>
+      {boxes(v) && (
+        <div className="mb-4 flex flex-wrap items-center gap-3 text-sm">
+          <label className="flex items-center gap-3">{t("validation.threshold")}
+            <input type="range" min={0.01} max={1} step={0.01} value={threshold} onChange={(e) => setThreshold(Number(e.target.value))} className="accent-primary" />
+          </label>
+          <span className="text-muted">{t("validation.marks", { confidence: number(threshold, 2) })}</span>
+        </div>
+      )}
       <Paged of={list} items={(page) => page.images} empty={<Empty title={t("picture.none")} />}>
         {(all) => (
-          <ul className="grid grid-cols-2 gap-3 sm:grid-cols-4 lg:grid-cols-6">
+          <ul className={`grid gap-3 ${boxes(v) ? "sm:grid-cols-2 lg:grid-cols-3" : "grid-cols-2 sm:grid-cols-4 lg:grid-cols-6"}`}>
             {all.map((one) => (
               <li key={one.index} className="min-w-0 text-xs">
+                {boxes(v) ? <ObjectsPicture of={one} job={job} validation={v} threshold={threshold} /> : <>
                 <a href={`/datasets/${job.dataset}/blobs/${one.sha256}`} target="_blank" rel="noreferrer" title={one.name}>
                   <Thumb src={`/datasets/${job.dataset}/blobs/${one.sha256}?thumb=1`} alt={one.name} />
                 </a>
-                <p className="mt-1 truncate">{v.classes[one.label]}</p>
-                <p className={`numbers truncate ${one.label === one.predicted ? "text-success" : "text-destructive"}`}>
-                  {v.classes[one.predicted]} {percent(one.confidence, 0)}
-                </p>
+                {v.task === "semantic" ? <p className="numbers mt-1">mIoU {percent(one.miou ?? 0)}</p> : <>
+                  <p className="mt-1 truncate">{v.classes[one.label]}</p>
+                  <p className={`numbers truncate ${one.label === one.predicted ? "text-success" : "text-destructive"}`}>
+                    {v.classes[one.predicted]} {percent(one.confidence, 0)}
+                  </p>
+                </>}
+                </>}
               </li>
             ))}
           </ul>
@@ -110,24 +143,37 @@ function Pictures({ job, of: v, filter, title, onClose }: { job: Job; of: Valida
 function Detail({ job, of: v }: { job: Job; of: Validation }) {
   const { t } = useTexts();
   const [open, setOpen] = useState<{ filter: ResultFilter; title: string }>();
-  const name = (i: number) => v.classes[i] ?? String(i);
+  // a detector's matrix has one more row and column: what is there but was not found, what was found but is not there
+  const names = boxes(v) ? [...v.classes, t("validation.background")] : v.classes;
+  const name = (i: number) => names[i] ?? String(i);
+  const pick = (label: number, predicted?: number): ResultFilter => {
+    const real = (i: number | undefined) => (i !== undefined && i < v.classes.length ? i : undefined);
+    return Object.fromEntries(Object.entries({ label: real(label), predicted: real(predicted) }).filter(([, i]) => i !== undefined));
+  };
+  const wrong = boxes(v) ? t("validation.mistakes") : t("validation.wrong");
   return (
     <div className="space-y-5">
       <Scores of={v} />
       <div className="flex flex-wrap items-center gap-3">
         <p className="text-sm text-muted">{t("validation.of", { n: v.images, split: v.split })}</p>
-        <Button onClick={() => setOpen({ filter: { correct: "false" }, title: t("validation.wrong") })}>{t("validation.wrong")}</Button>
+        {v.task !== "semantic" && <Button onClick={() => setOpen({ filter: { correct: "false" }, title: wrong })}>{wrong}</Button>}
+        {v.task && v.task !== "classification" && <Button look="quiet" onClick={() => setOpen({ filter: {}, title: t("validation.all") })}>{t("validation.all")}</Button>}
       </div>
       <div className="grid items-start gap-5 xl:grid-cols-[5fr_4fr]">
         <Card title={t("confusion")}>
           {v.confusion
-            ? <Confusion classes={v.classes} counts={v.confusion}
-                onOpen={(label, predicted) => setOpen({ filter: { label, predicted }, title: t("validation.cell", { label: name(label), predicted: name(predicted) }) })} />
+            ? <Confusion classes={names} counts={v.confusion}
+                onOpen={(label, predicted) => setOpen({ filter: pick(label, predicted), title: t("validation.cell", { label: name(label), predicted: name(predicted) }) })} />
             : <p className="text-sm text-muted">{t("confusion.large", { n: v.classes.length })}</p>}
         </Card>
-        <Card title={t("classesWord")}>
-          <Classes rows={v.per_class} onOpen={(label) => setOpen({ filter: { label }, title: name(label) })} />
-        </Card>
+        <div className="space-y-5">
+          <Card title={t("classesWord")}>
+            <Classes of={v} onOpen={(label) => setOpen({ filter: pick(label), title: name(label) })} />
+          </Card>
+          {boxes(v) && v.per_class.some((row) => row.precision_at_recall) && (
+            <Card title={t("validation.curve")}><RecallCurves rows={v.per_class} /></Card>
+          )}
+        </div>
       </div>
       {open && <Pictures job={job} of={v} filter={open.filter} title={open.title} onClose={() => setOpen(undefined)} />}
     </div>
