@@ -220,6 +220,11 @@ void show_job(struct cli *c, const struct json *j)
         cli_say(c, "  error    %s: %s\n", text_in(c, error, "code"), text_in(c, error, "text"));
     if (*text_in(c, j, "weights_sha256"))
         cli_say(c, "  weights  %s\n", text_in(c, j, "weights_sha256"));
+    const struct json *engine = json_get(j, "engine");
+    if (engine && engine->type == JSON_OBJ)
+        cli_say(c, "  engine   %s %s, %s, %s\n", text_in(c, engine, "backend"),
+                text_in(c, engine, "onednn"), text_in(c, engine, "isa"),
+                text_in(c, engine, "precision"));
     cli_say(c, "  attempt  %lld, priority %lld, queue place %lld\n", number(j, "attempt"),
             number(j, "priority"), number(j, "queue_place"));
     cli_say(c, "  made     %s by %s\n", cli_when(c->a, json_str(j, "created_at", STR(""))),

@@ -270,7 +270,7 @@ static enum rc one_file(struct job *j, struct err *e)
 /* ---- C: two files, compiled in a folder of their own */
 
 struct c_paths {
-    const char *folder, *work; /* of the export; where it is made */
+    const char *work; /* a folder beside the export, where it is made */
     char name[CFILE_NAME_MAX];
     const char *source, *header, *main_file, *in, *out, *target, *header_target;
 };
@@ -281,7 +281,9 @@ static enum rc name_paths(struct job *j, struct c_paths *p, struct err *e)
     const ptrdiff_t slash = str_rchr(out, '/');
     str base = str_sub(out, (size_t)(slash + 1), out.n);
     struct arena *a = &j->arena;
+    char id[OS_ID_TEXT]; /* nobody's folder has this name: it is removed afterwards */
 
+    os_id(id);
     if (str_ends(base, STR(".c")))
         base.n -= 2;
     cfile_name(base, p->name);
@@ -290,8 +292,7 @@ static enum rc name_paths(struct job *j, struct c_paths *p, struct err *e)
                          "a C file's name is also that of its functions: '%.*s' must be letters, "
                          "digits and '_' and end with .c, as in %s.c",
                          STR_F(str_sub(out, 0, 200)), p->name);
-    p->folder = slash < 0 ? "." : slash == 0 ? "/" : arena_cstr(a, str_sub(out, 0, (size_t)slash));
-    p->work = arena_printf(a, "%s.tmp", j->o->out);
+    p->work = arena_printf(a, "%s.%s.tmp", j->o->out, id);
     p->target = j->o->out;
     p->header_target = arena_printf(a, "%.*s.h", (int)out.n - 2, out.p);
     p->source = arena_printf(a, "%s/%s.c", p->work, p->name);
@@ -299,8 +300,8 @@ static enum rc name_paths(struct job *j, struct c_paths *p, struct err *e)
     p->main_file = arena_printf(a, "%s/main.c", p->work);
     p->in = arena_printf(a, "%s/in", p->work);
     p->out = arena_printf(a, "%s/out", p->work);
-    if (!p->folder || !p->work || !p->header_target || !p->source || !p->header || !p->main_file ||
-        !p->in || !p->out)
+    if (!p->work || !p->header_target || !p->source || !p->header || !p->main_file || !p->in ||
+        !p->out)
         return err_set(e, RC_NOMEM, "no memory for an export");
     return RC_OK;
 }
