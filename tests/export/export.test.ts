@@ -11,7 +11,7 @@ import { after, before, test } from "node:test";
 
 import { Anneal, type Result, root, run } from "../lib/anneal";
 import { create, ended, upload } from "../lib/jobs";
-import { patterns } from "../lib/pictures";
+import { noise, patterns, png, tar } from "../lib/pictures";
 
 const dir = mkdtempSync(join(tmpdir(), "anneal-export-"));
 let anneal: Anneal;
@@ -126,6 +126,36 @@ test("a weights file is exported without a server, with the normalisation inside
   const made = await run(["export", "--weights", weights, "--out", join(dir, "made.onnx"), "--json"], nowhere);
   assert.equal(made.json.pictures_generated, true);
   assert.match(made.stderr, /no pictures were given/);
+});
+
+/** Bright squares on dark noise, as a YOLO folder; a second class is taller than wide. */
+function squares(train: number, val: number): Buffer {
+  const files = Array.from({ length: train + val }, (_, i) => {
+    const split = i < train ? "train" : "val", tall = i % 2;
+    const w = tall ? 10 : 20, h = 20, x0 = Math.floor(40 * noise(i, 1)), y0 = Math.floor(40 * noise(i, 2));
+    const picture = png(64, 64, (x, y) => [0, 1, 2].map((c) =>
+      Math.floor((x >= x0 && x < x0 + w && y >= y0 && y < y0 + h ? 170 : 30) + 60 * noise(i, x, y, c))));
+    const label = `${tall} ${(x0 + w / 2) / 64} ${(y0 + h / 2) / 64} ${w / 64} ${h / 64}\n`;
+    return [{ name: `images/${split}/${i}.png`, data: picture },
+      { name: `labels/${split}/${i}.txt`, data: Buffer.from(label) }];
+  });
+  const yaml = "train: images/train\nval: images/val\nnames: [square, tower]\n";
+  return tar([{ name: "data.yaml", data: Buffer.from(yaml) }, ...files.flat()]);
+}
+
+test("a trained detector's boxes are decoded inside the export", async () => {
+  assert.equal((await upload(anneal, "squares", squares(16, 6))).state, "done");
+  const config = { model: "detect-tiny", epochs: 2, batch_size: 8, threads: 1, image_size: 64 };
+  const detector = await ended(anneal, await create(anneal, "squares", config));
+  assert.equal(detector.status, "completed", JSON.stringify(detector.error));
+  for (const format of ["onnx", "c"]) {
+    const file = join(dir, `boxes.${format}`);
+    const told = check(await anneal.cli("export", "--job", detector.job, "--format", format, "--out", file, "--json"),
+      file, format === "c" ? "compiler" : "interpreter");
+    assert.deepEqual([told.task, told.classes, told.pictures], ["detection", 2, 6]);
+  }
+  assert.match(readFileSync(join(dir, "boxes.h"), "utf8"), /boxes_AT_boxes = 0, \/\* \[6\]\[84\] \*\//);
+  assert.match(readFileSync(join(dir, "boxes.onnx"), "latin1"), /nms_iou/);
 });
 
 test("what cannot be done is said, and nothing is left", async () => {
