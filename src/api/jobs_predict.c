@@ -6,6 +6,7 @@
  */
 #include "api/jobs.h"
 #include "api/trainer_ask.h"
+#include "base/base64.h"
 #include "flow/job/scheduler.h"
 #include "s3/s3.h"
 
@@ -18,12 +19,12 @@ enum {
 
 struct predict_query {
     str checkpoint, file;
-    int64_t top_k;
+    struct predict_options options;
 };
 #define S struct predict_query
 static const struct field predict_query_fields[] = {
     F_STR(S, checkpoint, .dflt = "\"best\"", .max = 20, .help = "best, last or an epoch."),
-    F_INT(S, top_k, .dflt = "5", .min = 1, .max = 1000, .help = "Classes to return."),
+    PREDICT_OPTIONS(S, options.),
     F_STR(S, file, .max = 255, .help = "Name of a picture that is sent as the plain body."),
     FIELD_END};
 #undef S
@@ -175,6 +176,38 @@ static enum rc open_forward(struct ctx *c, struct forward *f, const struct predi
     return rc;
 }
 
+static bool wants_png(struct ctx *c)
+{
+    const struct predict_query *q = c->query;
+
+    return q->options.draw && str_find(http_header(c->req, "Accept"), STR("image/png")) >= 0;
+}
+
+/* The drawn picture itself, for who asks for one picture and accepts image/png. */
+static enum rc answer_png(struct ctx *c, const struct buf *body, struct err *e)
+{
+    const struct json *doc = NULL, *list, *first;
+    str error;
+    struct buf b;
+    enum rc rc = json_parse(c->a, buf_view(body), NULL, &doc, e);
+
+    list = rc ? NULL : json_get(doc, "results");
+    if (!list || list->type != JSON_ARR || list->list.count != 1)
+        return err_set(e, RC_INVALID, "send one picture to be answered as image/png");
+    first = list->list.first;
+    error = json_str(first, "error", STR(""));
+    if (error.n)
+        return err_set(e, RC_INVALID, "%.*s", (int)(error.n > 600 ? 600 : error.n), error.p);
+    buf_init(&b, TRAINER_BODY_MAX);
+    rc = base64_read(json_str(first, "drawn", STR("")), &b, e);
+    if (rc) {
+        buf_done(&b);
+        return err_wrap(e, RC_UPSTREAM, "the trainer's drawn picture");
+    }
+    http_reply_buf(c->req, 200, "image/png", &b);
+    return RC_OK;
+}
+
 /* The trainer's answer, with what was asked beside it. */
 static enum rc answer(struct ctx *c, const struct job *j, const struct checkpoint *k,
                       const struct buf *body, struct err *e)
@@ -204,7 +237,7 @@ static enum rc answer(struct ctx *c, const struct job *j, const struct checkpoin
 static enum rc post_predict(struct ctx *c, struct err *e)
 {
     const struct predict_query *q = c->query;
-    struct predict_request pr = {.top_k = q->top_k};
+    struct predict_request pr = {.options = q->options};
     struct client_call call = {
         .method = HTTP_POST, .source = pull, .source_bytes = -1, .timeout_ms = PREDICT_TIMEOUT_MS};
     struct forward f = {0};
@@ -244,7 +277,7 @@ static enum rc post_predict(struct ctx *c, struct err *e)
     }
     if (rc)
         return rc;
-    rc = answer(c, &j, &k.c, &body, e);
+    rc = wants_png(c) ? answer_png(c, &body, e) : answer(c, &j, &k.c, &body, e);
     buf_done(&body);
     return rc;
 }
@@ -253,8 +286,11 @@ extern const struct route job_predict_routes[];
 const struct route job_predict_routes[] = {
     {HTTP_POST, "/training/jobs/{id}/predict", ACCESS_VIEWER, "jobs:read", predict_query_fields,
      sizeof(struct predict_query), .reply = predict_reply_fields, .tag = "Results",
-     .summary = "Classify pictures with a checkpoint of the job.",
-     .help = "multipart/form-data with parts `image`, or one picture as the plain body.  A picture "
-             "that cannot be read has its own `error`; the others are answered.",
+     .summary = "What pictures show, said by a checkpoint of the job.",
+     .help =
+         "multipart/form-data with parts `image`, or one picture as the plain body.  A picture "
+         "that cannot be read has its own `error`; the others are answered.  Classes, boxes or "
+         "masks, as the model has learned.  With `draw=true` and `Accept: image/png` one picture "
+         "is answered by itself with the objects drawn on it.",
      .fn = post_predict},
     ROUTE_END};

@@ -1,7 +1,8 @@
-/* cli_predict.c - `anneal predict`: which class is it, for one picture or for thousands.
+/* cli_predict.c - `anneal predict`: what is to be seen, for one picture or for thousands.
  *
  * Pictures go in batches, in their order; one that cannot be read here or there has its own error
  * beside the others' answers, and makes the exit status 1. */
+#include "base/base64.h"
 #include "bin/cli_jobs.h"
 #include "bin/cli_pictures.h"
 #include "os/os.h"
@@ -17,11 +18,14 @@ enum {
     BODY_BYTES_MAX = BATCH_BYTES_MAX + PREDICT_IMAGE_BYTES_MAX + (1 << 20),
     PREDICT_TIMEOUT_MS = 180000,
     NAME_SHOWN = 200,
+    SHOWN_MAX = 20, /* lines for people */
 };
 
 struct predict_flags {
-    str job, checkpoint;
-    int64_t top;
+    str job, checkpoint, draw;
+    int64_t top, max;
+    double confidence, iou;
+    bool masks;
 };
 #define S struct predict_flags
 static const struct field predict_fields[] = {
@@ -29,6 +33,16 @@ static const struct field predict_fields[] = {
           .help = "Job whose model is asked; `last` is the newest."),
     F_STR(S, checkpoint, .dflt = "\"best\"", .max = 20, .help = "best, last or an epoch."),
     F_INT(S, top, .dflt = "5", .min = 1, .max = 1000, .help = "Classes to tell for each picture."),
+    F_NUM(S, confidence, .dflt = "0.25", .min = 0.001, .max = 1,
+          .help = "Least confidence of a box."),
+    F_NUM(S, iou, .dflt = "0.7", .min = 0.01, .max = 1,
+          .help = "Boxes of a class that overlap by more than this are one."),
+    F_INT(S, max, .dflt = "100", .min = 1, .max = PREDICT_BOXES_MAX,
+          .help = "Boxes to tell of a picture."),
+    F_BOOL(S, masks, .dflt = "true", .help = "Masks, with --json."),
+    F_STR(S, draw, .max = 4000,
+          .help =
+              "Write the picture with the answer drawn on it: a .png, or a folder for several."),
     FIELD_END};
 #undef S
 
@@ -40,6 +54,8 @@ struct predict {
     struct buf out; /* the JSON object */
     struct jw w;
     bool begun; /* "results" is open */
+    bool classifies;
+    size_t batch_max; /* pictures */
     size_t failed;
 };
 /* A picture of the batch under way. */
@@ -51,11 +67,12 @@ struct one {
 
 static void begin_results(struct predict *p, const struct json *doc)
 {
-    static const char *const keys[] = {"job", "epoch", "weights_sha256", "model"};
+    static const char *const keys[] = {"job", "epoch", "weights_sha256", "model", "task"};
 
     if (p->begun)
         return;
     p->begun = true;
+    p->classifies = str_is(json_str(doc, "task", STR("classification")), "classification");
     jw_obj(&p->w);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct json *v = json_get(doc, keys[i]);
@@ -81,23 +98,13 @@ static void say_failed(struct predict *p, const char *file, const char *why)
         progress_line(&p->bar, "%s: %s", file, why);
 }
 
-static void say_result(struct predict *p, const char *file, const struct json *r)
+/* A classifier's answer in one line. */
+static void say_classes(struct predict *p, const char *file, const struct json *list)
 {
     struct cli *c = p->c;
-    const char *error = text_in(c, r, "error");
-    const struct json *list = json_get(r, "predictions"), *first;
+    const struct json *first = list->list.first;
     size_t rank = 0;
 
-    if (*error || !list || list->type != JSON_ARR) {
-        say_failed(p, file, *error ? error : "no prediction came");
-        return;
-    }
-    jw_obj(&p->w);
-    jw_kcstr(&p->w, "file", file);
-    jw_kraw(&p->w, "predictions", list->raw);
-    jw_kraw(&p->w, "ms", json_get(r, "ms") ? json_get(r, "ms")->raw : STR("null"));
-    jw_obj_end(&p->w);
-    first = list->list.first;
     cli_say(c, "%s: %s%s%s %.1f %%", file, cli_style(c, STYLE_BOLD), text_in(c, first, "class"),
             cli_style(c, STYLE_NONE), json_num(first, "confidence", NAN) * 100);
     JSON_EACH(k, list)
@@ -105,6 +112,89 @@ static void say_result(struct predict *p, const char *file, const struct json *r
             cli_say(c, "%s %s %.1f %%", rank == 2 ? "   then" : ",", text_in(c, k, "class"),
                     json_num(k, "confidence", NAN) * 100);
     cli_say(c, "\n");
+}
+
+/* Boxes, or areas: a line each. */
+static void say_objects(struct predict *p, const char *file, const struct json *list)
+{
+    struct cli *c = p->c;
+    size_t n = list->list.count, rank = 0;
+
+    cli_say(c, "%s: %s%zu%s found\n", file, cli_style(c, STYLE_BOLD), n, cli_style(c, STYLE_NONE));
+    JSON_EACH(k, list) {
+        const struct json *box = json_get(k, "box");
+
+        if (rank++ == SHOWN_MAX) {
+            cli_say(c, "  and %zu more; --json tells all\n", n - SHOWN_MAX);
+            break;
+        }
+        if (box)
+            cli_say(c, "  %-20s %5.1f %%  %.*s\n", text_in(c, k, "class"),
+                    json_num(k, "confidence", NAN) * 100, STR_F(box->raw));
+        else
+            cli_say(c, "  %-20s %5.1f %% of the picture\n", text_in(c, k, "class"),
+                    json_num(k, "share", NAN) * 100);
+    }
+}
+
+/* The drawn picture into the file that was asked for, or the folder, under its own name. */
+static enum rc write_drawn(struct predict *p, const char *file, const struct json *r,
+                           const char **ret, struct err *e)
+{
+    const struct predict_flags *f = p->c->flags;
+    const char *name = strrchr(file, '/'), *dot, *path;
+    struct buf png;
+    enum rc rc;
+
+    name = name ? name + 1 : file;
+    dot = strrchr(name, '.');
+    path = str_iends(f->draw, STR(".png"))
+               ? arena_cstr(p->c->a, f->draw)
+               : arena_printf(p->c->a, "%.*s/%.*s.png", STR_F(f->draw),
+                              (int)(dot ? (size_t)(dot - name) : strlen(name)), name);
+    if (!path)
+        return cli_nomem(e);
+    buf_init(&png, CLI_REPLY_MAX);
+    rc = base64_read(json_str(r, "drawn", STR("")), &png, e);
+    if (!rc && !str_iends(f->draw, STR(".png")))
+        rc = os_mkdirs(arena_cstr(p->c->a, f->draw), 0777, e);
+    if (!rc)
+        rc = os_write_file_durable(path, buf_view(&png), 0666, e);
+    buf_done(&png);
+    if (!rc)
+        *ret = path;
+    return rc ? err_wrap(e, rc, "drawing to %s", path) : RC_OK;
+}
+
+static enum rc say_result(struct predict *p, const char *file, const struct json *r, struct err *e)
+{
+    static const char *const keys[] = {"width", "height", "ms"};
+    const struct predict_flags *f = p->c->flags;
+    const char *error = text_in(p->c, r, "error"), *drawn = NULL;
+    const struct json *list = json_get(r, "predictions");
+    enum rc rc;
+
+    if (*error || !list || list->type != JSON_ARR) {
+        say_failed(p, file, *error ? error : "no prediction came");
+        return RC_OK;
+    }
+    if (f->draw.n && (rc = write_drawn(p, file, r, &drawn, e)) != RC_OK)
+        return rc;
+    jw_obj(&p->w);
+    jw_kcstr(&p->w, "file", file);
+    jw_kraw(&p->w, "predictions", list->raw);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        jw_kraw(&p->w, keys[i], json_get(r, keys[i]) ? json_get(r, keys[i])->raw : STR("null"));
+    if (drawn)
+        jw_kcstr(&p->w, "drawn", drawn);
+    jw_obj_end(&p->w);
+    if (p->classifies)
+        say_classes(p, file, list);
+    else
+        say_objects(p, file, list);
+    if (drawn)
+        cli_say(p->c, "  drawn: %s\n", drawn);
+    return RC_OK;
 }
 
 /* ---- a batch */
@@ -130,7 +220,7 @@ static enum rc fill_batch(struct predict *p, size_t from, struct one *batch, siz
 {
     size_t n = 0, bytes = 0, sent = 0;
 
-    while (from + n < p->files.n && n < BATCH_IMAGES_MAX && bytes < BATCH_BYTES_MAX) {
+    while (from + n < p->files.n && n < p->batch_max && bytes < BATCH_BYTES_MAX) {
         struct one *o = &batch[n];
         struct err why = {0};
         struct arena file;
@@ -200,12 +290,12 @@ static enum rc one_batch(struct predict *p, size_t from, size_t *ret_n, struct e
         r = list && list->type == JSON_ARR ? list->list.first : NULL;
         begin_results(p, doc);
         p->c->a = &a; /* what is printed need not last */
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n && !rc; i++) {
             if (batch[i].error) {
                 say_failed(p, batch[i].file, batch[i].error);
                 continue;
             }
-            say_result(p, batch[i].file, r);
+            rc = say_result(p, batch[i].file, r, e);
             r = r ? r->next : NULL;
         }
         p->c->a = whole;
@@ -218,17 +308,22 @@ static enum rc one_batch(struct predict *p, size_t from, size_t *ret_n, struct e
 static enum rc run_predict(struct cli *c, struct err *e)
 {
     const struct predict_flags *f = c->flags;
-    struct predict p = {.c = c, .bar = {.c = c}};
+    struct predict p = {.c = c, .bar = {.c = c}, .batch_max = BATCH_IMAGES_MAX};
     const char *id = NULL;
     size_t n = 0;
     enum rc rc = cli_pictures(c, &p.files, e);
 
+    if (f->draw.n)
+        p.batch_max = PREDICT_DRAW_IMAGES_MAX;
+    if (!rc && p.files.n > 1 && str_iends(f->draw, STR(".png")))
+        rc = cli_misuse(c, e, "--draw takes a folder for %zu pictures, not one .png", p.files.n);
     if (!rc)
         rc = job_id_of(c, f->job, &id, e);
     if (!rc) {
-        p.path = arena_printf(c->a, "%s?checkpoint=%s&top_k=%lld",
-                              cli_path(c->a, "/training/jobs/%s/predict", id),
-                              cli_url_text(c->a, f->checkpoint), (long long)f->top);
+        p.path = arena_printf(
+            c->a, "%s?checkpoint=%s&top_k=%lld&confidence=%.9g&iou=%.9g&max=%lld&masks=%d&draw=%d",
+            cli_path(c->a, "/training/jobs/%s/predict", id), cli_url_text(c->a, f->checkpoint),
+            (long long)f->top, f->confidence, f->iou, (long long)f->max, f->masks, f->draw.n > 0);
         rc = p.path ? RC_OK : cli_nomem(e);
     }
     buf_init(&p.out, CLI_MEMORY_MAX);
@@ -266,9 +361,11 @@ static const struct verb verbs[] = {
      .summary = "Tell with a job's model what pictures show.",
      .help =
          "JPEG, PNG and WebP; of a folder all its pictures.  One that cannot be read is reported\n"
-         "beside the others, and makes the exit status 1.\n",
+         "beside the others, and makes the exit status 1.  A detector tells boxes [x, y, width,\n"
+         "height] in pixels; --draw writes them, or masks, onto the picture.\n",
      .examples = "  anneal predict --job JOB photo.jpg\n"
-                 "  anneal predict --job last --checkpoint 3 --top 1 holiday/ --json\n",
+                 "  anneal predict --job last --checkpoint 3 --top 1 holiday/ --json\n"
+                 "  anneal predict --job last --confidence 0.4 --draw found.png street.jpg\n",
      .run = run_predict},
     {.name = NULL}};
 const struct command predict_command = {

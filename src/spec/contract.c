@@ -198,11 +198,13 @@ const struct field work_fields[] = {
     FIELD_END};
 #undef S
 
+const struct field predict_options_fields[] = {PREDICT_OPTIONS(struct predict_options, ),
+                                               FIELD_END};
 #define S struct predict_request
 const struct field predict_request_fields[] = {
     F_STR(S, weights_sha256, REQ, .min = 64, .max = 64, .help = "SHA-256 of the weights."),
     F_STR(S, weights_url, REQ, .max = 4096, .help = "Presigned URL of the weights."),
-    F_INT(S, top_k, .dflt = "5", .min = 1, .max = 1000, .help = "Classes to return."), FIELD_END};
+    PREDICT_OPTIONS(S, options.), FIELD_END};
 #undef S
 const struct field prediction_fields[] = {
     {.name = "class",
@@ -210,19 +212,31 @@ const struct field prediction_fields[] = {
      .offset = offsetof(struct prediction, cls),
      .help = "Name of the class."},
     F_INT(struct prediction, class_id, .help = "Index of the class."),
-    F_NUM(struct prediction, confidence, .help = "Probability, 0 to 1."),
+    F_NUM(struct prediction, confidence, .dflt = "null", .flags = FIELD_OMIT,
+          .help = "Probability, 0 to 1."),
+    F_NUM(struct prediction, share, .dflt = "null", .flags = FIELD_OMIT,
+          .help = "Semantic segmentation: part of the picture's pixels."),
+    F_JSON(struct prediction, box, .flags = FIELD_OMIT,
+           .help = "[x, y, width, height] in pixels of the picture."),
+    F_JSON(struct prediction, mask, .flags = FIELD_OMIT,
+           .help = "{size: [height, width], counts}: COCO's compressed run lengths."),
     FIELD_END};
 #define S struct predict_result
 const struct field predict_result_fields[] = {
     F_STR(S, file, .help = "Name of the picture as sent."),
+    F_INT(S, width, .help = "Pixels of the picture, upright; 0: it could not be read."),
+    F_INT(S, height, .help = "Pixels."),
     F_OBJS(S, predictions, prediction_fields, sizeof(struct prediction), .help = "Best first."),
     F_STR(S, error, .flags = FIELD_NULLABLE, .help = "Why there is no prediction."),
-    F_NUM(S, ms, .help = "Time for this picture in milliseconds."), FIELD_END};
+    F_NUM(S, ms, .help = "Time for this picture in milliseconds."),
+    F_STR(S, drawn, .max = 32 << 20, .flags = FIELD_OMIT,
+          .help = "The picture with its answer drawn on it: PNG in base64."),
+    FIELD_END};
 #undef S
 #define S struct predict_reply
-const struct field predict_reply_fields[] = {F_STR(S, model, .help = "Name of the network."),
-                                             F_OBJS(S, results, predict_result_fields,
-                                                    sizeof(struct predict_result),
-                                                    .help = "One a picture."),
-                                             FIELD_END};
+const struct field predict_reply_fields[] = {
+    F_STR(S, model, .help = "Name of the network."), F_STR(S, task, .help = "What it answers."),
+    F_OBJS(S, results, predict_result_fields, sizeof(struct predict_result),
+           .help = "One a picture."),
+    FIELD_END};
 #undef S

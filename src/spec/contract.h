@@ -71,10 +71,25 @@ struct checkpoint {
 extern const struct field checkpoint_fields[];
 
 /* Results of one validation: an object of JSON lines.  The first line:
- *   {"epoch":3,"split":"val","classes":[..],"loss":..,"accuracy":..,"top5":..,
- *    "per_class":[{"class","precision","recall","f1","support"}..],"confusion":[[..]..]}
- * then one a picture:
- * {"name","sha256","label":1,"predicted":2,"confidence":0.7,"top":[[2,0.7],..5]} */
+ *   {"epoch":3,"split":"val","task":"classification","classes":[..],"images":9,
+ *    "per_class":[{"class","precision","recall","f1","support",..}..],"confusion":[[..]..],..}
+ * then one a picture: {"name","sha256",..}.  What else stands in them, by task:
+ *   classification  first: loss accuracy top5 precision recall f1; confusion[label][predicted].
+ *       Picture: {"label":1,"predicted":2,"confidence":0.7,"top":[[2,0.7],..5]}
+ *   detection, segmentation  first: COCO's measures of the boxes (map50 map map75 map_small ..);
+ *       segmentation: mask_map50 mask_map mask_map75; precision recall f1 at the confidence
+ *       best_confidence, where the mean F1 is largest, at iou 0.5; per_class: ap50 ap (mask_ap50
+ *       mask_ap) best_confidence detections, with up to 32 classes precision_at_recall[101];
+ *       confusion[truth][detection] of boxes at best_confidence, the last row and column being
+ *       background; curves: precision, recall and f1 at confidence 0, .01 .. 1, and
+ *       precision_at_recall.
+ *       Picture: {"width","height","matched","missed","false" at best_confidence,
+ *        "truths":[{"class_id","box":[x,y,w,h],"prediction":0|null}..],
+ *        "predictions":[{"class_id","box","confidence","truth":0|null,"iou","mask"}..]}: the
+ *       indices are into the other list, iou is that with the truth or the largest with one of its
+ *       class, mask is COCO's {"size":[h,w],"counts"} on a grid at the scale of the input.
+ *   semantic  first: miou dice accuracy mean_accuracy pixels; per_class: iou dice; confusion in
+ *       pixels.  Picture: {"pixels","accuracy","miou"} */
 struct validation {
     int64_t epoch;
     str split;
@@ -108,8 +123,10 @@ struct report {
     double progress; /* 0..1 of the whole job */
     int64_t epoch, epochs, step, steps;
     str metrics;      /* JSON object {"train/loss": 0.4, ...}; "" none.  Names: train/loss
-                       * train/accuracy val/loss val/accuracy val/top5 val/precision
-                       * val/recall val/f1 learning_rate images_per_second */
+                       * train/accuracy train/box_loss train/cls_loss train/dfl_loss train/mask_loss
+                       * val/loss val/accuracy val/top5 val/precision val/recall val/f1 val/map50
+                       * val/map val/mask_map50 val/mask_map val/miou val/dice learning_rate
+                       * images_per_second */
     struct objs logs; /* struct log_line */
     struct checkpoint checkpoint; /* kind checkpoint */
     struct validation validation; /* kind epoch, completed (test) */
@@ -219,29 +236,93 @@ struct work {
 };
 extern const struct field work_fields[];
 
+enum {
+    PREDICT_IMAGES_MAX = 256,
+    PREDICT_IMAGE_BYTES_MAX = 32 << 20,
+    PREDICT_BOXES_MAX = 300,
+    PREDICT_DRAW_IMAGES_MAX = 4,
+    PREDICT_DRAW_SIDE_MAX = 1600,
+};
+
 /* POST /predict of a trainer: multipart/form-data with a part "request" (this, JSON) and one part
  * "image" a picture, in order.  Reply struct predict_reply. */
+struct predict_options {
+    int64_t top_k;     /* classes of a classifier */
+    double confidence; /* least, of a box */
+    double iou;        /* boxes of a class that overlap more than this are one */
+    int64_t max;       /* boxes of a picture */
+    bool masks;        /* send masks */
+    bool draw;         /* send each picture with its answer drawn on it */
+};
 struct predict_request {
     str weights_sha256, weights_url;
-    int64_t top_k;
+    struct predict_options options; /* its members stand beside the others */
 };
+/* One answer.  Classification: class, class_id, confidence.  Detection and segmentation add box
+ * [x, y, width, height] in pixels of the picture, segmentation mask: COCO's run lengths {"size":
+ * [height, width], "counts": ".."} over the whole picture.  Semantic: one a class that is there,
+ * with the share of the picture's pixels instead of a confidence, and a mask at the scale of the
+ * network's input. */
 struct prediction {
-    str cls;
+    str cls; /* "class" in JSON */
     int64_t class_id;
-    double confidence;
-}; /* "class" in JSON */
+    double confidence, share; /* NaN: not of this task */
+    str box, mask;            /* JSON; "": not of this task */
+};
 struct predict_result {
     str file;
+    int64_t width, height; /* pixels of the picture, upright */
     struct objs predictions;
-    str error;
+    str error; /* "": fine */
     double ms;
-}; /* error "": fine */
+    str drawn; /* PNG in base64, at most PREDICT_DRAW_SIDE_MAX pixels a side; "" not asked for */
+};
 struct predict_reply {
-    str model;
+    str model, task;
     struct objs results;
 };
+extern const struct field predict_options_fields[]; /* options alone */
+/* Their rows, in a table of a struct S in which `at` leads to them. */
+#define PREDICT_OPTIONS(S, at)                                                                     \
+    {.name = "top_k",                                                                              \
+     .type = FIELD_INT,                                                                            \
+     .offset = offsetof(S, at top_k),                                                              \
+     .dflt = "5",                                                                                  \
+     .min = 1,                                                                                     \
+     .max = 1000,                                                                                  \
+     .help = "Classes to return of a classifier."},                                                \
+        {.name = "confidence",                                                                     \
+         .type = FIELD_NUM,                                                                        \
+         .offset = offsetof(S, at confidence),                                                     \
+         .dflt = "0.25",                                                                           \
+         .min = 0.001,                                                                             \
+         .max = 1,                                                                                 \
+         .help = "Least confidence of a box."},                                                    \
+        {.name = "iou",                                                                            \
+         .type = FIELD_NUM,                                                                        \
+         .offset = offsetof(S, at iou),                                                            \
+         .dflt = "0.7",                                                                            \
+         .min = 0.01,                                                                              \
+         .max = 1,                                                                                 \
+         .help = "Boxes of a class that overlap by more than this are one."},                      \
+        {.name = "max",                                                                            \
+         .type = FIELD_INT,                                                                        \
+         .offset = offsetof(S, at max),                                                            \
+         .dflt = "100",                                                                            \
+         .min = 1,                                                                                 \
+         .max = PREDICT_BOXES_MAX,                                                                 \
+         .help = "Boxes to return of a picture."},                                                 \
+        {.name = "masks",                                                                          \
+         .type = FIELD_BOOL,                                                                       \
+         .offset = offsetof(S, at masks),                                                          \
+         .dflt = "true",                                                                           \
+         .help = "Send masks, as run lengths."},                                                   \
+    {                                                                                              \
+        .name = "draw", .type = FIELD_BOOL, .offset = offsetof(S, at draw), .dflt = "false",       \
+        .help = "Send each picture with its answer drawn on it, as PNG in base64 (`drawn`); at "   \
+                "most 4 pictures."                                                                 \
+    }
 extern const struct field predict_request_fields[], prediction_fields[], predict_result_fields[],
     predict_reply_fields[];
-enum { PREDICT_IMAGES_MAX = 256, PREDICT_IMAGE_BYTES_MAX = 32 << 20 };
 
 #endif

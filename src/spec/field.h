@@ -37,6 +37,7 @@ enum field_flag {
     FIELD_NULLABLE = 2, /* "" and NaN travel as null */
     FIELD_SECRET = 4,   /* never logged or echoed */
     FIELD_ADVANCED = 8, /* a form hides it at first */
+    FIELD_OMIT = 16,    /* "" and NaN are not written at all */
 };
 struct strs {
     str *p;

@@ -225,6 +225,10 @@ static enum rc set_value(const struct field *f, const struct json *v, void *obj,
     case FIELD_INT:
         return v->type == JSON_INT ? set_int(f, v->i, obj, path, e) : wrong_type(f, path, e);
     case FIELD_NUM:
+        if (v->type == JSON_NULL && f->flags & FIELD_OMIT) {
+            *(double *)at(obj, f) = NAN;
+            return RC_OK;
+        }
         if (v->type == JSON_INT)
             return set_num(f, (double)v->i, obj, path, e);
         return v->type == JSON_NUM ? set_num(f, v->f, obj, path, e) : wrong_type(f, path, e);

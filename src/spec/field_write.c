@@ -81,10 +81,17 @@ static void write_value(const struct field *f, const void *p, struct jw *w)
     }
 }
 
+static bool is_none(const struct field *f, const void *p)
+{
+    return f->type == FIELD_NUM
+               ? isnan(*(const double *)p)
+               : (f->type == FIELD_STR || f->type == FIELD_JSON) && !((const str *)p)->n;
+}
+
 void field_write_members(const struct field *t, const void *obj, struct jw *w)
 {
     for (; t->name; t++) {
-        if (t->flags & FIELD_SECRET)
+        if (t->flags & FIELD_SECRET || (t->flags & FIELD_OMIT && is_none(t, at(obj, t))))
             continue;
         jw_key(w, t->name);
         write_value(t, at(obj, t), w);

@@ -174,7 +174,7 @@ static enum rc ask(struct predictor *p, const struct predict_request *q, const c
     jw_obj(&w);
     jw_kcstr(&w, "weights", weights);
     jw_kstr(&w, "sha256", q->weights_sha256);
-    jw_kint(&w, "top_k", q->top_k);
+    field_write_members(predict_options_fields, &q->options, &w);
     jw_karr(&w, "images");
     for (size_t i = 0; i < n; i++) {
         jw_obj(&w);

@@ -1,7 +1,7 @@
 /* predictor.h - one warm child that predicts: `anneal worker --predict`.
  *
  * Protocol, over its standard input and output, one request after the other:
- *   -> {"weights":"/path","sha256":"..","top_k":5,"images":[{"name":"a.jpg","bytes":812},..]}\n
+ *   -> {"weights":"/path","sha256":"..","top_k":5,..,"images":[{"name":"a.jpg","bytes":812},..]}\n
  *      and then the raw bytes of the pictures, in order, with nothing between
  *   <- one line: struct predict_reply
  * It keeps the last model loaded.  It is started for the first request and started again after it

@@ -1,5 +1,8 @@
 /* found.h - private to worker/: the objects that a network finds, in the pixels of the picture.
  *
+ * Masks are read off the input's pixels onto a grid laid over the whole picture, each cell from the
+ * pixel nearest to its centre.
+ *
  * One finder serves one model and batch size; all its memory is taken at the start, masks apart. */
 #ifndef ANNEAL_FLOW_WORKER_FOUND_H
 #define ANNEAL_FLOW_WORKER_FOUND_H
@@ -8,13 +11,25 @@
 #include "engine/bundle/model.h"
 #include "engine/measure/rle.h"
 
+struct found_grid {
+    const uint8_t *px; /* [size][size], of the input */
+    int32_t size;
+    uint8_t value; /* of the pixels inside */
+    const struct frame_map *map;
+    uint32_t w, h;           /* of the grid */
+    uint32_t x0, y0, x1, y1; /* cells beyond this are outside */
+};
+/* rle_done *ret. */
+enum rc found_mask(const struct found_grid *g, struct rle *ret, struct err *e) must_check;
+/* The grid at the scale of the input. */
+void found_scale(const struct frame_map *map, uint32_t *ret_w, uint32_t *ret_h);
+
 struct finder {
     const struct model *model;
     struct net_detect how;
     struct net_detection *raw; /* [batch][how.most], pixels of the input */
     int32_t *n;                /* [batch] */
     uint8_t *mask;             /* [size][size]; NULL: boxes alone */
-    VEC(uint32_t) runs;
 };
 /* RC_NOMEM.  Zeroed memory is fine for finder_done. */
 enum rc finder_init(struct finder *f, const struct model *m, int batch, struct net_detect how,
@@ -25,8 +40,7 @@ enum rc finder_run(struct finder *f, const float *x, int count, struct err *e) m
 /* Object k of image i, most confident first, as a box of the picture. */
 struct net_box finder_box(const struct finder *f, int i, int32_t k, const struct frame_map *map);
 float finder_confidence(const struct finder *f, int i, int32_t k);
-/* Its mask on a grid of w x h laid over the whole picture (the nearest pixel of the input's mask);
- * rle_done it.  Segmentation, before the next finder_run. */
+/* Its mask on a grid of w x h; rle_done it.  Segmentation, before the next finder_run. */
 enum rc finder_mask(struct finder *f, int i, int32_t k, const struct frame_map *map, uint32_t w,
                     uint32_t h, struct rle *ret, struct err *e) must_check;
 

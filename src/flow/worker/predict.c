@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/bundle/model.h"
-#include "flow/worker/score.h"
+#include "flow/worker/answer.h"
 #include "os/os.h"
 #include "spec/contract.h"
 
@@ -15,7 +15,7 @@ struct picture {
 };
 struct order {
     str weights, sha256;
-    int64_t top_k;
+    struct predict_options options;
     struct objs images;
 };
 #define S struct picture
@@ -26,8 +26,7 @@ static const struct field picture_fields[] = {
 #define S struct order
 static const struct field order_fields[] = {
     F_STR(S, weights, .min = 1, .max = 4096, .flags = FIELD_REQUIRED),
-    F_STR(S, sha256, .min = 64, .max = 64, .flags = FIELD_REQUIRED),
-    F_INT(S, top_k, .dflt = "5", .min = 1, .max = 1000),
+    F_STR(S, sha256, .min = 64, .max = 64, .flags = FIELD_REQUIRED), PREDICT_OPTIONS(S, options.),
     F_OBJS(S, images, picture_fields, sizeof(struct picture), .max = PREDICT_IMAGES_MAX,
            .flags = FIELD_REQUIRED),
     FIELD_END};
@@ -46,13 +45,6 @@ struct server {
     struct arena arena; /* of the frame */
     char *picture;      /* PREDICT_IMAGE_BYTES_MAX */
 };
-struct batch_run { /* pictures of a frame that decoded, waiting for the network */
-    float *x, *logits;
-    double *p;
-    struct predict_result *of[PREDICT_BATCH];
-    int n;
-};
-
 /* ---- input */
 
 /* Line without its end, lent until the next read; *ret_end: the input ended before a line began. */
@@ -97,7 +89,7 @@ static enum rc read_bytes(struct server *s, size_t n, struct err *e)
 static enum rc warm_model(struct server *s, const struct order *o, struct model **ret,
                           struct err *e)
 {
-    struct model_plan how = {.batch_max = PREDICT_BATCH};
+    struct model_plan how = {.batch_max = ANSWER_BATCH};
     struct warm *to = &s->warm[0];
     char *path = arena_cstr(&s->arena, o->weights);
     enum rc rc;
@@ -128,90 +120,14 @@ static enum rc warm_model(struct server *s, const struct order *o, struct model 
     return RC_OK;
 }
 
-/* ---- pictures */
-
-static void fail(struct server *s, struct predict_result *r, const struct err *why)
-{
-    r->error = arena_str(&s->arena, str_of(why->text));
-    if (!r->error.n)
-        r->error = STR("out of memory");
-}
-
-static void take_answer(struct server *s, const struct model *m, const float *logits, double *p,
-                        int64_t top_k_wanted, struct predict_result *r)
-{
-    int32_t classes = (int32_t)m->classes_n, k = (int32_t)top_k_wanted;
-    struct prediction *out;
-    int32_t *top;
-
-    k = k > classes ? classes : k;
-    out = ARENA_ARRAY(&s->arena, struct prediction, (size_t)k);
-    top = ARENA_ARRAY(&s->arena, int32_t, (size_t)k);
-    if (!out || !top) {
-        fail(s, r, &(struct err){.text = "out of memory"});
-        return;
-    }
-    softmax(logits, classes, p);
-    top_k(p, classes, k, top);
-    for (int32_t i = 0; i < k; i++)
-        out[i] = (struct prediction){m->classes[top[i]], top[i], p[top[i]]};
-    r->predictions = (struct objs){out, (size_t)k};
-}
-
-static double ms_since(int64_t ns)
-{
-    return (double)((os_mono_ns() - ns) / 1000) / 1000;
-}
-
-static void flush(struct server *s, struct model *m, struct batch_run *b, int64_t k)
-{
-    int64_t began = os_mono_ns();
-    struct err e;
-    enum rc rc = b->n ? net_infer(m->net, b->x, b->n, b->logits, &e) : RC_OK;
-    double each = b->n ? ms_since(began) / b->n : 0;
-
-    for (int i = 0; i < b->n; i++) {
-        if (rc)
-            fail(s, b->of[i], &e);
-        else
-            take_answer(s, m, b->logits + (size_t)i * m->classes_n, b->p, k, b->of[i]);
-        b->of[i]->ms += each;
-    }
-    b->n = 0;
-}
-
-static void add_picture(struct server *s, const struct model *m, struct batch_run *b, str bytes,
-                        struct predict_result *r)
-{
-    size_t row = 3 * (size_t)m->frame.size * (size_t)m->frame.size;
-    int64_t began = os_mono_ns();
-    struct err e;
-    enum rc rc = frame_input(&m->frame, bytes, NULL, b->x + (size_t)b->n * row, &e);
-
-    r->ms = ms_since(began);
-    if (rc)
-        fail(s, r, &e);
-    else
-        b->of[b->n++] = r;
-}
-
-static enum rc batch_init(struct server *s, const struct model *m, struct batch_run *b,
-                          struct err *e)
-{
-    size_t row = 3 * (size_t)m->frame.size * (size_t)m->frame.size;
-
-    b->x = ARENA_ARRAY(&s->arena, float, PREDICT_BATCH *row);
-    b->logits = ARENA_ARRAY(&s->arena, float, PREDICT_BATCH * m->classes_n);
-    b->p = ARENA_ARRAY(&s->arena, double, m->classes_n);
-    return b->x && b->logits && b->p ? RC_OK : err_set(e, RC_NOMEM, "no memory for a batch");
-}
-
 /* ---- frames */
 
 static enum rc reply(struct server *s, const struct model *m, struct predict_result *results,
                      size_t n, struct err *e)
 {
-    struct predict_reply out = {.model = m ? str_of(m->name) : STR(""), .results = {results, n}};
+    struct predict_reply out = {.model = m ? str_of(m->name) : STR(""),
+                                .task = m ? str_of(net_task_names[m->task]) : STR(""),
+                                .results = {results, n}};
     struct buf line;
     struct jw w;
     enum rc rc;
@@ -227,41 +143,52 @@ static enum rc reply(struct server *s, const struct model *m, struct predict_res
     return rc;
 }
 
+/* Reads all of the pictures, whatever becomes of each. */
+static enum rc answer_all(struct server *s, struct answerer *w, const struct order *o,
+                          struct predict_result *results, const struct err *refused, struct err *e)
+{
+    const struct picture *pictures = o->images.p;
+
+    for (size_t i = 0; i < o->images.n; i++) {
+        enum rc rc = read_bytes(s, (size_t)pictures[i].bytes, e);
+        if (rc)
+            return err_wrap(e, rc, "the bytes of '%.*s'", STR_F(pictures[i].name));
+        results[i].file = pictures[i].name;
+        if (refused)
+            answer_failed(&s->arena, &results[i], refused);
+        else
+            answerer_add(w, (str){s->picture, (size_t)pictures[i].bytes}, &results[i]);
+    }
+    if (!refused)
+        answerer_flush(w);
+    return RC_OK;
+}
+
 static enum rc serve_frame(struct server *s, str line, struct err *e)
 {
     struct order o;
     struct predict_result *results;
-    const struct picture *pictures;
-    struct batch_run b = {0};
+    struct answerer w = {0};
     struct model *m = NULL;
     struct err why = {0};
-    enum rc rc = field_read_text(order_fields, line, &o, &s->arena, e), loaded;
+    enum rc rc = field_read_text(order_fields, line, &o, &s->arena, e), ready = RC_OK;
 
     if (rc)
         return rc == RC_NOMEM ? rc : err_wrap(e, RC_INVALID, "a frame's first line");
     s->frames++;
-    pictures = o.images.p;
     results = ARENA_ARRAY(&s->arena, struct predict_result, o.images.n + 1);
     if (!results)
         return err_set(e, RC_NOMEM, "no memory for a frame");
-    loaded = warm_model(s, &o, &m, &why);
-    if (!loaded)
-        loaded = batch_init(s, m, &b, &why);
-    for (size_t i = 0; i < o.images.n; i++) {
-        rc = read_bytes(s, (size_t)pictures[i].bytes, e);
-        if (rc)
-            return err_wrap(e, rc, "the bytes of '%.*s'", STR_F(pictures[i].name));
-        results[i].file = pictures[i].name;
-        if (loaded)
-            fail(s, &results[i], &why);
-        else
-            add_picture(s, m, &b, (str){s->picture, (size_t)pictures[i].bytes}, &results[i]);
-        if (b.n == PREDICT_BATCH)
-            flush(s, m, &b, o.top_k);
-    }
-    if (!loaded)
-        flush(s, m, &b, o.top_k);
-    return reply(s, m, results, o.images.n, e);
+    if (o.options.draw && o.images.n > PREDICT_DRAW_IMAGES_MAX)
+        ready = err_set(&why, RC_TOO_LARGE, "at most %d pictures are drawn at once",
+                        PREDICT_DRAW_IMAGES_MAX);
+    if (!ready)
+        ready = warm_model(s, &o, &m, &why);
+    if (!ready)
+        ready = answerer_init(&w, m, &o.options, &s->arena, &why);
+    rc = answer_all(s, &w, &o, results, ready ? &why : NULL, e);
+    answerer_done(&w);
+    return rc ? rc : reply(s, m, results, o.images.n, e);
 }
 
 static enum rc serve_all(struct server *s, struct err *e)

@@ -1,6 +1,8 @@
 /* truths.c - see truths.h. */
 #include "flow/worker/truths.h"
 
+#include "flow/worker/found.h"
+
 static void clear(struct truths *t)
 {
     for (size_t i = 0; i < t->masks.n; i++)
@@ -79,20 +81,13 @@ static enum rc add_object(struct truths *t, const struct sample_ref *s,
     return add(t, b, e);
 }
 
-static uint32_t cells(int32_t pixels, double scale)
-{
-    double v = pixels * scale + 0.5;
-    return v < 1 ? 1 : (uint32_t)v;
-}
-
 enum rc truths_take(struct truths *t, const struct sample_ref *s, bool masks,
                     const struct frame_map *map, struct err *e)
 {
     enum rc rc = RC_OK;
 
     clear(t);
-    t->grid_w = cells(map->width, map->sx);
-    t->grid_h = cells(map->height, map->sy);
+    found_scale(map, &t->grid_w, &t->grid_h);
     for (uint32_t k = 0; !masks && k < s->boxes_n && !rc; k++) {
         struct net_box b = s->boxes[k];
         if (clip(&b, s))

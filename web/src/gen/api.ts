@@ -737,23 +737,39 @@ export interface Routes {
       after?: number;
     };
   };
-  /** Classify pictures with a checkpoint of the job. */
+  /** What pictures show, said by a checkpoint of the job. */
   "POST /training/jobs/{id}/predict": {
     query: {
       /** best, last or an epoch. */
       checkpoint?: string;
-      /** Classes to return. */
+      /** Classes to return of a classifier. */
       top_k?: number;
+      /** Least confidence of a box. */
+      confidence?: number;
+      /** Boxes of a class that overlap by more than this are one. */
+      iou?: number;
+      /** Boxes to return of a picture. */
+      max?: number;
+      /** Send masks, as run lengths. */
+      masks?: boolean;
+      /** Send each picture with its answer drawn on it, as PNG in base64 (`drawn`); at most 4 pictures. */
+      draw?: boolean;
       /** Name of a picture that is sent as the plain body. */
       file?: string;
     };
     reply: {
       /** Name of the network. */
       model: string;
+      /** What it answers. */
+      task: string;
       /** One a picture. */
       results: ({
         /** Name of the picture as sent. */
         file: string;
+        /** Pixels of the picture, upright; 0: it could not be read. */
+        width: number;
+        /** Pixels. */
+        height: number;
         /** Best first. */
         predictions: {
           /** Name of the class. */
@@ -762,11 +778,19 @@ export interface Routes {
           class_id: number;
           /** Probability, 0 to 1. */
           confidence: number;
+          /** Semantic segmentation: part of the picture's pixels. */
+          share: number;
+          /** [x, y, width, height] in pixels of the picture. */
+          box: unknown;
+          /** {size: [height, width], counts}: COCO's compressed run lengths. */
+          mask: unknown;
         }[];
         /** Why there is no prediction. */
         error: string | null;
         /** Time for this picture in milliseconds. */
         ms: number;
+        /** The picture with its answer drawn on it: PNG in base64. */
+        drawn: string;
       })[];
     };
   };
