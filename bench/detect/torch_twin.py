@@ -211,7 +211,12 @@ def assign(cls, boxes, points, truths, kinds, real):
     """owner [B, A], target [B, A] (0: background); truths [B, M, 4], kinds and real [B, M]."""
     p = points[None, None]
     t = truths[:, :, None]
-    inside = ((p > t[..., :2]) & (p < t[..., 2:])).all(-1) & real[..., None]
+    inside = ((p > t[..., :2]) & (p < t[..., 2:])).all(-1)
+    cells = int(math.sqrt(len(points) * 64 / 84))  # a truth without a centre: the cell of its middle
+    middle = ((truths[..., :2] + truths[..., 2:]) / 16).long().clamp_(0, cells - 1)
+    middle = (middle[..., 1] * cells + middle[..., 0])[..., None]
+    inside.scatter_(2, middle, inside.gather(2, middle) | ~inside.any(2, keepdim=True))
+    inside &= real[..., None]
     iou = iou_of(t, boxes[:, None])
     logits = cls.transpose(1, 2).gather(1, kinds[..., None].expand(-1, -1, cls.shape[1]))
     alignment = logits.sigmoid_().sqrt_() * iou.pow(6) * inside

@@ -12,13 +12,14 @@
  * channels, [image][channel / 16][h][w][16]; the bins of one side of one cell are one run of 16.
  *
  * Which anchor learns which truth: task-aligned assignment (Feng et al., arXiv:2108.07755).  An
- * anchor is a candidate of every truth in which its centre lies (strictly); it is ranked by
- *     alignment = sigmoid(logit of the truth's class)^0.5 * IoU(predicted box, truth)^6
- * and the DETECT_TOP best of a truth are its own (alignment 0 never; of equal ones the anchor with
- * the lower number).  An anchor that several truths claim goes to the one of largest IoU (of equal
- * ones to the first).  Then, over what a truth has kept,
- *     target = alignment / largest alignment * largest IoU              0..1, a constant
- * A truth without area, or too small to hold a centre, teaches nothing.
+ * anchor is a candidate of every truth in which its centre lies (strictly; a truth so small that it
+ * holds no centre has one candidate, the cell of stride 8 in which its middle lies: else it would
+ * be taught as background); it is ranked by alignment = sigmoid(logit of the truth's class)^0.5 *
+ * IoU(predicted box, truth)^6 and the DETECT_TOP best of a truth are its own (alignment 0 never; of
+ * equal ones the anchor with the lower number).  An anchor that several truths claim goes to the
+ * one of largest IoU (of equal ones to the first).  Then, over what a truth has kept, target =
+ * alignment / largest alignment * largest IoU              0..1, a constant A truth without area,
+ * or whose middle and all centres lie outside, teaches nothing.
  *
  * Loss of a batch, with S = max(1, sum of all targets):
  *     box = sum target (1 - CIoU) / S                       (Zheng et al., arXiv:1911.08287; its

@@ -16,6 +16,7 @@ struct claim {
 struct ranking {
     struct claim best[DETECT_TOP]; /* falling alignment */
     int n;
+    bool held; /* the truth holds a centre */
 };
 
 static void rank(struct ranking *r, struct claim c)
@@ -80,10 +81,29 @@ static void rank_level(const struct detect_maps *m, const struct kernels *k, int
             a.cell = y * l->w + x;
             if (!(a.cx < truth[2]))
                 break;
-            if (a.cx > truth[0] && a.cy > truth[1])
-                rank(r, measure(m, k, image, &a, first_anchor + a.cell, b->cls, truth, match));
+            if (!(a.cx > truth[0] && a.cy > truth[1]))
+                continue;
+            r->held = true;
+            rank(r, measure(m, k, image, &a, first_anchor + a.cell, b->cls, truth, match));
         }
     }
+}
+
+/* The candidate of a truth between the centres: the cell of the finest map that holds its middle.
+ */
+static void rank_middle(const struct detect_maps *m, const struct kernels *k, int image,
+                        const struct net_box *b, struct detect_match *match, struct ranking *r)
+{
+    const double truth[4] = {(double)b->x0, (double)b->y0, (double)b->x1, (double)b->y1};
+    const double x = (truth[0] + truth[2]) / 2, y = (truth[1] + truth[3]) / 2;
+    const struct detect_level *l = &m->level[0];
+
+    if (!(truth[0] < truth[2] && truth[1] < truth[3] && x >= 0 && y >= 0 && x < m->size &&
+          y < m->size))
+        return;
+    const int anchor = (int)(y / l->stride) * l->w + (int)(x / l->stride);
+    const struct detect_anchor a = detect_anchor_at(m, anchor);
+    rank(r, measure(m, k, image, &a, anchor, b->cls, truth, match));
 }
 
 static void claim_best(struct detect_match *match, const struct ranking *r, int truth)
@@ -134,6 +154,8 @@ void detect_assign(const struct detect_maps *m, const struct kernels *k, int ima
             rank_level(m, k, image, level, first, &boxes[i], match, &r);
             first += m->level[level].h * m->level[level].w;
         }
+        if (!r.held)
+            rank_middle(m, k, image, &boxes[i], match, &r);
         claim_best(match, &r, i);
         room[2 * i] = room[2 * i + 1] = 0;
     }

@@ -25,8 +25,9 @@ static void assign(struct fixture *f, const struct net_box *boxes, int n)
 
 static struct net_box random_box(uint64_t seed, uint64_t i, int classes)
 {
-    const double w = 4 + 70 * rand_unit(rand_at(seed, i, 0, 0));
-    const double h = 4 + 70 * rand_unit(rand_at(seed, i, 1, 0));
+    const double most = i % 3 == 0 ? 8 : 70; /* some hold no centre */
+    const double w = 4 + most * rand_unit(rand_at(seed, i, 0, 0));
+    const double h = 4 + most * rand_unit(rand_at(seed, i, 1, 0));
     const double x = (128 - w) * rand_unit(rand_at(seed, i, 2, 0));
     const double y = (128 - h) * rand_unit(rand_at(seed, i, 3, 0));
 
@@ -35,17 +36,28 @@ static struct net_box random_box(uint64_t seed, uint64_t i, int classes)
 }
 
 /* The rules, read aloud: whole matrices, no shortcuts. */
-struct plain {
+struct matrices {
     double alignment[64][ANCHORS], iou[64][ANCHORS];
     bool claimed[64][ANCHORS];
     int owner[ANCHORS];
     double target[ANCHORS];
 };
 
-static void plain_measures(struct plain *p, struct fixture *f, const struct net_box *b, int i)
+static bool holds(const struct net_box *b, double x, double y)
+{
+    return x > (double)b->x0 && x < (double)b->x1 && y > (double)b->y0 && y < (double)b->y1;
+}
+
+static void plain_measures(struct matrices *p, struct fixture *f, const struct net_box *b, int i)
 {
     const double t[4] = {(double)b->x0, (double)b->y0, (double)b->x1, (double)b->y1};
+    const int middle = (int)((t[1] + t[3]) / 16) * 16 + (int)((t[0] + t[2]) / 16);
+    bool alone = true;
 
+    for (int a = 0; a < ANCHORS; a++) {
+        const struct detect_anchor at = detect_anchor_at(&f->maps, a);
+        alone = alone && !holds(b, at.cx, at.cy);
+    }
     for (int a = 0; a < ANCHORS; a++) {
         const struct detect_anchor at = detect_anchor_at(&f->maps, a);
         double d[4], q[4];
@@ -65,7 +77,7 @@ static void plain_measures(struct plain *p, struct fixture *f, const struct net_
         p->iou[i][a] =
             inter / ((q[2] - q[0]) * (q[3] - q[1]) + (t[2] - t[0]) * (t[3] - t[1]) - inter);
         const double x = (double)*fixture_logit(f, f->images - 1, a, b->cls);
-        const bool inside = at.cx > t[0] && at.cx < t[2] && at.cy > t[1] && at.cy < t[3];
+        const bool inside = holds(b, at.cx, at.cy) || (alone && a == middle);
         p->alignment[i][a] = inside ? sqrt(1 / (1 + exp(-x))) * pow(p->iou[i][a], 6) : 0;
     }
     for (int n = 0; n < DETECT_TOP; n++) {
@@ -79,7 +91,8 @@ static void plain_measures(struct plain *p, struct fixture *f, const struct net_
     }
 }
 
-static void plain_assign(struct plain *p, struct fixture *f, const struct net_box *boxes, int n)
+static void matrices_assign(struct matrices *p, struct fixture *f, const struct net_box *boxes,
+                            int n)
 {
     memset(p, 0, sizeof *p);
     for (int i = 0; i < n; i++)
@@ -104,7 +117,7 @@ static void plain_assign(struct plain *p, struct fixture *f, const struct net_bo
 
 TEST(assignment_follows_the_rules)
 {
-    struct plain *p = mem_zalloc(sizeof *p);
+    struct matrices *p = mem_zalloc(sizeof *p);
 
     for (uint64_t trial = 0; trial < 8; trial++) {
         struct fixture f = fixture_new(2, 20, 128, 50 + trial);
@@ -112,7 +125,7 @@ TEST(assignment_follows_the_rules)
         const int n = trial == 0 ? 0 : 5 * (int)trial;
         for (int i = 0; i < n; i++)
             boxes[i] = random_box(trial, (uint64_t)i, 20);
-        plain_assign(p, &f, boxes, n);
+        matrices_assign(p, &f, boxes, n);
         assign(&f, boxes, n);
         double sum = 0;
         int positives = 0;
@@ -163,11 +176,24 @@ TEST(an_anchor_of_two_truths_learns_the_one_it_overlaps_most)
     fixture_done(&f);
 }
 
-TEST(truths_without_area_or_a_centre_teach_nothing)
+TEST(a_truth_between_the_centres_has_the_cell_of_its_middle)
+{
+    struct fixture f = fixture_new(1, 1, 128, 3);
+    const struct net_box small = {0, 45, 21, 51, 23}; /* cell (6, 2) of stride 8: centre (52, 20) */
+
+    fixture_clear(&f, 0);
+    assign(&f, &small, 1);
+    CHECK_EQ(match.positives, 1);
+    CHECK_EQ(owner[2 * 16 + 6], 0);
+    CHECK(target[2 * 16 + 6] > 0);
+    fixture_done(&f);
+}
+
+TEST(truths_without_area_or_outside_teach_nothing)
 {
     struct fixture f = fixture_new(1, 1, 128, 3);
     const struct net_box none[4] = {
-        {0, 50, 50, 50, 90}, {0, 60, 60, 40, 40}, {0, 5, 5, 7, 11}, {0, -90, -90, -20, -20}};
+        {0, 50, 50, 50, 90}, {0, 60, 60, 40, 40}, {0, 127, 130, 128, 131}, {0, -90, -90, -20, -20}};
 
     assign(&f, none, 4);
     CHECK_EQ(match.positives, 0);

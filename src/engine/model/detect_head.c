@@ -69,6 +69,8 @@ void detect_head_boxes(struct detect_head *h, const struct net *n, int count,
 
 enum rc detect_head_check(const struct net *n, const struct net_target *t, int count, struct err *e)
 {
+    if (!t->first)
+        return err_set(e, RC_INVALID, "this network is taught with boxes; there are none");
     return detect_check(t, count, n->config.classes, e);
 }
 

@@ -276,6 +276,7 @@ TEST(mistakes_are_named)
     truths[3].cls = CLASSES;
     CHECK_EQ(net_train_step(n, pixels, &TARGET, IMAGES, &u, &loss, &e), RC_INVALID);
     CHECK_STR(str_of(e.text), "box 1 of image 1 of the batch has class 3; this network has 0 to 2");
+    CHECK_EQ(net_train_step(n, pixels, &(struct net_target){0}, 1, &u, &loss, &e), RC_INVALID);
     CHECK_EQ(net_infer(n, pixels, 1, logits, &e), RC_INVALID);
     d.most = 0;
     CHECK_EQ(net_detect(n, pixels, 1, &d, found, found_n, &e), RC_INVALID);
