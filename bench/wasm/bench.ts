@@ -18,9 +18,9 @@ const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(on
   { executionProviders: ["wasm"], graphOptimizationLevel: "all", intraOpNumThreads: 1 });
 const size = model.info.image_size;
 const x = Float32Array.from({ length: 3 * size * size }, (_, i) => Math.sin(i * 0.37) + Math.cos(i * 0.011));
-const feeds = { x: new ort.Tensor("float32", x, [1, 3, size, size]) };
+const feeds = { [session.inputNames[0]]: new ort.Tensor("float32", x, [1, 3, size, size]) };
 
-const theirs = (await session.run(feeds)).logits.data as Float32Array;
+const theirs = (await session.run(feeds))[session.outputNames[0]].data as Float32Array;
 model.runTensor(x);
 const scale = Math.max(...theirs.map(Math.abs));
 const difference = Math.max(...model.output().map((v, i) => Math.abs(v - theirs[i]!))) / scale;

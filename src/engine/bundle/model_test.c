@@ -1,6 +1,7 @@
 /* model_test.c - weights files that describe themselves, and files that only look like it. */
 #include "base/test.h"
 #include "engine/bundle/model.c"
+#include "os/os.h"
 
 static const str two[] = {STR("a \"quoted\" one"), STR("b")};
 
@@ -161,4 +162,39 @@ TEST(each_failing_allocation_is_reported_and_nothing_leaks)
         }
         CHECK(rc != RC_OK);
     }
+}
+
+TEST(bytes_in_memory_give_the_model_of_the_file)
+{
+    const struct model_plan how = {
+        .batch_max = 1, .threads = 1, .backend = NET_PORTABLE, .isa = "base"};
+    const struct model_plan no_such = {
+        .batch_max = 1, .threads = 1, .backend = NET_PORTABLE, .isa = "abacus"};
+    struct safetensors_written w;
+    struct safetensors *s;
+    struct net_info info;
+    struct arena a = {.max_bytes = 64 << 20};
+    struct model *m;
+    struct err e;
+    float x[3 * 24 * 24], from_file[2], from_memory[2];
+    str bytes;
+
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++)
+        x[i] = (float)(i % 17) / 17;
+    save(7, 3, path_of("w"), &w);
+    CHECK_OK(model_load(&m, path_of("w"), &how, &e), &e);
+    CHECK_OK(net_infer(m->net, x, 1, from_file, &e), &e);
+    model_free(m);
+    CHECK_OK(os_read_file(&a, path_of("w"), 64 << 20, &bytes, &e), &e);
+    CHECK_OK(safetensors_view(&s, "memory", bytes, &e), &e);
+    CHECK_OK(model_load_from(&m, s, &how, &e), &e);
+    CHECK_OK(net_infer(m->net, x, 1, from_memory, &e), &e);
+    CHECK(memcmp(from_file, from_memory, sizeof from_file) == 0);
+    net_get_info(m->net, &info);
+    CHECK(strcmp(info.isa, "base") == 0);
+    model_free(m);
+    CHECK_EQ(model_load_from(&m, s, &no_such, &e), RC_UNAVAILABLE);
+    CHECK(strcmp(e.field, "isa") == 0);
+    safetensors_close(s);
+    arena_done(&a);
 }
