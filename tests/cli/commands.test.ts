@@ -42,6 +42,19 @@ test("every command and every verb has help with an example of itself", async ()
   }
 });
 
+test("debug plan tells nodes, kernels and memory, and refuses what there is not", async () => {
+  const plan = await run(["debug", "plan", "resnet18", "--size", "32", "--batch", "8", "--train"]);
+  assert.equal(plan.code, 0, plan.stderr);
+  for (const word of ["layer4.1.conv2.weight", "winograd", "activations and gradients"])
+    assert.ok(plan.stdout.includes(word), word);
+  const info = JSON.parse((await run(["debug", "plan", "resnet18", "--json"])).stdout) as
+    { image_size: number; params: number; bytes: number; train: boolean };
+  assert.equal(info.image_size, 224);
+  assert.ok(info.bytes > 4 * info.params && !info.train);
+  assert.match((await run(["debug", "plan", "resnet19"])).stderr, /there is no model 'resnet19'/);
+  assert.match((await run(["debug", "plan", "resnet18", "--size", "4"])).stderr, /image_size is 4/);
+});
+
 test("train has every setting of the server's table as a flag", async () => {
   const table = readFileSync("src/spec/train.c", "utf8");
   const help = (await run(["train", "--help"])).stdout;

@@ -219,4 +219,7 @@ void graph_describe(const struct graph *g, struct buf *out)
                (double)g->plan.bytes_unshared / 1048576.0, (double)g->value_floats * 4 / 1048576.0,
                (double)g->folded_floats * 4 / 1048576.0, (double)g->work_floats * 4 / 1048576.0,
                (double)g->scratch_floats * 4 / 1048576.0, (double)g->bytes / 1048576.0);
+    if (g->remake_count)
+        buf_printf(out, "%d outputs are made again in backward rather than kept\n",
+                   g->remake_count);
 }

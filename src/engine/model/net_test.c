@@ -197,6 +197,38 @@ TEST(tensors_have_torchvision_s_names_and_shapes)
     net_free(n);
 }
 
+TEST(tensors_of_the_newer_networks_have_torchvision_s_names_and_shapes)
+{
+    struct net_config c = config_of("resnet50", 32, 1);
+    struct net *n = NULL;
+    struct err e;
+    CHECK_OK(net_new(&n, &c, &e), &e);
+    CHECK_EQ(net_tensor_count(n), 53 * 5 + 2);
+    check_tensor(n, "layer1.0.downsample.0.weight", 4, 256, 64, 1);
+    check_tensor(n, "layer2.0.conv2.weight", 4, 128, 128, 3);
+    check_tensor(n, "layer4.2.bn3.running_var", 1, 2048, 0, 0);
+    check_tensor(n, "fc.weight", 2, CLASSES, 2048, 0);
+    net_free(n);
+    c = config_of("mobilenetv3-small", 32, 1);
+    CHECK_OK(net_new(&n, &c, &e), &e);
+    CHECK_EQ(net_tensor_count(n), 34 * 5 + 9 * 4 + 4);
+    check_tensor(n, "features.1.block.0.0.weight", 4, 16, 1, 3);
+    check_tensor(n, "features.1.block.1.fc1.weight", 4, 8, 16, 1);
+    check_tensor(n, "features.4.block.1.0.weight", 4, 96, 1, 5);
+    check_tensor(n, "features.11.block.2.fc2.bias", 1, 576, 0, 0);
+    check_tensor(n, "classifier.0.weight", 2, 1024, 576, 0);
+    check_tensor(n, "classifier.3.bias", 1, CLASSES, 0, 0);
+    net_free(n);
+    c = config_of("efficientnet-b0", 32, 1);
+    CHECK_OK(net_new(&n, &c, &e), &e);
+    CHECK_EQ(net_tensor_count(n), 49 * 5 + 16 * 4 + 2);
+    check_tensor(n, "features.1.0.block.1.fc1.weight", 4, 8, 32, 1);
+    check_tensor(n, "features.3.1.block.1.0.weight", 4, 240, 1, 5);
+    check_tensor(n, "features.7.0.block.3.1.running_mean", 1, 320, 0, 0);
+    check_tensor(n, "classifier.1.weight", 2, CLASSES, 1280, 0);
+    net_free(n);
+}
+
 TEST(initial_weights_are_the_same_everywhere_and_follow_their_distribution)
 {
     struct net_config c = config_of("tiny", 16, 1);
@@ -777,6 +809,31 @@ TEST(a_net_that_does_not_fit_is_refused_before_it_takes_the_memory)
     c.bytes_max = 1 << 20;
     CHECK_EQ(net_new(&n, &c, &e), RC_NOMEM);
     CHECK(!n && os_rss_bytes() < 2ull << 30);
+}
+
+TEST(a_resized_network_goes_on_like_one_of_that_size)
+{
+    struct net_config large = config_of("tiny", 32, 5), small = config_of("tiny", 16, 5);
+    struct net *a = net_of(large);
+    char want[SHA256_HEX + 1], got[SHA256_HEX + 1];
+    struct err e = {0};
+
+    train(a, 0, 2, UPDATE);
+    CHECK_OK(net_resize(a, 16, &e), &e);
+    struct net *b = net_of(small);
+    transplant(a, b);
+    train(a, 2, 4, UPDATE); /* no allocation in it */
+    train(b, 2, 4, UPDATE);
+    hash_of(a, got);
+    hash_of(b, want);
+    CHECK_STR(str_of(got), want);
+    CHECK_EQ(net_resize(a, 33, &e), RC_INVALID); /* above what it was built for */
+    CHECK(str_find(str_of(e.text), STR("image_size is 33")) >= 0);
+    CHECK_EQ(net_resize(a, 4, &e), RC_INVALID);
+    CHECK_OK(net_resize(a, 32, &e), &e);
+    train(a, 4, 5, UPDATE);
+    net_free(a);
+    net_free(b);
 }
 
 TEST(the_plan_can_be_read)
