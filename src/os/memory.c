@@ -91,3 +91,12 @@ void os_memory_give_back(void)
     malloc_trim(0);
     dl_iterate_phdr(give_back_code, NULL);
 }
+
+void os_memory_large_pages(void *p, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), to = (uintptr_t)p + bytes;
+
+    if (to > from)
+        (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+}

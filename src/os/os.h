@@ -112,6 +112,8 @@ uint64_t os_memory_available(void);
 /* Gives back what only the start needed: free heap, and the mapped code and constants of all
  * libraries, which come back from the page cache as they are used.  Slow; once, at rest. */
 void os_memory_give_back(void);
+/* Asks for large pages behind a range that nobody has touched yet; only ever a hint. */
+void os_memory_large_pages(void *p, size_t bytes);
 int os_cpu_count(void); /* that we may use: affinity and the container's quota */
 
 /* ---- threads: a fixed pool with a bounded queue */

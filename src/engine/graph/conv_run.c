@@ -83,7 +83,8 @@ static void swap_weights(void *ud, int item, int thread)
     const struct conv_run *c = ud;
 
     c->k->conv_swap_weights(c->s, c->w, c->g->work, item,
-                            c->n->conv.onednn && onednn_conv_input_first(c->n->conv.onednn));
+                            c->n->conv.backward_data == ALGO_ONEDNN &&
+                                onednn_conv_input_first(c->n->conv.onednn));
 }
 
 static void direct_backward_data(void *ud, int item, int thread)
@@ -115,6 +116,40 @@ static void direct_backward_weights(void *ud, int item, int thread)
 
     c->k->conv_backward_weights(c->s, c->count, c->x, c->dy, c->dw, item / grad_groups(c->s), from,
                                 to, scratch_at(c->g, thread));
+}
+
+/* ---- rows: an item is an image, then a group of output blocks */
+
+static void gather_rows(void *ud, int image, int thread)
+{
+    const struct conv_run *c = ud;
+    const size_t of_image = (size_t)(c->s->oh * c->s->ow * c->s->k * c->s->k) * (size_t)c->s->ic;
+
+    c->k->conv_rows(c->s, c->x + (size_t)image * in_floats(c->s),
+                    c->g->work + (size_t)image * of_image);
+}
+
+/* Output blocks of one item: few where there are few to share out. */
+static int rows_group(const struct conv_shape *s)
+{
+    return s->oc / CH >= 16 ? 4 : 2;
+}
+
+static void rows_forward(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const int blocks = c->s->oc / CH, from = item * rows_group(c->s);
+    const int to = from + rows_group(c->s) < blocks ? from + rows_group(c->s) : blocks;
+
+    c->k->conv_forward_rows(c->s, c->count, c->g->work, c->w, c->y, from, to, c->e);
+}
+
+static void rows_pass(struct conv_run *c)
+{
+    const int group = rows_group(c->s);
+
+    crew_run(c->g->crew, c->count, gather_rows, c);
+    crew_run(c->g->crew, (c->s->oc / CH + group - 1) / group, rows_forward, c);
 }
 
 /* ---- depthwise: an item is an image, for the weights a block of channels */
@@ -381,6 +416,9 @@ void conv_forward_run(struct run *r)
     case ALGO_ONEDNN:
         crew_run(g->crew, images_of_shards(g, c.count) / g->shard, onednn_forward, &c);
         break;
+    case ALGO_ROWS:
+        rows_pass(&c);
+        break;
     case ALGO_NONE:
         break;
     }
@@ -408,6 +446,7 @@ void conv_backward_weights_run(struct run *r)
         crew_run(g->crew, images_of_shards(g, c.count) / g->shard, onednn_backward_weights, &c);
         crew_run(g->crew, (int)((room + SUM_FLOATS - 1) / SUM_FLOATS), sum_shards, &c);
         break;
+    case ALGO_ROWS: /* inference alone */
     case ALGO_NONE:
         break;
     }
@@ -438,6 +477,7 @@ void conv_backward_data_run(struct run *r)
             crew_run(g->crew, c.s->ic / CH, swap_weights, &c);
         crew_run(g->crew, images_of_shards(g, c.count) / g->shard, onednn_backward_data, &c);
         break;
+    case ALGO_ROWS:
     case ALGO_NONE:
         break;
     }

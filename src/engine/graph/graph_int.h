@@ -19,7 +19,7 @@ enum {
 #define BN_EPSILON  1e-5
 #define BN_MOMENTUM 0.1
 
-enum algo { ALGO_NONE, ALGO_DIRECT, ALGO_WINOGRAD, ALGO_DEPTHWISE, ALGO_ONEDNN };
+enum algo { ALGO_NONE, ALGO_DIRECT, ALGO_ROWS, ALGO_WINOGRAD, ALGO_DEPTHWISE, ALGO_ONEDNN };
 
 struct conv_node {
     struct conv_shape shape;

@@ -104,6 +104,12 @@ struct kernels {
     /* Output blocks [ob0, ob1).  `e` NULL: y is the plain sum. */
     void (*conv_forward)(const struct conv_shape *s, const float *x, const float *w, float *y,
                          int ob0, int ob1, const struct epilogue *e, float *scratch);
+    /* The same for small pictures: the patches of an image as rows [oh * ow][ic * k * k], in the
+     * order of the weights; then all images at once, so that weights are read once for all. */
+    void (*conv_rows)(const struct conv_shape *s, const float *x, float *rows);
+    void (*conv_forward_rows)(const struct conv_shape *s, int images, const float *rows,
+                              const float *w, float *y, int ob0, int ob1,
+                              const struct epilogue *e); /* residual at image 0 */
     void (*conv_swap_weights)(const struct conv_shape *s, const float *w, float *swapped, int ib,
                               bool input_first); /* of input block ib */
     /* Input blocks [ib0, ib1). */

@@ -117,6 +117,60 @@ static void conv_forward(const struct conv_shape *shape, const float *x, const f
     }
 }
 
+static void conv_rows(const struct conv_shape *s, const float *x, float *rows)
+{
+    const int in_blocks = s->ic / CH;
+    const ptrdiff_t row = (ptrdiff_t)s->ic * s->k * s->k;
+
+    for (int pixel = 0; pixel < s->oh * s->ow; pixel++) {
+        const int y0 = pixel / s->ow * s->stride - s->pad, x0 = pixel % s->ow * s->stride - s->pad;
+        float *to = rows + pixel * row;
+        for (int ib = 0; ib < in_blocks; ib++)
+            for (int t = 0; t < s->k * s->k; t++, to += CH) {
+                const int iy = y0 + t / s->k, ix = x0 + t % s->k;
+                const bool inside = iy >= 0 && iy < s->ih && ix >= 0 && ix < s->iw;
+                const float *from = x + (((ptrdiff_t)ib * s->ih + iy) * s->iw + ix) * CH;
+                for (int sub = 0; sub < CH; sub += VL)
+                    st(to + sub, inside ? ld(from + sub) : (vf){0});
+            }
+    }
+}
+
+/* Four blocks of columns at a time: their weights stay in L2 for all images. */
+static void conv_forward_rows(const struct conv_shape *s, int images, const float *rows,
+                              const float *w, float *y, int ob0, int ob1, const struct epilogue *e)
+{
+    const ptrdiff_t plane = (ptrdiff_t)s->oh * s->ow * CH, k = (ptrdiff_t)s->ic * s->k * s->k;
+
+    for (int ob = ob0; ob < ob1; ob += 4)
+        for (int n = 0; n < images; n++) {
+            const ptrdiff_t at = ((ptrdiff_t)n * (s->oc / CH) + ob) * plane;
+            struct epilogue here = {0};
+            struct matmul m = {
+                .a = rows + n * s->oh * s->ow * k,
+                .a_row = k,
+                .a_k = 1,
+                .b = w + ob * k * CH,
+                .b_k = CH,
+                .b_col = k * CH,
+                .c = y + at,
+                .c_row = CH,
+                .c_col = plane,
+                .rows = s->oh * s->ow,
+                .cols = ob1 - ob < 4 ? ob1 - ob : 4,
+                .k = (int)k,
+                .outer = {{1, 0, 0}, {1, 0, 0}, {1, 0, 0}},
+            };
+            if (e) {
+                here = *e;
+                here.bias += ob * CH;
+                here.residual = e->residual ? e->residual + at : NULL;
+                m.e = &here;
+            }
+            matmul_run(&m);
+        }
+}
+
 static void conv_swap_weights(const struct conv_shape *s, const float *w, float *swapped, int ib,
                               bool input_first)
 {
@@ -170,10 +224,12 @@ static void conv_backward_data(const struct conv_shape *shape, const float *dy,
         frame_fill(dy, scratch, out_blocks, CH, s->oh, s->ow, fh, fw, frame);
         dy = scratch;
     }
+    if (s->k < s->stride) /* most phases see no tap */
+        memset(dx + ib0 * plane, 0, (size_t)((ib1 - ib0) * plane) * sizeof *dx);
     for (int ry = 0; ry < s->stride; ry++)
         for (int rx = 0; rx < s->stride; rx++) {
             const struct phase py = phase_of(s, ry, s->ih), px = phase_of(s, rx, s->iw);
-            for (int i = 0; i < py.count; i++) {
+            for (int i = 0; py.taps > 0 && px.taps > 0 && i < py.count; i++) {
                 struct matmul m = {
                     .a = dy + ((ptrdiff_t)(py.out + i + frame) * fw + px.out + frame) * CH,
                     .a_row = CH,
@@ -197,7 +253,17 @@ static void conv_backward_data(const struct conv_shape *shape, const float *dy,
         }
 }
 
-/* Image by image: sums of one image stay in registers, the images are added in memory. */
+/* Sums stay in registers over an image, then are added in memory; a 1x1 kernel, which needs no
+ * frame, takes several small images at once. */
+enum { CONV_CHAIN_PIXELS = 2048 };
+
+static int conv_chain(const struct conv_shape *s, bool framed)
+{
+    const int images = CONV_CHAIN_PIXELS / (s->oh * s->ow);
+
+    return framed || images < 1 ? 1 : images;
+}
+
 static void conv_backward_weights(const struct conv_shape *shape, int images, const float *x,
                                   const float *dy, float *dw, int ib, int ob0, int ob1,
                                   float *scratch)
@@ -208,9 +274,12 @@ static void conv_backward_weights(const struct conv_shape *shape, int images, co
     const ptrdiff_t cell = (ptrdiff_t)block * CH, plane = (ptrdiff_t)s->oh * s->ow * CH;
     const ptrdiff_t in_plane = (ptrdiff_t)s->ih * s->iw * block;
 
-    for (int n = 0; n < images; n++) {
+    const bool framed = !frame_is_image(s, fh, fw);
+    const int chain = conv_chain(s, framed);
+
+    for (int n = 0; n < images; n += chain) {
         const float *plane_in = x + (n * in_blocks + ib) * in_plane;
-        if (!frame_is_image(s, fh, fw)) {
+        if (framed) {
             frame_fill(plane_in, scratch, 1, block, s->ih, s->iw, fh, fw, s->pad);
             plane_in = scratch;
         }
@@ -230,7 +299,8 @@ static void conv_backward_weights(const struct conv_shape *shape, int images, co
                 .cols = ob1 - ob0,
                 .k = s->ow,
                 .outer = {{1, 0, 0},
-                          {1, 0, 0},
+                          {images - n < chain ? images - n : chain, in_blocks * in_plane,
+                           s->oc / CH * plane},
                           {s->oh, (ptrdiff_t)s->stride * fw * block, (ptrdiff_t)s->ow * CH}},
                 .add = n > 0,
             };

@@ -239,6 +239,34 @@ TEST(depthwise_convolution_is_the_textbook_s_in_all_passes)
     }
 }
 
+/* ---- rows */
+
+TEST(rows_of_small_pictures_agree_with_the_textbook)
+{
+    const struct conv_shape shapes[] = {
+        {.ic = 32, .oc = 80, .ih = 4, .iw = 4, .k = 3, .stride = 1, .pad = 1},
+        {.ic = 16, .oc = 32, .ih = 7, .iw = 5, .k = 3, .stride = 2, .pad = 1},
+        {.ic = 48, .oc = 16, .ih = 5, .iw = 6, .k = 1, .stride = 2, .pad = 0},
+    };
+
+    EACH_ISA(k)
+    {
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+            struct conv_case c = conv_case(shapes[i], 3);
+            const struct conv_shape *s = &c.s;
+            const size_t of_image = (size_t)(s->oh * s->ow * s->k * s->k * s->ic);
+            float *rows = floats(3 * of_image);
+            for (size_t n = 0; n < 3; n++)
+                k->conv_rows(s, c.x + n * c.xn / 3, rows + n * of_image);
+            k->conv_forward_rows(s, 3, rows, c.w, c.got, 0, 1, NULL);
+            k->conv_forward_rows(s, 3, rows, c.w, c.got, 1, s->oc / CH, NULL);
+            CHECK(difference(c.got, c.y, c.yn) < 1e-6);
+            mem_free(rows);
+            conv_case_done(&c);
+        }
+    }
+}
+
 /* ---- Winograd */
 
 static void check_winograd(const struct kernels *k, struct conv_case *c)

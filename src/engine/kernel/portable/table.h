@@ -11,6 +11,7 @@
 #define KERNELS(isa_name)                                                                          \
     {                                                                                              \
         .isa = isa_name, .conv_scratch = conv_scratch, .conv_forward = conv_forward,               \
+        .conv_rows = conv_rows, .conv_forward_rows = conv_forward_rows,                            \
         .conv_swap_weights = conv_swap_weights, .conv_backward_data = conv_backward_data,          \
         .conv_backward_weights = conv_backward_weights, .depthwise_forward = depthwise_forward,    \
         .depthwise_backward_data = depthwise_backward_data,                                        \
