@@ -2,7 +2,7 @@
  *
  *     build/bench/engine_train [--model resnet18] [--size 32] [--batch 128] [--threads 2]
  *                              [--backend auto|onednn|portable] [--steps 8] [--infer] [--adamw]
- *                              [--plan] [--hash] [--time]
+ *                              [--plan] [--hash] [--time] [--bf16]
  *
  * Trains (or infers) on a synthetic task that can be learnt; prints median and best of the steps
  * after the first two, since a shared machine is noisy.  --hash prints the SHA-256 of all weights.
@@ -67,6 +67,8 @@ static struct options options_of(int argc, char **argv)
             o.net.optimizer = NET_ADAMW;
         else if (str_is(flag, "--plan"))
             o.plan = true;
+        else if (str_is(flag, "--bf16"))
+            o.net.precision = NET_BF16;
         else if (str_is(flag, "--time"))
             o.time = true;
         else if (str_is(flag, "--curve"))

@@ -22,11 +22,12 @@ enum { CLASSES = 10, BOXES = 6 /* of an image */, PICTURES_MAX = 256, PICTURE_SI
 struct row {
     const char *name, *model;
     int size, batch, classes;
-    bool train;
+    bool train, bf16;
 };
 static const struct row rows[] = {
     {"train_resnet18_f32", "resnet18", 32, 128, CLASSES, true},
     {"train_detect_n_f32", "detect-n", 320, 8, 80, true},
+    {"train_detect_n_bf16", "detect-n", 320, 8, 80, true, true},
     {"train_mobilenetv2_f32", "mobilenetv2", 96, 64, CLASSES, true},
     {"infer_resnet18_b1", "resnet18", 32, 1, CLASSES, false},
     {"infer_resnet18_b8", "resnet18", 32, 8, CLASSES, false},
@@ -77,6 +78,7 @@ static struct contender contender_of(const struct row *r, int threads)
                                       .image_size = r->size,
                                       .batch_max = r->batch,
                                       .train = r->train,
+                                      .precision = r->bf16 ? NET_BF16 : NET_F32,
                                       .threads = threads};
     struct contender c = {.row = r};
     struct err e = {0};

@@ -10,6 +10,7 @@ static const char *const crop_names[] = {"auto", "none", "pad", "resized", NULL}
 static const char *const stem_names[] = {"auto", "small", "large", NULL};
 static const char *const class_weight_names[] = {"none", "balanced", NULL};
 static const char *const backend_names[] = {"auto", "onednn", "portable", NULL};
+static const char *const precision_names[] = {"float32", "bfloat16", NULL};
 static const char *const freeze_names[] = {"none", "backbone", NULL};
 const char *const train_goal_names[] = {"accuracy", "top5",       "f1",       "loss", "map50",
                                         "map",      "mask_map50", "mask_map", "miou", NULL};
@@ -34,6 +35,9 @@ const struct field train_spec_fields[] = {
                    "halves it twice."),
     F_ENUM(S, backend, backend_names, .dflt = "\"auto\"", .group = "Model", ADV,
            .help = "Kernels: onednn is fast, portable is the plain C reference."),
+    F_ENUM(S, precision, precision_names, .dflt = "\"float32\"", .group = "Model", ADV,
+           .help = "bfloat16 stores the outputs of convolutions in half the memory; weights, sums "
+                   "and gradients stay float32."),
     F_STR(S, weights, .dflt = "\"\"", .max = 160, .group = "Model",
           .help = "First weights: empty for random ones, job:ID or job:ID:best of another job, "
                   "sha256:HEX of an uploaded safetensors file."),

@@ -20,17 +20,18 @@ enum crop_kind { CROP_AUTO, CROP_NONE, CROP_PAD, CROP_RESIZED };
 enum stem_kind { STEM_AUTO, STEM_SMALL, STEM_LARGE };
 enum class_weight_kind { CLASS_WEIGHTS_NONE, CLASS_WEIGHTS_BALANCED };
 enum backend_kind { BACKEND_AUTO, BACKEND_ONEDNN, BACKEND_PORTABLE };
+enum precision_kind { PRECISION_FLOAT32, PRECISION_BFLOAT16 }; /* as enum net_precision */
 enum freeze_kind { FREEZE_NONE, FREEZE_BACKBONE };
 enum goal_kind { /* loss is minimised, the rest maximised */
-    GOAL_ACCURACY,
-    GOAL_TOP5,
-    GOAL_F1,
-    GOAL_LOSS,
-    GOAL_MAP50,
-    GOAL_MAP,
-    GOAL_MASK_MAP50,
-    GOAL_MASK_MAP,
-    GOAL_MIOU
+                 GOAL_ACCURACY,
+                 GOAL_TOP5,
+                 GOAL_F1,
+                 GOAL_LOSS,
+                 GOAL_MAP50,
+                 GOAL_MAP,
+                 GOAL_MASK_MAP50,
+                 GOAL_MASK_MAP,
+                 GOAL_MIOU
 };
 
 /* What a network answers; the same order as enum net_task (engine/model/target.h). */
@@ -54,7 +55,7 @@ struct train_spec {
     str model;
     int64_t epochs, batch_size, image_size; /* image_size 0: by the data (32 or 64 .. 224) */
     int64_t seed, threads;                  /* threads 0: one a core; never changes the result */
-    int stem, backend;
+    int stem, backend, precision;
     str weights; /* where the first weights are from: "" random, "job:ID[:WHICH]", "sha256:HEX" */
     int freeze;
     /* optimiser */
@@ -93,7 +94,7 @@ bool train_goal_better(int goal, double value, double than); /* NaN is never bet
 
 /* The table with the defaults of a task, in `a`. */
 enum rc train_fields_of(enum train_task task, struct arena *a, const struct field **ret,
-                     struct err *e) must_check;
+                        struct err *e) must_check;
 /* False: the field means nothing to the task (`crop` to a detector). */
 bool train_field_applies(const struct field *f, enum train_task task);
 /* Settings from an object (NULL: none given), the rest by the defaults of its model's task.

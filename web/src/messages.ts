@@ -214,6 +214,7 @@ export const messages = {
   "field.threads": ["Threads", "스레드"],
   "field.stem": ["Stem", "스템"],
   "field.backend": ["Backend", "백엔드"],
+  "field.precision": ["Precision", "정밀도"],
   "field.optimizer": ["Optimiser", "옵티마이저"],
   "field.learning_rate": ["Learning rate", "학습률"],
   "field.momentum": ["Momentum", "모멘텀"],

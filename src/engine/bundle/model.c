@@ -42,6 +42,7 @@ enum rc model_new(struct model **ret, const struct model_plan *p, struct err *e)
                            .backend = p->backend,
                            .stem = p->stem,
                            .optimizer = p->optimizer,
+                           .precision = p->precision,
                            .threads = p->threads,
                            .isa = p->isa};
     struct model *m = mem_zalloc(sizeof *m);

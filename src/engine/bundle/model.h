@@ -44,6 +44,7 @@ struct model_plan { /* how to build it; what a file does not say */
     bool average, accumulate; /* net_config */
     enum net_backend backend;
     enum net_optimizer optimizer;
+    enum net_precision precision;
 };
 /* All weights zero. */
 enum rc model_new(struct model **ret, const struct model_plan *p, struct err *e) must_check;

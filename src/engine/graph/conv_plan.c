@@ -166,15 +166,16 @@ static void size_direct(struct graph *g, struct conv_node *c)
     need(&g->scratch_floats, g->k->conv_scratch(&c->shape));
 }
 
-/* oneDNN's gradient of the input of these runs at 40-50 GFLOP/s, ours at twice that. */
-static bool strided_1x1(const struct conv_node *c)
-{
-    return c->forward == ALGO_ONEDNN && c->shape.k == 1 && c->shape.stride > 1;
-}
-
 static enum algo own_algo(const struct conv_node *c)
 {
     return c->shape.depthwise ? ALGO_DEPTHWISE : ALGO_DIRECT;
+}
+
+/* oneDNN's gradient of the input of these is slow: 40-50 GFLOP/s at 1x1, ours twice that. */
+static bool strided_by_us(const struct conv_node *c)
+{
+    return c->forward == ALGO_ONEDNN && c->shape.stride == 2 &&
+           (c->shape.depthwise ? c->shape.k == 3 && c->shape.pad == 1 : c->shape.k == 1);
 }
 
 /* oneDNN where it has an optimised kernel; else (a depthwise kernel larger than the picture, for
@@ -211,20 +212,35 @@ static enum rc choose_forward(struct graph *g, struct node *n, struct err *e)
     return RC_OK;
 }
 
+/* y in bfloat16 is rounded from floats in the scratch memory (Winograd rounds as it goes). */
+static void size_half(struct graph *g, struct node *n)
+{
+    struct conv_node *c = &n->conv;
+    const bool onednn = c->forward == ALGO_ONEDNN;
+    const size_t used = onednn ? onednn_conv_scratch(c->onednn) : g->k->conv_scratch(&c->shape);
+    const size_t images = onednn ? (size_t)g->shard : 1;
+
+    if (c->forward != ALGO_WINOGRAD)
+        need(&g->scratch_floats, ch_pad_size(used) + images * node_image_floats(n));
+}
+
 enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
 {
     struct conv_node *c = &n->conv;
     const size_t room = g->params[c->weight].room;
 
+    c->half = g->config.train && g->config.precision == GRAPH_BF16 && c->norm;
     need(&g->work_floats, room); /* swapped or folded weights */
     enum rc rc = choose_forward(g, n, e);
     if (rc)
         return rc;
+    if (c->half)
+        size_half(g, n);
     if (g->config.train)
         c->backward_weights =
             c->forward == ALGO_ONEDNN && !shards_pay(g, &c->shape) ? ALGO_DIRECT : c->forward;
     if (g->config.train && input_of(g, n, 0)->kind != NODE_IMAGE)
-        c->backward_data = strided_1x1(c) ? ALGO_DIRECT : c->forward;
+        c->backward_data = strided_by_us(c) ? own_algo(c) : c->forward;
     if (!g->config.train) {
         c->folded = g->folded_floats;
         g->folded_floats += (size_t)c->shape.oc;

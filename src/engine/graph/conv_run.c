@@ -46,6 +46,20 @@ static size_t out_floats(const struct conv_shape *s)
     return (size_t)s->oc * (size_t)s->oh * (size_t)s->ow;
 }
 
+/* Where a pass writes element `at` of y: there, or, where y is in bfloat16, in the scratch memory
+ * behind the `used` floats that the pass takes itself. */
+static float *y_room(const struct conv_run *c, int thread, size_t at, size_t used)
+{
+    return c->n->conv.half ? scratch_at(c->g, thread) + ch_pad_size(used) : c->y + at;
+}
+
+/* n floats from there on are written. */
+static void y_written(const struct conv_run *c, const float *from, size_t at, size_t n)
+{
+    if (c->n->conv.half)
+        c->k->round_half(from, half_at(c->y, at, true), n);
+}
+
 static void onednn_result(struct graph *g, bool ok)
 {
     if (!ok)
@@ -68,14 +82,17 @@ static void direct_forward(void *ud, int item, int thread)
 {
     const struct conv_run *c = ud;
     const int split = c->n->conv.split, blocks = c->s->oc / CH, part = item % split;
-    const size_t image = (size_t)(item / split);
+    const int from = blocks * part / split, to = blocks * (part + 1) / split;
+    const size_t image = (size_t)(item / split), at = image * out_floats(c->s);
+    const size_t of_block = out_floats(c->s) / (size_t)blocks, first = (size_t)from * of_block;
+    float *y = y_room(c, thread, at, c->k->conv_scratch(c->s));
     struct epilogue here = {0};
 
     if (c->e)
-        here = epilogue_at(c->e, image * out_floats(c->s));
-    c->k->conv_forward(c->s, c->x + image * in_floats(c->s), c->w, c->y + image * out_floats(c->s),
-                       blocks * part / split, blocks * (part + 1) / split, c->e ? &here : NULL,
+        here = epilogue_at(c->e, at);
+    c->k->conv_forward(c->s, c->x + image * in_floats(c->s), c->w, y, from, to, c->e ? &here : NULL,
                        scratch_at(c->g, thread));
+    y_written(c, y + first, at + first, (size_t)(to - from) * of_block);
 }
 
 static void swap_weights(void *ud, int item, int thread)
@@ -163,13 +180,14 @@ static void depthwise_forward(void *ud, int item, int thread)
 
     for (ptrdiff_t b = 0; b < blocks; b++) {
         const ptrdiff_t at = item * blocks + b;
+        float *y = y_room(c, thread, (size_t)(at * out), 0);
         struct epilogue here = {0};
         if (c->e) {
             here = epilogue_at(c->e, (size_t)(at * out));
             here.bias += b * CH;
         }
-        c->k->depthwise_forward(c->s, c->x + at * in, c->w + b * taps * CH, c->y + at * out,
-                                c->e ? &here : NULL);
+        c->k->depthwise_forward(c->s, c->x + at * in, c->w + b * taps * CH, y, c->e ? &here : NULL);
+        y_written(c, y, (size_t)(at * out), (size_t)out);
     }
 }
 
@@ -341,14 +359,16 @@ static void onednn_forward(void *ud, int item, int thread)
     const size_t image = (size_t)item * (size_t)c->g->shard, at = image * out_floats(c->s);
     const size_t floats = (size_t)c->g->shard * out_floats(c->s);
     const float *residual = c->e ? c->e->residual : NULL;
+    struct onednn_conv *conv = c->n->conv.onednn;
+    float *y = y_room(c, thread, at, onednn_conv_scratch(conv));
 
     if (residual && residual != c->y && !c->e->after)
-        memcpy(c->y + at, residual + at, floats * sizeof *residual);
-    onednn_result(
-        c->g, onednn_conv_forward(c->n->conv.onednn, thread, c->x + image * in_floats(c->s), c->w,
-                                  c->e ? c->e->bias : NULL, c->y + at, scratch_at(c->g, thread)));
+        memcpy(y, residual + at, floats * sizeof *residual);
+    onednn_result(c->g, onednn_conv_forward(conv, thread, c->x + image * in_floats(c->s), c->w,
+                                            c->e ? c->e->bias : NULL, y, scratch_at(c->g, thread)));
     if (residual && c->e->after)
-        c->k->add_scaled(c->y + at, residual + at, 1, floats);
+        c->k->add_scaled(y, residual + at, 1, floats);
+    y_written(c, y, at, floats);
 }
 
 static void onednn_backward_data(void *ud, int item, int thread)
@@ -399,6 +419,10 @@ void conv_forward_run(struct run *r)
         n->residual == GRAPH_NONE ? NULL : buffer_at(g, g->nodes[n->residual].out), n->conv.act,
         n->conv.residual_after};
 
+    const struct epilogue half = {.half = true};
+
+    if (n->conv.half && n->conv.forward == ALGO_WINOGRAD)
+        c.e = &half;
     if (!g->config.train) {
         c.e = &fused;
         c.u = g->folded + r->n->conv.folded + c.s->oc;

@@ -31,6 +31,11 @@ enum {
     GRAPH_NONE = -1, /* no node; no parameter */
 };
 
+/* bfloat16: what training keeps of each convolution with batch norm, its output y, is rounded to
+ * bfloat16; products, sums, statistics, gradients and parameters stay float32.  Inference does not
+ * differ. */
+enum graph_precision { GRAPH_F32, GRAPH_BF16 };
+
 struct graph_config {
     int batch_max;
     int image_size;
@@ -47,6 +52,7 @@ struct graph_config {
      * outputs: a pass over memory more for half the memory; the same bytes (Chen et al.,
      * arXiv:1604.06174). */
     bool recompute;
+    enum graph_precision precision;
 };
 
 /* How a parameter's elements lie in its arena. */

@@ -30,6 +30,7 @@ struct conv_node {
     enum algo forward, backward_data, backward_weights;
     int weight, bias, scale, shift, mean, variance; /* parameters, by number, or GRAPH_NONE */
     int y, dy;                                      /* buffers */
+    bool half;                                      /* y is in bfloat16 */
     size_t saved;  /* floats in graph.saved: mean, inv_std, scale, shift of the batch, oc each */
     size_t folded; /* floats in graph.folded: bias [oc], then weights or their Winograd transform */
     int split;     /* pieces of the output channels, so that few images still fill the crew */

@@ -58,7 +58,8 @@ static void plan_kept(struct graph *g, struct node *n, int i)
     const int back = 2 * g->node_count - i;
 
     if (n->kind == NODE_CONV) {
-        n->conv.y = add_floats(g, node_image_floats(n));
+        n->conv.y = plan_add(&g->plan, (size_t)g->images_pad * node_image_floats(n) *
+                                           (n->conv.half ? sizeof(uint16_t) : sizeof(float)));
         plan_use(&g->plan, n->conv.y, i);
         plan_use(&g->plan, n->conv.y, back);
         if (n->residual != GRAPH_NONE && !n->conv.residual_after)

@@ -15,12 +15,14 @@
 #include <math.h>
 #include <string.h>
 
+enum { LARGE_FLOATS = 3 << 20 }; /* 12 MB, several times a thread's L2 */
+
 struct norm_run {
     const struct run *run;
     struct graph *g;
     struct node *n;
     int count, pad; /* images; images whose activations are kept zero behind them */
-    bool training;
+    bool training, large;
     int blocks, chunks;
     size_t block_floats, image_floats;
     const float *y, *residual;
@@ -49,6 +51,7 @@ static struct norm_run norm_run_of(const struct run *r)
         .count = r->count,
         .pad = images_of_shards(g, r->count) - r->count,
         .training = r->training,
+        .large = (size_t)r->count * node_image_floats(n) >= LARGE_FLOATS,
         .blocks = blocks,
         .chunks = blocks < BN_BLOCKS_FEW ? BN_CHUNKS : 1,
         .block_floats = (size_t)n->h * (size_t)n->w * CH,
@@ -68,12 +71,18 @@ static int chunk_first(const struct norm_run *r, int chunk)
 static struct bn_range range_of(const struct norm_run *r, int chunk)
 {
     return (struct bn_range){chunk_first(r, chunk + 1) - chunk_first(r, chunk), r->n->h * r->n->w,
-                             r->image_floats};
+                             r->image_floats, r->n->conv.half, r->large};
 }
 
 static size_t place_of(const struct norm_run *r, int block, int chunk)
 {
     return (size_t)chunk_first(r, chunk) * r->image_floats + (size_t)block * r->block_floats;
+}
+
+/* Element `at` of the convolution's output. */
+static const float *y_at(const struct norm_run *r, size_t at)
+{
+    return half_at(r->y, at, r->n->conv.half);
 }
 
 /* Images behind the last one: zero, because oneDNN computes whole shards. */
@@ -91,7 +100,7 @@ static void sums_of(const struct norm_run *r, int block, int chunk, double to[2]
     const struct bn_range range = range_of(r, chunk);
 
     memset(to, 0, 2 * sizeof to[0]);
-    r->g->k->bn_sums(&range, r->y + place_of(r, block, chunk),
+    r->g->k->bn_sums(&range, y_at(r, place_of(r, block, chunk)),
                      stat_at(r->g, r->n->conv.mean) + (size_t)block * CH, to[0], to[1]);
 }
 
@@ -165,7 +174,7 @@ static bool drops(const struct norm_run *r)
 /* Image by image, each branch with its factor. */
 static void apply_dropping(const struct norm_run *r, int block, int chunk)
 {
-    const struct bn_range one = {1, r->n->h * r->n->w, r->image_floats};
+    const struct bn_range one = {1, r->n->h * r->n->w, r->image_floats, r->n->conv.half, r->large};
     const float *scale = saved_at(r, SAVED_SCALE, block), *shift = saved_at(r, SAVED_SHIFT, block);
     float scaled[CH] __attribute__((aligned(64))), shifted[CH] __attribute__((aligned(64)));
 
@@ -176,7 +185,7 @@ static void apply_dropping(const struct norm_run *r, int block, int chunk)
             scaled[i] = scale[i] * factor;
             shifted[i] = shift[i] * factor;
         }
-        r->g->k->bn_apply(&one, r->y + at, r->residual + at, r->a + at, scaled, shifted, ACT_NONE,
+        r->g->k->bn_apply(&one, y_at(r, at), r->residual + at, r->a + at, scaled, shifted, ACT_NONE,
                           true);
     }
 }
@@ -191,7 +200,7 @@ static void apply(const struct norm_run *r, int block, int chunk)
         apply_dropping(r, block, chunk);
         return;
     }
-    r->g->k->bn_apply(&range, r->y + at, r->residual ? r->residual + at : NULL, r->a + at,
+    r->g->k->bn_apply(&range, y_at(r, at), r->residual ? r->residual + at : NULL, r->a + at,
                       saved_at(r, SAVED_SCALE, block), saved_at(r, SAVED_SHIFT, block), c->act,
                       c->residual_after);
     if ((c->act == ACT_SIGMOID || c->act == ACT_HARD_SIGMOID) && (block + 1) * CH > r->n->c)
@@ -297,7 +306,7 @@ static struct bn_grad grad_of(const struct norm_run *r, int block, int chunk)
     struct bn_grad b = r->grad;
 
     b.range = range_of(r, chunk);
-    b.y += at;
+    b.y = y_at(r, at);
     b.a += at;
     b.dy += at;
     for (int i = 0; i < b.g_count; i++)

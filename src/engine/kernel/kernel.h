@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     CH = 16,       /* channels in a block */
@@ -47,14 +48,22 @@ struct conv_shape {
     bool depthwise;
 };
 
-/* What inference fuses behind a convolution: y = act(y + bias + residual), or, `after`,
- * act(y + bias) + residual. */
+/* What is fused behind a convolution.  Inference: y = act(y + bias + residual), or, `after`,
+ * act(y + bias) + residual.  Training in bfloat16 by Winograd: `half`, and nothing else; y is then
+ * an array of bfloat16 in place of floats. */
 struct epilogue {
     const float *bias;     /* [oc] */
     const float *residual; /* laid out as y, or y itself; NULL: none */
     enum act act;
     bool after;
+    bool half;
 };
+
+/* Element `at` of an array of floats or, `half`, of bfloat16 that is passed as one. */
+static inline float *half_at(const float *p, size_t at, bool half)
+{
+    return (float *)((uintptr_t)p + at * (half ? sizeof(uint16_t) : sizeof(float)));
+}
 
 /* A square window that moves over a plane. */
 struct pool_shape {
@@ -66,7 +75,9 @@ struct pool_shape {
  * block; images lie image_stride floats apart; hw pixels each. */
 struct bn_range {
     int images, hw;
-    size_t image_stride;
+    size_t image_stride; /* elements */
+    bool half;           /* y is in bfloat16 */
+    bool large; /* the whole node does not fit any cache: write past them.  Never changes a value */
 };
 
 /* Backward of act(batch norm(y) + residual), or, `after`, of act(batch norm(y)) + residual, for one
@@ -180,6 +191,7 @@ struct kernels {
     float (*dot)(const float *a, const float *b, size_t n);          /* n a multiple of 16 */
     void (*add_scaled)(float *y, const float *x, float k, size_t n); /* y += k x */
     void (*blend)(float *y, const float *x, float d, size_t n);      /* y = d y + (1 - d) x */
+    void (*round_half)(const float *x, float *y, size_t n); /* y: bfloat16; n a multiple of 16 */
     void (*sum_into)(float *y, const float *const *parts, int count, size_t at, size_t n);
     /* y = e^x, relative error 2e-7, x clamped to +-87, a NaN passes; n a multiple of 16. */
     void (*exp_of)(const float *x, float *y, size_t n);
@@ -196,6 +208,11 @@ const struct kernels *kernels_get(const char *isa);
 static inline int ch_pad(int c)
 {
     return (c + CH - 1) / CH * CH;
+}
+
+static inline size_t ch_pad_size(size_t n)
+{
+    return (n + CH - 1) / CH * CH;
 }
 
 /* Columns of transformed Winograd weights that lie together. */

@@ -156,6 +156,7 @@ static enum rc build(struct net *n, struct err *e)
                                     .accumulate = c->train && c->accumulate,
                                     .recompute = recomputes(n->network),
                                     .bytes_max = c->bytes_max,
+                                    .precision = c->precision == NET_BF16 ? GRAPH_BF16 : GRAPH_F32,
                                     .states = !c->train                   ? 0
                                               : c->optimizer == NET_ADAMW ? 2
                                                                           : 1};

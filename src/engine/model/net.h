@@ -29,6 +29,10 @@ enum net_backend {
  * (resnet: 7x7 stride 2 and max pool). */
 enum net_stem { NET_STEM_AUTO, NET_STEM_SMALL, NET_STEM_LARGE };
 enum net_optimizer { NET_SGD, NET_ADAMW };
+/* bfloat16: the outputs of convolutions, about half of what training keeps, are stored in it; all
+ * arithmetic, gradients, statistics and weights stay float32, and so does inference.  On any
+ * machine, with the same bytes for any number of threads. */
+enum net_precision { NET_F32, NET_BF16 };
 
 enum {
     NET_STEM_SMALL_BELOW = 96,
@@ -62,11 +66,12 @@ struct net_config {
     enum net_backend backend;
     enum net_stem stem;
     enum net_optimizer optimizer; /* fixes the optimiser state kept; ignored without `train` */
-    bool average;    /* keep an exponential moving average of the weights (net_update.average) */
-    bool accumulate; /* keep a sum of gradients over several calls (net_update.micro) */
-    int threads;     /* 0: one for each processor */
-    const char *isa; /* of our own kernels: NULL for the best, or "base" .. (kernel.h) */
+    bool average;       /* keep an exponential moving average of the weights (net_update.average) */
+    bool accumulate;    /* keep a sum of gradients over several calls (net_update.micro) */
+    int threads;        /* 0: one for each processor */
+    const char *isa;    /* of our own kernels: NULL for the best, or "base" .. (kernel.h) */
     uint64_t bytes_max; /* memory it may take; 0: nine tenths of what is available now */
+    enum net_precision precision; /* of training */
 };
 
 struct net;

@@ -138,6 +138,7 @@ static enum rc make_model(struct run *r, const struct loader_config *c, int size
                            .average = s->ema > 0,
                            .accumulate = s->accumulate > 1,
                            .backend = (enum net_backend)s->backend,
+                           .precision = (enum net_precision)s->precision,
                            .optimizer = s->optimizer == OPTIM_ADAMW ? NET_ADAMW : NET_SGD};
     str *classes;
     enum rc rc =

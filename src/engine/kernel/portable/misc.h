@@ -62,6 +62,12 @@ static void blend(float *y, const float *x, float d, size_t n)
         st(y + i, ld(y + i) * d + ld(x + i) * rest);
 }
 
+static void round_half(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL)
+        st_half((uint16_t *)(void *)y + i, ld(x + i));
+}
+
 static void sum_into(float *y, const float *const *parts, int count, size_t at, size_t n)
 {
     for (size_t i = at; i < at + n; i += VL) {

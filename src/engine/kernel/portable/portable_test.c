@@ -239,6 +239,132 @@ TEST(depthwise_convolution_is_the_textbook_s_in_all_passes)
     }
 }
 
+/* ---- bfloat16 */
+
+static uint32_t bits_of(float v)
+{
+    uint32_t u;
+
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+static float of_half(uint16_t h)
+{
+    const uint32_t u = (uint32_t)h << 16;
+    float v;
+
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+TEST(bfloat16_rounds_to_the_nearest_and_ties_to_even)
+{
+    static const struct {
+        float from;
+        uint16_t to;
+    } cases[] = {{0, 0},
+                 {-0.0f, 0x8000},
+                 {1, 0x3f80},
+                 {1 + 0x1p-8f, 0x3f80},           /* a tie: down to even */
+                 {1 + 0x1p-7f + 0x1p-8f, 0x3f82}, /* a tie: up to even */
+                 {1 + 0x1p-8f + 0x1p-20f, 0x3f81},
+                 {3.4e38f, 0x7f80},   /* beyond the largest: infinity */
+                 {0x1p-140f, 0x0000}, /* subnormal */
+                 {-__builtin_inff(), 0xff80}};
+
+    EACH_ISA(k)
+    {
+        float *x = floats(CH), *y = floats(CH);
+        const uint16_t *half = (const uint16_t *)(const void *)y;
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+            x[i] = cases[i].from;
+        for (size_t i = sizeof cases / sizeof cases[0]; i < CH; i++)
+            x[i] = -__builtin_nanf("0x7fffff");
+        k->round_half(x, y, CH);
+        for (size_t i = 0; i < CH; i++) {
+            if (i >= sizeof cases / sizeof cases[0])
+                CHECK(isnan(of_half(half[i])));
+            else if (half[i] != cases[i].to)
+                test_fail(__FILE__, __LINE__, "%g (%08x) becomes %04x", (double)x[i], bits_of(x[i]),
+                          half[i]);
+        }
+        mem_free(x);
+        mem_free(y);
+    }
+}
+
+TEST(winograd_writes_bfloat16_as_it_rounds_floats)
+{
+    static const struct epilogue half = {.half = true};
+
+    EACH_ISA(k)
+    {
+        for (int stride = 1; stride < 3; stride++) {
+            struct conv_case c = conv_case(
+                (struct conv_shape){
+                    .ic = 32, .oc = 48, .ih = 9, .iw = 7, .k = 3, .stride = stride, .pad = 1},
+                1);
+            const struct conv_shape *s = &c.s;
+            const int tiles = (s->oh + 3) / 4 * ((s->ow + 3) / 4);
+            float *y = floats(c.yn), *u = floats((size_t)(36 * s->ic * s->oc));
+            c.scratch = floats(k->wino_scratch(s, tiles));
+            for (int ob = 0; ob < s->oc / CH; ob++)
+                k->wino_weights(s, c.w, u, ob, false);
+            k->wino_forward(s, false, c.x, u, c.got, 0, tiles, NULL, c.scratch);
+            k->wino_forward(s, false, c.x, u, y, 0, tiles, &half, c.scratch);
+            k->round_half(c.got, c.got, c.yn);
+            CHECK(memcmp(c.got, y, c.yn * sizeof(uint16_t)) == 0);
+            mem_free(y);
+            mem_free(u);
+            conv_case_done(&c);
+        }
+    }
+}
+
+TEST(batch_norm_reads_bfloat16_as_the_floats_it_stands_for)
+{
+    enum { PIXELS = 300, PICTURES = 2, ALL = PIXELS * PICTURES * CH };
+
+    EACH_ISA(k)
+    {
+        float *wide = random_floats(ALL), *y = floats(ALL), *g[2], *out[2];
+        float *mean = random_floats(CH), *scale = random_floats(CH), *shift = random_floats(CH);
+        double sums[2][4][CH] = {{{0}}};
+        k->round_half(wide, y, ALL);
+        for (int i = 0; i < ALL; i++)
+            wide[i] = of_half(((const uint16_t *)(const void *)y)[i]);
+        for (int h = 0; h < 2; h++) {
+            const struct bn_range r = {PICTURES, PIXELS, PIXELS * CH, h == 1};
+            const float *from = h ? y : wide;
+            g[h] = floats(ALL);
+            out[h] = floats(ALL);
+            for (int i = 0; i < ALL; i++)
+                g[h][i] = (float)(i % 37) - 18;
+            k->bn_sums(&r, from, mean, sums[h][0], sums[h][1]);
+            k->bn_apply(&r, from, NULL, out[h], scale, shift, ACT_SILU, false);
+            const struct bn_grad b = {.range = r,
+                                      .y = from,
+                                      .g = {g[h]},
+                                      .g_count = 1,
+                                      .dy = g[h],
+                                      .mean = mean,
+                                      .inv_std = scale,
+                                      .scale = scale,
+                                      .shift = shift,
+                                      .act = ACT_SILU};
+            k->bn_grad_sums(&b, sums[h][2], sums[h][3]);
+            k->bn_grad_apply(&b, mean, shift);
+        }
+        CHECK(memcmp(sums[0], sums[1], sizeof sums[0]) == 0);
+        CHECK(memcmp(out[0], out[1], ALL * sizeof(float)) == 0);
+        CHECK(memcmp(g[0], g[1], ALL * sizeof(float)) == 0);
+        float *all[] = {wide, y, g[0], g[1], out[0], out[1], mean, scale, shift};
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+            mem_free(all[i]);
+    }
+}
+
 /* ---- rows */
 
 TEST(rows_of_small_pictures_agree_with_the_textbook)

@@ -23,8 +23,8 @@
         .max_pool = max_pool, .max_pool_grad = max_pool_grad, .upsample = upsample,                \
         .upsample_grad = upsample_grad, .gate = gate, .gate_grad = gate_grad, .average = average,  \
         .average_grad = average_grad, .dot = dot, .add_scaled = add_scaled, .blend = blend,        \
-        .sum_into = sum_into, .square_sum = square_sum, .sgd = sgd, .adamw = adamw,                \
-        .exp_of = exp_of,                                                                          \
+        .round_half = round_half, .sum_into = sum_into, .square_sum = square_sum, .sgd = sgd,      \
+        .adamw = adamw, .exp_of = exp_of,                                                          \
     }
 
 #endif

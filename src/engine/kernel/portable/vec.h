@@ -42,6 +42,28 @@ static always_inline void st(float *p, vf v)
     *(vf_mem *)p = v;
 }
 
+/* bfloat16 (the upper half of a float), rounded to nearest, ties to even; a NaN stays one.  By
+ * integer arithmetic on every machine, so that all round alike. */
+typedef uint32_t vu __attribute__((vector_size(4 * VL)));
+typedef uint16_t vh __attribute__((vector_size(2 * VL)));
+typedef uint16_t vh_mem __attribute__((vector_size(2 * VL), aligned(2), may_alias));
+
+static always_inline vf ld_half(const uint16_t *p)
+{
+    const vh half = *(const vh_mem *)p;
+
+    return (vf)(__builtin_convertvector(half, vu) << 16);
+}
+
+static always_inline void st_half(uint16_t *p, vf v)
+{
+    const vu bits = (vu)v, quiet = bits | 0x400000u;
+    const vu rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+    const vu nan = (vu)(v != v);
+
+    *(vh_mem *)p = __builtin_convertvector(((nan & quiet) | (~nan & rounded)) >> 16, vh);
+}
+
 /* x in every lane.  Listed, not added to zero: 0 + x must turn -0 into 0, so GCC really adds, on
  * the ports that multiply, where a listed scalar in memory becomes a broadcast by the load port
  * (matmul.h on AVX-512: 118 against 175 GFLOP/s). */
@@ -53,6 +75,28 @@ static always_inline vf vf_all(float x)
     return (vf){x, x, x, x, x, x, x, x};
 #else
     return (vf){x, x, x, x};
+#endif
+}
+
+/* Past the caches, for what is too large to be found there again: a line that is written whole need
+ * not be read before.  p is aligned to the vector; st_streamed() follows the last of them. */
+static always_inline void st_stream(float *p, vf v)
+{
+#if defined __AVX512F__
+    __builtin_ia32_movntps512(p, v);
+#elif defined __AVX2__
+    __builtin_ia32_movntps256(p, v);
+#elif defined __SSE2__
+    __builtin_ia32_movntps(p, v);
+#else
+    st(p, v);
+#endif
+}
+
+static always_inline void st_streamed(void)
+{
+#if defined __SSE2__
+    __builtin_ia32_sfence();
 #endif
 }
 

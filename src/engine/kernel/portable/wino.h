@@ -191,6 +191,19 @@ static void wino_patch_grad(const struct conv_shape *s, const float *dy, struct 
 
 /* ---- products back into pixels, with what is fused behind */
 
+/* Element `at` of the output; `channel`: its first. */
+static always_inline void wino_store(float *y, ptrdiff_t at, vf v, const struct epilogue *e,
+                                     int channel)
+{
+    if (e && e->half) {
+        st_half((uint16_t *)(void *)y + at, v);
+        return;
+    }
+    if (e)
+        v = epilogue_of(v, e, e->bias + channel, e->residual ? e->residual + at : NULL);
+    st(y + at, v);
+}
+
 static always_inline void wino_output_as(int cols, int h, int w, int image, int y0, int x0,
                                          const float *m, ptrdiff_t point_stride, float *y,
                                          const struct epilogue *e, const int size, const int span,
@@ -216,9 +229,7 @@ static always_inline void wino_output_as(int cols, int h, int w, int image, int 
             a(half[i], o);
             for (int j = 0; j < cols_left; j++) {
                 const ptrdiff_t to = corner + ((ptrdiff_t)i * w + j) * CH;
-                if (e)
-                    o[j] = epilogue_of(o[j], e, e->bias + c, e->residual ? e->residual + to : NULL);
-                st(y + to, o[j]);
+                wino_store(y, to, o[j], e, c);
             }
         }
     }
