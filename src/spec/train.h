@@ -23,15 +23,15 @@ enum backend_kind { BACKEND_AUTO, BACKEND_ONEDNN, BACKEND_PORTABLE };
 enum precision_kind { PRECISION_FLOAT32, PRECISION_BFLOAT16 }; /* as enum net_precision */
 enum freeze_kind { FREEZE_NONE, FREEZE_BACKBONE };
 enum goal_kind { /* loss is minimised, the rest maximised */
-                 GOAL_ACCURACY,
-                 GOAL_TOP5,
-                 GOAL_F1,
-                 GOAL_LOSS,
-                 GOAL_MAP50,
-                 GOAL_MAP,
-                 GOAL_MASK_MAP50,
-                 GOAL_MASK_MAP,
-                 GOAL_MIOU
+    GOAL_ACCURACY,
+    GOAL_TOP5,
+    GOAL_F1,
+    GOAL_LOSS,
+    GOAL_MAP50,
+    GOAL_MAP,
+    GOAL_MASK_MAP50,
+    GOAL_MASK_MAP,
+    GOAL_MIOU
 };
 
 /* What a network answers; the same order as enum net_task (engine/model/target.h). */
@@ -94,7 +94,7 @@ bool train_goal_better(int goal, double value, double than); /* NaN is never bet
 
 /* The table with the defaults of a task, in `a`. */
 enum rc train_fields_of(enum train_task task, struct arena *a, const struct field **ret,
-                        struct err *e) must_check;
+                     struct err *e) must_check;
 /* False: the field means nothing to the task (`crop` to a detector). */
 bool train_field_applies(const struct field *f, enum train_task task);
 /* Settings from an object (NULL: none given), the rest by the defaults of its model's task.

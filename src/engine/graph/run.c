@@ -184,7 +184,7 @@ enum rc graph_forward(struct graph *g, const float *x, int count, bool training,
     for (int i = 0; i < g->node_count; i++) {
         r.n = &g->nodes[i];
         node_forward(&r);
-        lap(&r, r.n->kind == NODE_CONV ? LAP_NORM : LAP_FORWARD);
+        lap(&r, r.n->kind == NODE_CONV && g->config.train ? LAP_NORM : LAP_FORWARD);
     }
     return onednn_verdict(g, e);
 }
