@@ -161,7 +161,7 @@ static void results_done(const struct program *p, struct program_result *r)
 static void note_difference(struct job *j, const struct program *p,
                             const struct program_result *have, const struct program_result *want)
 {
-    const double d = export_difference(p, have, want);
+    const double d = export_difference(p, export_pixels(j->model->net), have, want);
 
     if (!(d <= j->report->difference))
         j->report->difference = d;

@@ -263,14 +263,34 @@ enum rc export_program(struct net *n, const struct export_input *input, struct p
     return RC_OK;
 }
 
-double export_difference(const struct program *p, const struct program_result *a,
+int export_pixels(struct net *n)
+{
+    struct net_info info;
+
+    net_get_info(n, &info);
+    return info.card->task == NET_DETECTION || info.card->task == NET_SEGMENTATION ? info.image_size
+                                                                                   : 0;
+}
+
+/* What a number of output i is measured in. */
+static double unit_of(const struct program *p, int pixels, int i, size_t k)
+{
+    const struct program_value *v = &p->values[p->outputs[i]];
+
+    if (!pixels || i > 0)
+        return 1;
+    return k / (size_t)v->shape[2] % (size_t)v->shape[1] < 4 ? pixels : 1;
+}
+
+double export_difference(const struct program *p, int pixels, const struct program_result *a,
                          const struct program_result *b)
 {
     double most = 0;
 
     for (int i = 0; i < p->output_count; i++)
         for (size_t k = 0; k < b[i].n; k++) {
-            const double have = (double)a[i].data[k], want = (double)b[i].data[k];
+            const double unit = unit_of(p, pixels, i, k);
+            const double have = (double)a[i].data[k] / unit, want = (double)b[i].data[k] / unit;
             const double d = have == want ? 0 : fabs(have - want) / fmax(1, fabs(want));
             if (!(d <= most)) /* also when it is not a number */
                 most = isnan(d) ? isnan(have) && isnan(want) ? most : INFINITY : d;

@@ -31,9 +31,12 @@ enum rc export_reference(struct net *n, const float *x, int count, struct progra
                          struct err *e) must_check;
 
 /* Largest |a - b| / max(1, |b|) over all numbers of all outputs: absolute below 1, relative above.
- * Not a number on one side alone counts as infinite. */
+ * Boxes count as parts of the picture's side, `pixels`: 0 where the first output has none, else its
+ * first four rows are boxes.  (A box 300 pixels wide whose centre lies at 0 is exact to 1e-3 pixels
+ * in float32, however it is computed.)  Not a number on one side alone counts as infinite. */
 #define EXPORT_DIFFERENCE_MAX 1e-4
-double export_difference(const struct program *p, const struct program_result *a,
+double export_difference(const struct program *p, int pixels, const struct program_result *a,
                          const struct program_result *b);
+int export_pixels(struct net *n); /* what to give it for the exports of a network */
 
 #endif

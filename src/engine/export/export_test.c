@@ -91,7 +91,7 @@ static double difference_of(const char *model, int size, bool file)
     CHECK_OK(program_run(q, x, 2, got, &e), &e);
     for (int i = 0; i < q->output_count; i++)
         CHECK_EQ(got[i].n, want[i].n);
-    const double d = export_difference(q, got, want);
+    const double d = export_difference(q, export_pixels(n), got, want);
     results_done(q, got);
     results_done(q, want);
     if (file)
@@ -124,8 +124,9 @@ static void check_network(const char *model)
     X(efficientnet_b0, "efficientnet-b0")                                                          \
     X(detect_tiny, "detect-tiny")                                                                  \
     X(detect_n, "detect-n")                                                                        \
-    X(segment_tiny, "segment-tiny") X(segment_n, "segment-n") X(semseg_tiny, "semseg-tiny")        \
-        X(semseg_n, "semseg-n") X(semseg_s, "semseg-s")
+    X(segment_tiny, "segment-tiny")                                                                \
+    X(segment_n, "segment-n") X(semseg_tiny, "semseg-tiny") X(semseg_n, "semseg-n")                \
+        X(semseg_s, "semseg-s")
 
 #define CHECK_NETWORK(id, name)                                                                    \
     TEST(id##_exports_and_computes_the_same)                                                       \
@@ -170,7 +171,7 @@ TEST(the_normalisation_can_be_part_of_the_network)
     for (size_t i = 0; i < 3072; i++)
         x[i] = (x[i] / 255 - input.mean[i / 1024]) / input.std[i / 1024];
     CHECK_OK(export_reference(n, x, 1, &want, &e), &e);
-    CHECK(export_difference(p, &got, &want) < 1e-5);
+    CHECK(export_difference(p, 0, &got, &want) < 1e-5);
     mem_free(got.data);
     mem_free(want.data);
     program_free(p);
@@ -184,11 +185,25 @@ TEST(a_difference_is_seen)
     float a[3] = {1, 200, 0}, b[3] = {1, 200, 0};
     struct program_result x = {a, 3}, y = {b, 3};
 
-    CHECK(export_difference(&p, &x, &y) == 0);
+    CHECK(export_difference(&p, 0, &x, &y) == 0);
     a[1] = 202;
-    CHECK(fabs(export_difference(&p, &x, &y) - 0.01) < 1e-9);
+    CHECK(fabs(export_difference(&p, 0, &x, &y) - 0.01) < 1e-9);
     a[0] = 1.5f;
-    CHECK(fabs(export_difference(&p, &x, &y) - 0.5) < 1e-9);
+    CHECK(fabs(export_difference(&p, 0, &x, &y) - 0.5) < 1e-9);
     a[2] = NAN;
-    CHECK(isinf(export_difference(&p, &x, &y)));
+    CHECK(isinf(export_difference(&p, 0, &x, &y)));
+}
+
+TEST(boxes_count_as_parts_of_the_picture)
+{
+    static struct program p = {.output_count = 1};
+    float a[10] = {0}, b[10] = {0}; /* five rows of two anchors */
+    struct program_result x = {a, 10}, y = {b, 10};
+
+    p.values[0] = (struct program_value){.dims = 3, .shape = {PROGRAM_BATCH, 5, 2}};
+    a[7] = 3.2f; /* the last of the fourth row */
+    CHECK(fabs(export_difference(&p, 320, &x, &y) - 0.01) < 1e-7);
+    CHECK(fabs(export_difference(&p, 0, &x, &y) - 3.2) < 1e-6);
+    a[8] = 0.5f; /* a confidence */
+    CHECK(fabs(export_difference(&p, 320, &x, &y) - 0.5) < 1e-7);
 }
