@@ -67,6 +67,8 @@ export interface Models {
   trainers: { framework: string; state: "up" | "down"; error: string | null }[];
 }
 
+/** "map50" is written mAP50 wherever people read it. */
+export const scoreName = (metric: string) => metric.replace(/map/, "mAP").replace(/^miou$/, "mIoU").replace("mask_", "mask ");
 export interface Best { epoch: number; metric: string; value: number }
 export interface Warning { field: string; message: string }
 export type Job = With<Reply<"GET /training/jobs/{id}">, {

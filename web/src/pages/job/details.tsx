@@ -6,7 +6,7 @@ import { api } from "../../api";
 import { useTexts } from "../../i18n";
 import { Badge, Button, Card, Empty, ErrorNote, Facts, Show } from "../../parts/ui";
 import { Link } from "../../router";
-import type { Checkpoint, Job } from "../../types";
+import { type Checkpoint, type Job, scoreName } from "../../types";
 import { jobPath } from "../jobs/queries";
 import { useAttempts, useCheckpoints } from "./queries";
 
@@ -29,7 +29,7 @@ function Checkpoints({ job }: { job: Job }) {
               {kept.map((c) => (
                 <li key={c.epoch} className="flex flex-wrap items-center gap-x-4 gap-y-1 py-2 text-sm">
                   <span className="w-20">{t("epoch")} {c.epoch}</span>
-                  <span className="numbers">{c.metric} {number(c.value, 4)}</span>
+                  <span className="numbers">{scoreName(c.metric)} {number(c.value, 4)}</span>
                   {c.is_best && <Badge tone="success">{t("checkpoint.best")}</Badge>}
                   {c.is_last && <Badge>{t("checkpoint.last")}</Badge>}
                   <span className="numbers text-muted">{bytes(c.weights_bytes)}</span>

@@ -39,7 +39,7 @@ export function RecallCurves({ rows }: { rows: ClassScore[] }) {
   const path = (of: number[]) => of.map((p, i) => `${i ? "L" : "M"}${(100 * i) / (of.length - 1)},${100 - 100 * Math.max(0, p)}`).join("");
   return (
     <figure>
-      <svg viewBox="-8 -2 110 110" role="img" aria-label={t("validation.curve")} className="w-full">
+      <svg viewBox="-11 -2 114 110" role="img" aria-label={t("validation.curve")} className="w-full">
         {[0, 25, 50, 75, 100].map((at) => (
           <g key={at} className="stroke-border">
             <line x1={at} y1={0} x2={at} y2={100} strokeWidth={0.3} />

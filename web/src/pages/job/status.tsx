@@ -4,7 +4,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { useTexts } from "../../i18n";
 import { Card, ErrorNote, Progress, StatusBadge } from "../../parts/ui";
 import { Link } from "../../router";
-import { hasEnded, type Job } from "../../types";
+import { hasEnded, type Job, scoreName } from "../../types";
 import type { Live } from "./queries";
 
 function useClock(on: boolean): number {
@@ -48,7 +48,7 @@ export function StatusCard({ job, live }: { job: Job; live: Live }) {
         {running && <Item name={t("progress")}>{percent(job.progress)}</Item>}
         {running && <Item name={t("job.left")}>{live.left === undefined ? "–" : duration(live.left)}</Item>}
         {elapsed > 0 && <Item name={t("job.elapsed")}>{duration(elapsed)}</Item>}
-        {job.best && <Item wide name={t("job.best")}>{number(job.best.value, 4)} <span className="font-normal text-muted">{job.best.metric}, {t("epochN", { n: job.best.epoch })}</span></Item>}
+        {job.best && <Item wide name={t("job.best")}>{number(job.best.value, 4)} <span className="font-normal text-muted">{scoreName(job.best.metric)}, {t("epochN", { n: job.best.epoch })}</span></Item>}
         {now?.metrics["train/loss"] !== undefined && <Item name="train/loss">{number(now.metrics["train/loss"], 4)}</Item>}
         {now?.metrics["images_per_second"] !== undefined && <Item name={t("job.speed")}>{number(now.metrics["images_per_second"], 0)}</Item>}
         {!running && <Item wide name={t("created")}>{time(job.created_at)}</Item>}

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { useTexts } from "../../i18n";
 import { Progress, StatusBadge } from "../../parts/ui";
 import { Link } from "../../router";
-import type { Job } from "../../types";
+import { type Job, scoreName } from "../../types";
 
 export function JobRow({ job, children }: { job: Job; children?: ReactNode }) {
   const { t, number, ago } = useTexts();
@@ -27,7 +27,7 @@ export function JobRow({ job, children }: { job: Job; children?: ReactNode }) {
           <p className="numbers text-xs text-muted">{t("job.epochOf", { epoch: job.epoch, epochs: job.epochs })}</p>
         </div>
       )}
-      {job.best && <span className="numbers text-sm" title={`${job.best.metric}, ${t("epoch")} ${job.best.epoch}`}>{number(job.best.value, 3)}</span>}
+      {job.best && <span className="numbers text-sm" title={`${scoreName(job.best.metric)}, ${t("epoch")} ${job.best.epoch}`}>{number(job.best.value, 3)}</span>}
       <StatusBadge status={job.status} />
       {children}
     </li>
