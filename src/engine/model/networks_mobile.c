@@ -189,7 +189,8 @@ void network_build_mobilenetv3(const struct network *w, struct graph *g, int cla
         block_conv(&b, middle, rows[i].k, stride, true);
         if (rows[i].squeeze)
             block_squeeze(&b, middle, round_to_8(middle / 4), ACT_RELU, ACT_HARD_SIGMOID);
-        b.x = block_project(&b, oc, stride == 1 && ic == oc ? in : GRAPH_NONE, 0);
+        /* as torchvision, by the stride of the large stem */
+        b.x = block_project(&b, oc, rows[i].stride == 1 && ic == oc ? in : GRAPH_NONE, 0);
         ic = oc;
     }
     b.name = "features";
