@@ -1,4 +1,5 @@
-/* train.c - trains a detector on a dataset version outside of the platform, to look for settings.
+/* train.c - trains a detector or a semantic segmenter on a dataset version outside of the platform,
+ * to look for settings.
  *
  *     build/bench/detect/train --data DIR [--spec '{"model":"detect-n","epochs":50}'] [--threads 2]
  *         [--every 5] [--minutes 15]
@@ -21,6 +22,7 @@ struct bench {
     struct arena arena;
     struct loader_config feed, val;
     struct loader *loader, *val_loader;
+    enum net_task task;
     struct net *net;
     int64_t updates, began_ns;
     struct net_loss sum;
@@ -66,13 +68,17 @@ static void open_all(struct bench *b, const char *dir, const char *spec, int thr
         b->spec.image_size = 320;
     snprintf(path, sizeof path, "%s/manifest.jsonl", dir);
     must(samples_read(path, &b->arena, &b->samples, &e), &e);
-    must(samples_classes(&b->samples.header, NET_DETECTION, &b->arena, &names, &classes, &e), &e);
+    char model[64];
+    snprintf(model, sizeof model, "%.*s", STR_F(b->spec.model));
+    b->task = net_card_find(model) ? net_card_find(model)->task : NET_DETECTION;
+    must(samples_classes(&b->samples.header, b->task, &b->arena, &names, &classes, &e), &e);
     snprintf(blobs, sizeof blobs, "%s/blobs", dir);
     b->feed = (struct loader_config){.samples = b->samples.of[SPLIT_TRAIN],
                                      .n = b->samples.n[SPLIT_TRAIN],
                                      .blobs_dir = blobs,
-                                     .task = NET_DETECTION,
+                                     .task = b->task,
                                      .classes = (int32_t)classes,
+                                     .semantic = samples_semantic_map(&b->samples.header),
                                      .batch = (int32_t)b->spec.batch_size,
                                      .threads = (unsigned)threads,
                                      .train = true,
@@ -85,8 +91,6 @@ static void open_all(struct bench *b, const char *dir, const char *spec, int thr
     b->val.train = false;
     must(loader_new(&b->loader, &b->feed, &e), &e);
     must(loader_new(&b->val_loader, &b->val, &e), &e);
-    char model[64];
-    snprintf(model, sizeof model, "%.*s", STR_F(b->spec.model));
     const struct net_config c = {.model = model,
                                  .classes = (int)classes,
                                  .image_size = (int)b->spec.image_size,
@@ -147,6 +151,7 @@ static void train_epoch(struct bench *b, int64_t epoch)
         b->sum.box += loss.box;
         b->sum.cls += loss.cls;
         b->sum.dfl += loss.dfl;
+        b->sum.mask += loss.mask;
         b->sums++;
     }
 }
@@ -179,41 +184,89 @@ static void add_image(struct coco_eval *ev, const struct net_target *t, int imag
     must(coco_eval_add(ev, &im, &e), &e);
 }
 
-static void validate(struct bench *b, int64_t epoch)
+static void print_head(const struct bench *b, int64_t epoch)
+{
+    const double n = (double)b->sums;
+
+    printf("epoch %3lld  %5.2f min  loss %.3f (box %.3f cls %.3f dfl %.3f mask %.3f)  ",
+           (long long)epoch + 1, (double)(os_mono_ns() - b->began_ns) / 60e9, b->sum.total / n,
+           b->sum.box / n, b->sum.cls / n, b->sum.dfl / n, b->sum.mask / n);
+}
+
+static const struct batch *next_batch(struct bench *b)
+{
+    const struct batch *batch;
+    struct err e;
+
+    must(loader_next(b->val_loader, &batch, &e), &e);
+    return batch;
+}
+
+static void validate_boxes(struct bench *b)
 {
     const struct net_detect d = {0.001f, (float)b->spec.iou, NET_DETECTIONS_MAX};
     struct net_detection *found =
         mem_alloc_array((size_t)b->spec.batch_size * NET_DETECTIONS_MAX, sizeof *found);
     int32_t *found_n = mem_alloc_array((size_t)b->spec.batch_size, sizeof *found_n);
-    const double n = (double)b->sums;
-    struct coco_eval *ev;
     const struct batch *batch;
+    struct coco_eval *ev;
     struct err e;
 
     must(coco_eval_new(&ev, (uint32_t)b->val.classes, NULL, &e), &e);
-    net_use_average(b->net, b->spec.ema > 0);
-    must(loader_start(b->val_loader, 0, &e), &e);
-    for (;;) {
-        must(loader_next(b->val_loader, &batch, &e), &e);
-        if (!batch)
-            break;
+    while ((batch = next_batch(b))) {
         must(net_detect(b->net, batch->x, batch->n, &d, found, found_n, &e), &e);
         for (int i = 0; i < batch->n; i++)
             add_image(ev, &batch->target, i, found + i * NET_DETECTIONS_MAX, found_n[i]);
     }
-    net_use_average(b->net, false);
     must(coco_eval_finish(ev, &e), &e);
     const struct coco_summary *s = coco_eval_summary(ev);
-    printf("epoch %3lld  %5.2f min  loss %.3f (box %.3f cls %.3f dfl %.3f)  map50 %.4f map %.4f |",
-           (long long)epoch + 1, (double)(os_mono_ns() - b->began_ns) / 60e9, b->sum.total / n,
-           b->sum.box / n, b->sum.cls / n, b->sum.dfl / n, s->v[COCO_AP50], s->v[COCO_AP]);
+    printf("map50 %.4f map %.4f |", s->v[COCO_AP50], s->v[COCO_AP]);
     for (uint32_t c = 0; c < (uint32_t)b->val.classes; c++)
         printf(" %.3f", coco_eval_class(ev, c).ap50);
-    printf("\n");
-    fflush(stdout);
     coco_eval_free(ev);
     mem_free(found);
     mem_free(found_n);
+}
+
+static void validate_labels(struct bench *b)
+{
+    const size_t pixels = (size_t)(b->spec.image_size * b->spec.image_size);
+    uint8_t *found = mem_alloc_array((size_t)b->spec.batch_size, pixels);
+    double both[256] = {0}, any[256] = {0};
+    const struct batch *batch;
+    struct err e;
+
+    while ((batch = next_batch(b))) {
+        must(net_label(b->net, batch->x, batch->n, found, &e), &e);
+        for (size_t i = 0; i < (size_t)batch->n * pixels; i++) {
+            const int truth = batch->target.labels[i];
+            if (truth == NET_LABEL_IGNORE)
+                continue;
+            both[truth] += truth == found[i];
+            any[truth]++;
+            any[found[i]] += truth != found[i];
+        }
+    }
+    printf("IoU |");
+    for (int c = 0; c < b->val.classes; c++)
+        printf(" %.4f", both[c] / any[c]);
+    mem_free(found);
+}
+
+static void validate(struct bench *b, int64_t epoch)
+{
+    struct err e;
+
+    print_head(b, epoch);
+    net_use_average(b->net, b->spec.ema > 0);
+    must(loader_start(b->val_loader, 0, &e), &e);
+    if (b->task == NET_SEMANTIC)
+        validate_labels(b);
+    else
+        validate_boxes(b);
+    net_use_average(b->net, false);
+    printf("\n");
+    fflush(stdout);
 }
 
 int main(int argc, char **argv)

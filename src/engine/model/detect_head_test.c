@@ -308,3 +308,24 @@ TEST(head_tensors_alone_depend_on_the_classes)
     net_free(a);
     net_free(b);
 }
+
+TEST(every_allocation_may_fail)
+{
+    struct net_config c = config_of(2);
+    const size_t before = mem_live_bytes();
+    struct net *n = NULL;
+    struct err e;
+
+    c.image_size = 32;
+    c.batch_max = 2;
+    for (long i = 0;; i++) {
+        mem_fail_at(i);
+        const enum rc rc = net_new(&n, &c, &e);
+        if (!mem_fail_disarm())
+            break;
+        CHECK_EQ(rc, RC_NOMEM);
+        CHECK(!n && mem_live_bytes() == before);
+    }
+    net_free(n);
+    CHECK_EQ(mem_live_bytes(), before);
+}

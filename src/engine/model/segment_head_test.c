@@ -159,3 +159,28 @@ TEST(pictures_without_objects_and_mistakes)
     CHECK_EQ(net_label(n, pixels, 1, labels, &e), RC_INVALID);
     net_free(n);
 }
+
+TEST(every_allocation_may_fail)
+{
+    const struct net_config c = {.model = "segment-tiny",
+                                 .classes = CLASSES,
+                                 .image_size = 32,
+                                 .batch_max = 2,
+                                 .train = true,
+                                 .backend = NET_PORTABLE,
+                                 .threads = 2};
+    const size_t before = mem_live_bytes();
+    struct net *n = NULL;
+    struct err e;
+
+    for (long i = 0;; i++) {
+        mem_fail_at(i);
+        const enum rc rc = net_new(&n, &c, &e);
+        if (!mem_fail_disarm())
+            break;
+        CHECK_EQ(rc, RC_NOMEM);
+        CHECK(!n && mem_live_bytes() == before);
+    }
+    net_free(n);
+    CHECK_EQ(mem_live_bytes(), before);
+}

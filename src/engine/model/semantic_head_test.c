@@ -121,3 +121,28 @@ TEST(nothing_to_learn_and_mistakes)
     CHECK_EQ(make(&n, 1, 256, &e), RC_INVALID);
     CHECK_STR(str_of(e.field), "classes");
 }
+
+TEST(every_allocation_may_fail)
+{
+    const struct net_config c = {.model = "semseg-tiny",
+                                 .classes = CLASSES,
+                                 .image_size = 32,
+                                 .batch_max = 2,
+                                 .train = true,
+                                 .backend = NET_PORTABLE,
+                                 .threads = 2};
+    const size_t before = mem_live_bytes();
+    struct net *n = NULL;
+    struct err e;
+
+    for (long i = 0;; i++) {
+        mem_fail_at(i);
+        const enum rc rc = net_new(&n, &c, &e);
+        if (!mem_fail_disarm())
+            break;
+        CHECK_EQ(rc, RC_NOMEM);
+        CHECK(!n && mem_live_bytes() == before);
+    }
+    net_free(n);
+    CHECK_EQ(mem_live_bytes(), before);
+}
