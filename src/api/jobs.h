@@ -26,4 +26,8 @@ enum rc job_of(struct ctx *c, enum role needed, struct job *ret, struct err *e) 
 enum rc checkpoint_text(struct ctx *c, const struct checkpoint *k, str *ret,
                         struct err *e) must_check;
 
+/* config.weights of a new job: "job:ID[:CHECKPOINT]" or "sha256:HEX" of an uploaded file, as its
+ * base checkpoint of epoch 0, which has weights and no state (weights.c). */
+enum rc weights_choose(struct ctx *c, str weights, struct job_new *n, struct err *e) must_check;
+
 #endif

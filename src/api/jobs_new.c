@@ -323,6 +323,8 @@ static enum rc post_job(struct ctx *c, struct err *e)
         rc = check_project(c, b->project, &d, e);
     if (!rc && b->from_checkpoint.job.n)
         rc = start_from(c, &b->from_checkpoint, &spec, &n, e);
+    if (!rc && spec.weights.n)
+        rc = weights_choose(c, spec.weights, &n, e);
     if (!rc)
         rc = tags_text(c, &b->tags, &n.tags, e);
     if (rc)
@@ -386,7 +388,7 @@ static enum rc post_restart(struct ctx *c, struct err *e)
     const struct again_body *b = c->body;
     struct job old;
     struct job_new n;
-    struct checkpoint k;
+    struct checkpoint k = {0};
     enum rc rc = job_of(c, ROLE_ENGINEER, &old, e);
 
     if (rc)
@@ -398,6 +400,10 @@ static enum rc post_restart(struct ctx *c, struct err *e)
         n.base_checkpoint = old.base_checkpoint;
     else if (b->checkpoint.n)
         rc = choose_checkpoint(c, &old, b->checkpoint, &k, &n.base_checkpoint, e);
+    else if (old.base_checkpoint.n &&
+             !(rc = field_read_text(checkpoint_fields, old.base_checkpoint, &k, c->a, e)) &&
+             k.epoch == 0)
+        n.base_checkpoint = old.base_checkpoint; /* config.weights: from scratch is from these */
     return rc ? rc : make(c, &n, STR_NONE, e);
 }
 

@@ -23,6 +23,10 @@ enum rc tell_new_job(struct cli *c, const struct json *job, bool wait, struct er
 enum { EXIT_DIFFERS = 4 };
 enum rc replay_job(struct cli *c, str word, str name, struct err *e) must_check;
 
+/* What --weights names, as the server knows it: "job:WORD[:CHECKPOINT]" with the job's id,
+ * "sha256:HEX" as it is, and else a safetensors file, which is uploaded. */
+enum rc cli_weights(struct cli *c, str word, str *ret, struct err *e) must_check;
+
 /* The job that a word names: an id, or `last` for the newest. */
 enum rc job_id_of(struct cli *c, str word, const char **ret, struct err *e) must_check;
 enum rc job_get_json(struct cli *c, const char *id, const struct json **ret,

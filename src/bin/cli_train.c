@@ -212,6 +212,7 @@ static enum rc check_model(struct cli *c, struct err *e)
 static enum rc run_train(struct cli *c, struct err *e)
 {
     const struct train_flags *f = c->flags;
+    struct train_spec *spec = c->more;
     const struct json *job = NULL;
     enum rc rc = RC_OK;
 
@@ -227,6 +228,8 @@ static enum rc run_train(struct cli *c, struct err *e)
         rc = follow_prepare(c, e);
     if (!rc && flags_given(&c->given, "model") && !f->resume.n)
         rc = check_model(c, e);
+    if (!rc && spec->weights.n && !f->resume.n)
+        rc = cli_weights(c, spec->weights, &spec->weights, e);
     if (!rc)
         rc = f->resume.n ? resume(c, &job, e) : create(c, &job, e);
     return rc ? rc : tell_new_job(c, job, f->wait, e);
@@ -254,6 +257,8 @@ static const struct verb train_verbs[] = {
          "  anneal train --dataset flowers --learning-rate 0.02 --mixup 0.2 --seed 7\n"
          "  anneal train --resume JOB --epochs 40 --wait       # more epochs of an old job\n"
          "  anneal train --dataset flowers --from-checkpoint JOB:best\n"
+         "  anneal train --dataset cells --model detect-n --weights job:JOB --freeze backbone\n"
+         "  anneal train --dataset flowers --weights resnet18.safetensors --stem large\n"
          "  anneal train --replay JOB --json                   # the same weights again?\n",
      .run = run_train},
     {.name = NULL}};

@@ -918,6 +918,8 @@ export interface Routes {
   "GET /openapi.json": Record<string, never>;
   /** This API as a page. */
   "GET /docs": Record<string, never>;
+  /** Upload a safetensors file of first weights: {sha256, bytes}. */
+  "PUT /training/weights/{sha256}": Record<string, never>;
   /** The web app. */
   "GET /": Record<string, never>;
   /** A page of the web app. */
