@@ -83,8 +83,8 @@ void net_free(struct net *n); /* NULL is fine */
 /* Initial weights as torchvision makes them: convolutions Kaiming normal (fan out), batch norm
  * weight 1 bias 0 mean 0 variance 1, resnet's linear layer uniform in +-1/sqrt(fan in), mobilenet's
  * normal(0, 0.01) with zero bias, efficientnet's uniform in +-1/sqrt(fan out) with zero bias.
- * The detector's family (detect, segment, semseg): convolutions uniform in +-1/sqrt(fan in), biases of
- * classes log(5 / classes / cells of a 640 pixel picture), of boxes 1, else 0.
+ * The detector's family (detect, segment, semseg): convolutions uniform in +-1/sqrt(fan in), biases
+ * of classes log(5 / classes / cells of a 640 pixel picture), of boxes 1, else 0.
  * From a counter-based generator: the same seed gives the same bytes on every machine and backend.
  * Clears the optimiser state. */
 void net_init_weights(struct net *n, uint64_t seed);
