@@ -173,6 +173,7 @@ static struct net_update update_of(const struct train *t, int64_t step)
                            .beta1 = s->beta1,
                            .beta2 = s->beta2,
                            .eps = 1e-8,
+                           .seed = (uint64_t)s->seed,
                            .step = number,
                            .clip_norm = s->clip_norm,
                            .class_weights = t->class_weights,
