@@ -48,6 +48,18 @@ enum rc run_report(struct run *r, struct report *what, struct err *e)
     return rc ? err_wrap(e, rc, "writing a report") : RC_OK;
 }
 
+struct engine run_engine(const struct net *n, enum net_precision precision)
+{
+    struct net_info i;
+
+    net_get_info(n, &i);
+    return (struct engine){.version = STR(ANNEAL_VERSION),
+                           .backend = str_of(net_backend_name(i.backend)),
+                           .isa = str_of(i.isa),
+                           .onednn = str_of(i.backend == NET_ONEDNN ? net_onednn_version() : ""),
+                           .precision = precision == NET_BF16 ? STR("bfloat16") : STR("float32")};
+}
+
 enum rc run_report_failed(struct run *r, enum rc rc, const char *code, const char *text,
                           struct err *e)
 {

@@ -31,6 +31,8 @@ enum rc run_check_cancel(struct err *e) must_check;
 
 /* One report line; kind and what belongs to it are set by the caller, time and epochs here. */
 enum rc run_report(struct run *r, struct report *what, struct err *e) must_check;
+/* What computes, for the report that a run has started. */
+struct engine run_engine(const struct net *n, enum net_precision precision);
 enum rc run_report_failed(struct run *r, enum rc rc, const char *code, const char *text,
                           struct err *e) must_check;
 

@@ -77,6 +77,7 @@ static enum rc say_started(struct run *r, size_t n, int split, struct err *e)
                               split_names[split], r->model->name);
 
     out.message = str_of(text);
+    out.engine = run_engine(r->model->net, NET_F32);
     return run_report(r, &out, e);
 }
 

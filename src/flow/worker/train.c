@@ -93,12 +93,7 @@ static enum rc say_started(struct train *t, struct err *e)
     if (!text)
         return err_set(e, RC_NOMEM, "no memory for the log");
     out.message = str_of(text);
-    out.engine = (struct engine){
-        .version = STR(ANNEAL_VERSION),
-        .backend = str_of(net_backend_name(i.backend)),
-        .isa = str_of(i.isa),
-        .onednn = str_of(i.backend == NET_ONEDNN ? net_onednn_version() : ""),
-        .precision = r->spec.precision == PRECISION_BFLOAT16 ? STR("bfloat16") : STR("float32")};
+    out.engine = run_engine(r->model->net, (enum net_precision)r->spec.precision);
     out.progress = (double)t->at.epoch / (double)r->epochs;
     return run_report(r, &out, e);
 }
