@@ -296,8 +296,8 @@ static const struct verb verbs[] = {
          "cc, on the pictures that are named, else on pictures of the job's dataset.  An output\n"
          "that differs from the checkpoint's by more than 1e-4 (of numbers above 1: relative;\n"
          "boxes: of the picture's side) fails, and nothing is written.  ONNX has opset 17, a free\n"
-         "batch, and metadata that say how to prepare pictures; detectors give decoded boxes, before\n"
-         "non-maximum suppression.\n"
+         "batch, and metadata that say how to prepare pictures; detectors give decoded boxes,\n"
+         "before non-maximum suppression.\n"
          "A C file needs nothing but libm: NAME_run(const float *in, float *out), no heap.\n",
      .examples = "  anneal export --job JOB                      # resnet18.onnx\n"
                  "  anneal export --job last --format c --out net.c\n"

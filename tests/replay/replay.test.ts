@@ -53,6 +53,16 @@ test("a replay of a job that began with a checkpoint begins with it too", async 
   assert.match(got.stdout, new RegExp(`reproduced: weights ${from.weights_sha256}`));
 });
 
+test("a run in bfloat16 says so and is reproduced", async () => {
+  const half = await ended(anneal, await create(anneal, "patterns", { ...config, precision: "bfloat16" }));
+  assert.equal(half.status, "completed", JSON.stringify(half.error));
+  assert.equal(half.engine.precision, "bfloat16");
+  assert.notEqual(half.weights_sha256, job.weights_sha256);
+  const got = await anneal.cli("train", "--replay", half.job, "--json");
+  assert.equal(got.code, 0, got.stderr + got.stdout);
+  assert.equal(got.json.weights_sha256, half.weights_sha256);
+});
+
 test("the first difference is told by its epoch, and another engine by its name", async () => {
   sql(`UPDATE metric SET value = value + 1e-9 WHERE job_id = '${job.job}' AND name = 'val/loss' AND epoch >= 2`);
   sql(`UPDATE job SET engine = json_set(engine, '$.isa', 'avx1') WHERE id = '${job.job}'`);
