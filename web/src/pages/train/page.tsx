@@ -31,6 +31,10 @@ function ModelCard({ model, checked, onPick }: { model: Model; checked: boolean;
   );
 }
 
+/** What a dataset teaches beside its own task: outlines have boxes, and lines of text are outlines (src/spec/train_task.c). */
+const outlines = ["detection", "segmentation", "semantic"];
+const teaches: Record<string, string[]> = { segmentation: outlines, text: outlines };
+
 /** The settings of an older job that differ from the defaults. */
 function differing(model: Model | undefined, from: Job | undefined): Settings {
   const out: Settings = {};
@@ -43,7 +47,7 @@ function Form({ datasets, models, from }: { datasets: Dataset[]; models: Models;
   const { t, of } = useTexts();
   const client = useQueryClient();
   const query = useQueryParams();
-  const fits = (m: Model, d: Dataset | undefined) => !d?.task || m.task === d.task;
+  const fits = (m: Model, d: Dataset | undefined) => !d?.task || m.task === d.task || (teaches[d.task]?.includes(m.task) ?? false);
   const [datasetId, setDataset] = useState(() => query.get("dataset") ?? from?.dataset
     ?? (datasets.find((d) => models.models.some((m) => fits(m, d))) ?? datasets[0])?.id ?? "");
   const [versionNumber, setVersion] = useState(query.get("version") ?? "");
