@@ -415,8 +415,8 @@ static bool has_class(const struct json *list, int64_t id)
     return false;
 }
 
-/* A picture with boxes is right when nothing was missed and nothing false was found; it has the label
- * of each of its truths, and what was found in it is what was predicted. */
+/* A picture with boxes is right when nothing was missed and nothing false was found; it has the
+ * label of each of its truths, and what was found in it is what was predicted. */
 static bool wanted(const struct images_query *q, const struct json *v)
 {
     const struct json *truths = json_get(v, "truths");

@@ -103,7 +103,7 @@ static double difference_of(const char *model, int size, bool file)
 }
 
 /* The smallest pictures, and not the networks of more weights than this: the tests run under
- * sanitizers.  tests/export exports those, at their own size. */
+ * sanitizers.  `build/bench/export` exports those, at their own size. */
 enum { PARAMS_MAX = 8000000 };
 
 static void check_network(const char *model)

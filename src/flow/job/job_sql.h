@@ -11,8 +11,8 @@
     " j.base_job_id, j.base_checkpoint, j.status, j.attempt, j.failures, j.attempts_max,"          \
     " j.not_before, j.waiting_reason, j.priority, j.position, j.progress, j.epoch, j.epochs,"      \
     " j.step, j.steps, j.message, j.error_code, j.error, j.best_epoch, j.best_metric,"             \
-    " j.best_value, j.weights_sha256, j.engine, j.tags, j.notes, j.starred, j.event_seq, j.created_at,"      \
-    " j.queued_at, j.started_at, j.ended_at, j.updated_at"
+    " j.best_value, j.weights_sha256, j.engine, j.tags, j.notes, j.starred, j.event_seq,"          \
+    " j.created_at, j.queued_at, j.started_at, j.ended_at, j.updated_at"
 #define JOB_FROM " FROM job j LEFT JOIN \"user\" u ON u.id = j.created_by "
 enum rc job_row(struct rows *r, struct arena *a, struct job *ret, struct err *e) must_check;
 
