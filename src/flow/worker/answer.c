@@ -267,8 +267,8 @@ static enum rc objects_of(struct answerer *w, int i, struct draw_object *out, st
         }
         if (w->m->task == NET_SEGMENTATION)
             rc = finder_mask(&w->finder, i, (int32_t)k, &s->map, gw, gh, &masks[k], e);
-        else if (w->m->task == NET_SEMANTIC)
-            rc = label_mask(w, i, out[k].cls, gw, gh, &masks[k], e);
+        else if (w->m->task == NET_SEMANTIC && !str_is(p[k].cls, "background"))
+            rc = label_mask(w, i, out[k].cls, gw, gh, &masks[k], e); /* the rest stays as it is */
         out[k].mask = masks[k].n ? &masks[k] : NULL;
     }
     return rc;
