@@ -152,8 +152,8 @@ enum rc job_save(struct tx *tx, const struct job *j, int was, struct err *e)
         " waiting_reason = ?, priority = ?, position = ?, progress = ?, epoch = ?, epochs = ?,"
         " step = ?, steps = ?, message = ?, error_code = ?, error = ?, best_epoch = ?,"
         " best_metric = ?, best_value = ?, weights_sha256 = ?, engine = ?, tags = ?,"
-        " notes = ?, starred = ?, event_seq = ?, queued_at = ?, started_at = ?, ended_at = ?, updated_at = ?"
-        " WHERE id = ? AND status = ?",
+        " notes = ?, starred = ?, event_seq = ?, queued_at = ?, started_at = ?,"
+        " ended_at = ?, updated_at = ? WHERE id = ? AND status = ?",
         db_s(j->name), db_c(job_status_names[j->status]), db_i(j->attempt), db_i(j->failures),
         db_i(j->not_before), db_s(j->waiting_reason), db_i(j->priority), db_i(j->position),
         db_f(j->progress), db_i(j->epoch), db_i(j->epochs), db_i(j->step), db_i(j->steps),
