@@ -119,9 +119,14 @@ static void up(int64_t per_user, int64_t per_trainer)
     CHECK_OK(config_load(&config, flags, 4, NULL, (char *[]){NULL}, &err), &err);
     CHECK_OK(launcher_new(&launcher, config, &err), &err);
     CHECK_OK(scheduler_new(&sched,
-                           &(struct scheduler_config){test_jobs, launcher, "http://127.0.0.1:1",
-                                                      "bucket", NULL, per_user, per_trainer, 3000,
-                                                      test_clock},
+                           &(struct scheduler_config){.jobs = test_jobs,
+                                                      .launcher = launcher,
+                                                      .public_url = "http://127.0.0.1:1",
+                                                      .bucket = "bucket",
+                                                      .jobs_per_user = per_user,
+                                                      .jobs_per_trainer = per_trainer,
+                                                      .poll_ms = 3000,
+                                                      .clock = test_clock},
                            &err),
              &err);
 }
