@@ -50,6 +50,12 @@ uint64_t os_memory_available(void)
     return 0;
 }
 
+void os_memory_large_pages(void *p, size_t bytes)
+{
+    (void)p;
+    (void)bytes;
+}
+
 int os_cpu_count(void)
 {
     return 1;

@@ -96,7 +96,7 @@ static void detect(struct net *n)
 TEST(a_tiny_segmenter_learns_discs_by_heart)
 {
     struct net *n = net_of(2);
-    const struct net_loss loss = train(n, 90);
+    const struct net_loss loss = train(n, 150);
 
     CHECK(loss.mask > 0 && loss.mask < 0.2);
     const struct net_gains *g = &net_gains_default;
