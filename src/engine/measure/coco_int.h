@@ -34,7 +34,11 @@ struct meet_group {
     size_t dets_n, truths_n; /* one of them is above 0 */
 };
 
-/* classes 0: any number is a class. */
+/* RC_TOO_LARGE, RC_INVALID: more than can be measured; a class outside of 0 .. classes - 1 (classes
+ * 0: any number is a class); COCO_MASKS and no mask. */
+enum rc coco_check_image(const struct coco_image *im, enum coco_kind kind, uint32_t classes,
+                         struct err *e);
+/* classes as above. */
 enum rc meet_begin(struct meet *m, const struct coco_image *image, enum coco_kind kind,
                    uint32_t classes, bool classless, struct err *e);
 void meet_done(struct meet *m);

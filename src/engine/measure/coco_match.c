@@ -57,8 +57,8 @@ static int by_truth(const void *pa, const void *pb, void *ud)
     return a != b ? (a > b) - (a < b) : (ia > ib) - (ia < ib);
 }
 
-static enum rc check_image(const struct coco_image *im, enum coco_kind kind, uint32_t classes,
-                           struct err *e)
+enum rc coco_check_image(const struct coco_image *im, enum coco_kind kind, uint32_t classes,
+                         struct err *e)
 {
     if (im->truths_n > COCO_IMAGE_TRUTHS_MAX || im->detections_n > COCO_IMAGE_DETECTIONS_MAX)
         return err_set(e, RC_TOO_LARGE,
@@ -87,7 +87,7 @@ static enum rc check_image(const struct coco_image *im, enum coco_kind kind, uin
 enum rc meet_begin(struct meet *m, const struct coco_image *image, enum coco_kind kind,
                    uint32_t classes, bool classless, struct err *e)
 {
-    enum rc rc = check_image(image, kind, classes, e);
+    enum rc rc = coco_check_image(image, kind, classes, e);
 
     if (rc)
         return rc;

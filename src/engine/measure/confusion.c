@@ -2,6 +2,7 @@
 #include "engine/measure/confusion.h"
 
 #include "base/vec.h"
+#include "engine/measure/coco_int.h"
 #include <stdlib.h>
 
 struct pair {
@@ -54,27 +55,6 @@ void confusion_free(struct confusion *c)
     VEC_DONE(&c->used);
     mem_free(c->cells);
     mem_free(c);
-}
-
-static enum rc check(const struct confusion *c, const struct coco_image *im, struct err *e)
-{
-    if (im->truths_n > COCO_IMAGE_TRUTHS_MAX || im->detections_n > COCO_IMAGE_DETECTIONS_MAX)
-        return err_set(e, RC_TOO_LARGE,
-                       "a picture with %zu objects and %zu detections; at most %d "
-                       "and %d can be measured",
-                       im->truths_n, im->detections_n, COCO_IMAGE_TRUTHS_MAX,
-                       COCO_IMAGE_DETECTIONS_MAX);
-    for (size_t i = 0; i < im->truths_n; i++)
-        if (im->truths[i].cls < 0 || (uint32_t)im->truths[i].cls >= c->classes ||
-            (c->kind == COCO_MASKS && !im->truths[i].mask))
-            return err_set(e, RC_INVALID, "object %zu is of class %d, of %u, or has no mask", i,
-                           im->truths[i].cls, c->classes);
-    for (size_t i = 0; i < im->detections_n; i++)
-        if (im->detections[i].cls < 0 || (uint32_t)im->detections[i].cls >= c->classes ||
-            (c->kind == COCO_MASKS && !im->detections[i].mask))
-            return err_set(e, RC_INVALID, "detection %zu is of class %d, of %u, or has no mask", i,
-                           im->detections[i].cls, c->classes);
-    return RC_OK;
 }
 
 static double pair_iou(const struct confusion *c, const struct coco_detection *d,
@@ -137,7 +117,7 @@ static bool excused(const struct confusion *c, const struct coco_image *im,
 enum rc confusion_add(struct confusion *c, const struct coco_image *im, struct err *e)
 {
     size_t side = (size_t)c->classes + 1;
-    enum rc rc = check(c, im, e);
+    enum rc rc = coco_check_image(im, c->kind, c->classes, e);
     uint8_t *det_used, *truth_used;
 
     if (!rc)
