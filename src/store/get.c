@@ -33,12 +33,12 @@ static void read_done(struct call *c, struct read *g)
  * pin. */
 static enum rc open_pieces(struct call *c, struct tx *tx, struct read *g)
 {
-    enum rc rc = index_pieces(tx, c->a, g->o.data, &g->pieces, &g->piece_n, &c->err);
+    enum rc rc = data_pieces(tx, c->a, g->o.data, &g->pieces, &g->piece_n, &c->err);
     struct tx *now;
     bool there;
 
     if (!rc && g->piece_n && g->pieces[g->piece_n - 1].kind == DATA_INLINE)
-        rc = index_body(tx, c->a, g->pieces[g->piece_n - 1].data, &g->last_body, &c->err);
+        rc = data_body(tx, c->a, g->pieces[g->piece_n - 1].data, &g->last_body, &c->err);
     if (!rc)
         rc = files_pin(c->s->files, g->o.data, &c->err);
     if (rc)
@@ -47,7 +47,7 @@ static enum rc open_pieces(struct call *c, struct tx *tx, struct read *g)
     rc = db_begin(c->s->db, DB_READ, &now, &c->err); /* another snapshot */
     if (rc)
         return rc;
-    rc = index_data_exists(now, g->o.data, &there, &c->err);
+    rc = data_exists(now, g->o.data, &there, &c->err);
     tx_rollback(now);
     if (!rc && !there)
         rc = err_set(&c->err, RC_NOT_FOUND, "replaced meanwhile");
@@ -61,7 +61,7 @@ static enum rc open_data(struct call *c, struct tx *tx, struct read *g)
     if (head)
         return RC_OK;
     if (g->o.kind == DATA_INLINE)
-        return index_body(tx, c->a, g->o.data, &g->body, &c->err);
+        return data_body(tx, c->a, g->o.data, &g->body, &c->err);
     if (g->o.kind == DATA_FILE)
         return files_read(c->s->files, g->o.data, &g->fd, &c->err);
     return open_pieces(c, tx, g);

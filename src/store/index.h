@@ -1,19 +1,16 @@
 /* index.h - the index of the store: what stands in store.db.  Private to store/.
  *
- *     bucket(name)  1---n  object(key, etag, ...)  n---1  data(bytes in a file | inline | pieces)
+ *     bucket(name)  1---n  object(key, etag, ...)  n---1  data (data.h)
  *     upload(key)   1---n  part(number, etag)      1---1  data
- *     data of kind pieces  1---n  piece            1---1  data
  *
- * `data.refs` counts the objects that share the bytes (a copy copies a row, not bytes).  All calls
- * work inside the caller's transaction; texts are lent by the caller or live in the arena given.
+ * All calls work inside the caller's transaction; texts are lent by the caller or live in the arena
+ * given.
  */
 #ifndef ANNEAL_STORE_INDEX_H
 #define ANNEAL_STORE_INDEX_H
 
-#include "db/db.h"
-#include "store/files.h"
+#include "store/data.h"
 
-enum data_kind { DATA_FILE, DATA_INLINE, DATA_PIECES };
 enum { INDEX_ETAG_MAX = 48 };
 
 struct object {
@@ -43,17 +40,6 @@ enum rc index_buckets(struct tx *tx, index_bucket_fn each, void *ud, struct err 
 /* ---- objects.  RC_NOT_FOUND where there is none. */
 enum rc index_get(struct tx *tx, struct arena *a, int64_t bucket, str key, struct object *ret,
                   struct err *e) must_check;
-enum rc index_body(struct tx *tx, struct arena *a, int64_t data, str *ret,
-                   struct err *e) must_check;
-/* A failed look-up is a failure, never "no": on a "no" files are removed. */
-enum rc index_data_exists(struct tx *tx, int64_t data, bool *ret, struct err *e) must_check;
-struct piece {
-    int64_t data;
-    enum data_kind kind;
-    uint64_t bytes;
-};
-enum rc index_pieces(struct tx *tx, struct arena *a, int64_t data, struct piece **ret,
-                     size_t *ret_n, struct err *e) must_check;
 /* New data (body: of DATA_INLINE) under a key; what was there is freed. */
 enum rc index_put(struct tx *tx, int64_t bucket, str key, const struct object *o, str body,
                   struct freed_list *freed, struct err *e) must_check;

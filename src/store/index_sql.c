@@ -1,8 +1,8 @@
 /* index_sql.c - see index.h.
  *
  * Keys are blobs: they compare bytewise, which is S3's order, and a bound of a search need not be
- * valid UTF-8.  Objects are clustered by (bucket, key), so that a page of a list is one run; inline
- * bodies stand in `data`, out of the way of lists, and are appended there because numbers grow.
+ * valid UTF-8.  Objects are clustered by (bucket, key), so that a page of a list is one run; the
+ * rows of bytes stand in data_sql.c, out of the way of lists.
  */
 #include "store/index.h"
 
@@ -14,10 +14,6 @@ static const char *const layout[] = {
     "CREATE TABLE IF NOT EXISTS counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS bucket(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " created_ms INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS data(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
-    " refs INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB)",
-    "CREATE TABLE IF NOT EXISTS piece(owner INTEGER NOT NULL, n INTEGER NOT NULL,"
-    " data INTEGER NOT NULL, PRIMARY KEY(owner, n)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS object(bucket INTEGER NOT NULL, key BLOB NOT NULL,"
     " data INTEGER NOT NULL, bytes INTEGER NOT NULL, modified_ms INTEGER NOT NULL,"
     " etag TEXT NOT NULL, type TEXT NOT NULL, meta TEXT NOT NULL,"
@@ -31,21 +27,6 @@ static const char *const layout[] = {
     "INSERT OR IGNORE INTO counter(name, value) VALUES ('generation', 0)",
 };
 
-/* The one integer that a query gives; RC_NOT_FOUND without a row. */
-static enum rc one_int(struct rows *r, int64_t *ret, struct err *e)
-{
-    bool there = rows_next(r);
-    int64_t v = there ? rows_int(r, 0) : 0;
-    enum rc rc = rows_done(r, e);
-
-    if (rc)
-        return rc;
-    if (!there)
-        return err_set(e, RC_NOT_FOUND, "there is no such row in the store's index");
-    *ret = v;
-    return RC_OK;
-}
-
 static enum rc no_memory(struct err *e)
 {
     return err_set(e, RC_NOMEM, "out of memory");
@@ -58,20 +39,22 @@ static enum rc set_up(struct tx *tx, int64_t *ret_generation, struct err *e)
     enum rc rc = tx_query0(tx, &r, e, "PRAGMA user_version");
 
     if (!rc)
-        rc = one_int(r, &version, e);
+        rc = data_one_int(r, &version, e);
     if (!rc && version > LAYOUT)
         rc = err_set(e, RC_CONFLICT,
                      "the store's index has layout %lld, this program knows %d; use a newer one",
                      (long long)version, LAYOUT);
     for (size_t i = 0; !rc && !version && i < sizeof layout / sizeof *layout; i++)
         rc = tx_exec0(tx, e, layout[i]);
+    if (!rc)
+        rc = data_setup(tx, e);
     if (!rc && !version)
         rc = tx_exec0(tx, e, "PRAGMA user_version = 1"); /* LAYOUT */
     if (!rc)
         rc = tx_exec0(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'generation'");
     if (!rc)
         rc = tx_query0(tx, &r, e, "SELECT value FROM counter WHERE name = 'generation'");
-    return rc ? rc : one_int(r, ret_generation, e);
+    return rc ? rc : data_one_int(r, ret_generation, e);
 }
 
 enum rc index_setup(struct db *db, int64_t *ret_generation, struct err *e)
@@ -93,84 +76,6 @@ enum rc index_setup(struct db *db, int64_t *ret_generation, struct err *e)
     return RC_OK;
 }
 
-/* ---- data */
-
-static enum rc data_add(struct tx *tx, const struct object *o, str body, struct err *e)
-{
-    return tx_exec(tx, e, "INSERT INTO data(id, kind, refs, bytes, body) VALUES (?, ?, 1, ?, ?)",
-                   db_i(o->data), db_i(o->kind), db_i((int64_t)o->bytes),
-                   o->kind == DATA_INLINE ? db_b(body) : db_null());
-}
-
-static enum rc data_row(struct tx *tx, int64_t data, enum data_kind *ret_kind, int64_t *ret_refs,
-                        struct err *e)
-{
-    struct rows *r;
-    bool there;
-    enum rc rc = tx_query(tx, &r, e, "SELECT kind, refs FROM data WHERE id = ?", db_i(data));
-
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    if (there) {
-        *ret_kind = (enum data_kind)rows_int(r, 0);
-        *ret_refs = rows_int(r, 1);
-    }
-    rc = rows_done(r, e);
-    if (!rc && !there)
-        rc = err_set(e, RC_CORRUPT, "the store's index names data %lld, which is not there",
-                     (long long)data);
-    return rc;
-}
-
-static enum rc data_drop(struct tx *tx, int64_t owner, int64_t data, enum data_kind kind,
-                         struct freed_list *freed, struct err *e)
-{
-    if (kind == DATA_FILE && !VEC_PUSH(freed, (struct freed){owner, data}))
-        return no_memory(e);
-    return tx_exec(tx, e, "DELETE FROM data WHERE id = ?", db_i(data));
-}
-
-static enum rc pieces_drop(struct tx *tx, int64_t owner, struct freed_list *freed, struct err *e)
-{
-    struct rows *r;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT p.data FROM piece p JOIN data d ON d.id = p.data"
-                          " WHERE p.owner = ? AND d.kind = 0",
-                          db_i(owner));
-    bool room = true;
-
-    if (rc)
-        return rc;
-    while (room && rows_next(r))
-        room = VEC_PUSH(freed, (struct freed){owner, rows_int(r, 0)});
-    rc = rows_done(r, e);
-    if (!rc && !room)
-        rc = no_memory(e);
-    if (!rc)
-        rc = tx_exec(tx, e, "DELETE FROM data WHERE id IN (SELECT data FROM piece WHERE owner = ?)",
-                     db_i(owner));
-    if (!rc)
-        rc = tx_exec(tx, e, "DELETE FROM piece WHERE owner = ?", db_i(owner));
-    return rc;
-}
-
-/* One object less uses it. */
-static enum rc data_unref(struct tx *tx, int64_t data, struct freed_list *freed, struct err *e)
-{
-    enum data_kind kind = DATA_FILE;
-    int64_t refs = 0;
-    enum rc rc = data_row(tx, data, &kind, &refs, e);
-
-    if (rc)
-        return rc;
-    if (refs > 1)
-        return tx_exec(tx, e, "UPDATE data SET refs = refs - 1 WHERE id = ?", db_i(data));
-    if (kind == DATA_PIECES)
-        rc = pieces_drop(tx, data, freed, e);
-    return rc ? rc : data_drop(tx, data, data, kind, freed, e);
-}
-
 /* ---- buckets */
 
 enum rc index_bucket(struct tx *tx, str name, int64_t *ret, struct err *e)
@@ -178,7 +83,7 @@ enum rc index_bucket(struct tx *tx, str name, int64_t *ret, struct err *e)
     struct rows *r;
     enum rc rc = tx_query(tx, &r, e, "SELECT id FROM bucket WHERE name = ?", db_s(name));
 
-    return rc ? rc : one_int(r, ret, e);
+    return rc ? rc : data_one_int(r, ret, e);
 }
 
 enum rc index_bucket_add(struct tx *tx, str name, int64_t now_ms, struct err *e)
@@ -194,13 +99,13 @@ enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *fr
     enum rc rc = tx_query(tx, &r, e, "SELECT 1 FROM object WHERE bucket = ? LIMIT 1", db_i(bucket));
 
     if (!rc)
-        rc = one_int(r, &n, e);
+        rc = data_one_int(r, &n, e);
     if (rc != RC_NOT_FOUND)
         return rc ? rc : err_set(e, RC_CONFLICT, "the bucket is not empty");
     for (;;) {
         rc = tx_query(tx, &r, e, "SELECT id FROM upload WHERE bucket = ? LIMIT 1", db_i(bucket));
         if (!rc)
-            rc = one_int(r, &upload, e);
+            rc = data_one_int(r, &upload, e);
         if (!rc)
             rc = index_upload_drop(tx, upload, freed, e);
         if (rc)
@@ -265,78 +170,6 @@ enum rc index_get(struct tx *tx, struct arena *a, int64_t bucket, str key, struc
     return rc;
 }
 
-enum rc index_body(struct tx *tx, struct arena *a, int64_t data, str *ret, struct err *e)
-{
-    struct rows *r;
-    str body = STR_NONE;
-    bool there;
-    enum rc rc = tx_query(tx, &r, e, "SELECT body FROM data WHERE id = ? AND kind = 1", db_i(data));
-
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    if (there)
-        body = rows_copy(r, a, 0);
-    rc = rows_done(r, e);
-    if (!rc && !there)
-        rc = err_set(e, RC_CORRUPT, "data %lld is not in the store's index", (long long)data);
-    if (!rc && !body.p)
-        rc = no_memory(e);
-    if (!rc)
-        *ret = body;
-    return rc;
-}
-
-enum rc index_data_exists(struct tx *tx, int64_t data, bool *ret, struct err *e)
-{
-    struct rows *r;
-    bool there;
-    enum rc rc = tx_query(tx, &r, e, "SELECT 1 FROM data WHERE id = ?", db_i(data));
-
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    rc = rows_done(r, e);
-    if (!rc)
-        *ret = there;
-    return rc;
-}
-
-enum rc index_pieces(struct tx *tx, struct arena *a, int64_t data, struct piece **ret,
-                     size_t *ret_n, struct err *e)
-{
-    struct rows *r;
-    struct piece *list;
-    int64_t count;
-    size_t n = 0;
-    enum rc rc = tx_query(tx, &r, e, "SELECT count(*) FROM piece WHERE owner = ?", db_i(data));
-
-    if (!rc)
-        rc = one_int(r, &count, e);
-    if (rc)
-        return rc;
-    list = ARENA_ARRAY(a, struct piece, (size_t)count + 1);
-    if (!list)
-        return no_memory(e);
-    rc = tx_query(tx, &r, e,
-                  "SELECT d.id, d.kind, d.bytes FROM piece p JOIN data d ON d.id = p.data"
-                  " WHERE p.owner = ? ORDER BY p.n",
-                  db_i(data));
-    if (rc)
-        return rc;
-    while (n < (size_t)count && rows_next(r)) {
-        list[n].data = rows_int(r, 0);
-        list[n].kind = (enum data_kind)rows_int(r, 1);
-        list[n++].bytes = (uint64_t)rows_int(r, 2);
-    }
-    rc = rows_done(r, e);
-    if (rc)
-        return rc;
-    *ret = list;
-    *ret_n = n;
-    return RC_OK;
-}
-
 static enum rc object_set(struct tx *tx, int64_t bucket, str key, const struct object *o,
                           struct freed_list *freed, struct err *e)
 {
@@ -346,7 +179,7 @@ static enum rc object_set(struct tx *tx, int64_t bucket, str key, const struct o
                           db_i(bucket), db_b(key));
 
     if (!rc)
-        rc = one_int(r, &old, e);
+        rc = data_one_int(r, &old, e);
     if (rc && rc != RC_NOT_FOUND)
         return rc;
     if (!rc)
@@ -368,7 +201,7 @@ static enum rc object_set(struct tx *tx, int64_t bucket, str key, const struct o
 enum rc index_put(struct tx *tx, int64_t bucket, str key, const struct object *o, str body,
                   struct freed_list *freed, struct err *e)
 {
-    enum rc rc = data_add(tx, o, body, e);
+    enum rc rc = data_add(tx, o->data, o->kind, o->bytes, body, e);
 
     return rc ? rc : object_set(tx, bucket, key, o, freed, e);
 }
@@ -377,7 +210,7 @@ enum rc index_link(struct tx *tx, int64_t bucket, str key, const struct object *
                    struct freed_list *freed, struct err *e)
 {
     /* First one more, then perhaps one less: a copy onto itself must not free its own bytes. */
-    enum rc rc = tx_exec(tx, e, "UPDATE data SET refs = refs + 1 WHERE id = ?", db_i(o->data));
+    enum rc rc = data_ref(tx, o->data, e);
 
     return rc ? rc : object_set(tx, bucket, key, o, freed, e);
 }
@@ -391,7 +224,7 @@ enum rc index_delete(struct tx *tx, int64_t bucket, str key, struct freed_list *
                           db_i(bucket), db_b(key));
 
     if (!rc)
-        rc = one_int(r, &data, e);
+        rc = data_one_int(r, &data, e);
     if (!rc)
         rc = data_unref(tx, data, freed, e);
     if (!rc)
@@ -480,13 +313,13 @@ enum rc index_part_put(struct tx *tx, int64_t upload, unsigned number, const str
 {
     struct rows *r;
     int64_t old;
-    enum rc rc = data_add(tx, o, body, e);
+    enum rc rc = data_add(tx, o->data, o->kind, o->bytes, body, e);
 
     if (!rc)
         rc = tx_query(tx, &r, e, "SELECT data FROM part WHERE upload = ? AND number = ?",
                       db_i(upload), db_i(number));
     if (!rc)
-        rc = one_int(r, &old, e);
+        rc = data_one_int(r, &old, e);
     if (!rc)
         rc = data_unref(tx, old, freed, e);
     if (rc && rc != RC_NOT_FOUND)
@@ -509,7 +342,7 @@ enum rc index_parts(struct tx *tx, struct arena *a, int64_t upload, unsigned aft
                           db_i(upload), db_i(after));
 
     if (!rc)
-        rc = one_int(r, &count, e);
+        rc = data_one_int(r, &count, e);
     if (rc)
         return rc;
     if ((size_t)count < max)
@@ -542,11 +375,10 @@ enum rc index_parts(struct tx *tx, struct arena *a, int64_t upload, unsigned aft
 enum rc index_complete(struct tx *tx, const struct upload *u, const struct object *o,
                        const struct part *parts, size_t n, struct freed_list *freed, struct err *e)
 {
-    enum rc rc = data_add(tx, o, STR_NONE, e);
+    enum rc rc = data_add(tx, o->data, o->kind, o->bytes, STR_NONE, e);
 
     for (size_t i = 0; !rc && i < n; i++) {
-        rc = tx_exec(tx, e, "INSERT INTO piece(owner, n, data) VALUES (?, ?, ?)", db_i(o->data),
-                     db_i((int64_t)i), db_i(parts[i].data));
+        rc = data_piece(tx, o->data, i, parts[i].data, e);
         if (!rc) /* what stays in `part` is freed with the upload */
             rc = tx_exec(tx, e, "DELETE FROM part WHERE upload = ? AND number = ?", db_i(u->id),
                          db_i(parts[i].number));
@@ -566,7 +398,7 @@ enum rc index_upload_drop(struct tx *tx, int64_t upload, struct freed_list *free
         rc = tx_query(tx, &r, e, "SELECT data FROM part WHERE upload = ? ORDER BY number LIMIT 1",
                       db_i(upload));
         if (!rc)
-            rc = one_int(r, &data, e);
+            rc = data_one_int(r, &data, e);
         if (!rc)
             rc = data_unref(tx, data, freed, e);
         if (!rc)
@@ -589,5 +421,5 @@ enum rc index_upload_older(struct tx *tx, int64_t before_ms, int64_t *ret, struc
                           "SELECT id FROM upload WHERE created_ms < ? ORDER BY created_ms LIMIT 1",
                           db_i(before_ms));
 
-    return rc ? rc : one_int(r, ret, e);
+    return rc ? rc : data_one_int(r, ret, e);
 }

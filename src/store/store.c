@@ -25,7 +25,7 @@ static enum rc is_live(void *ud, int64_t id, bool *ret_live, struct err *e)
 
     if (rc)
         return rc;
-    rc = index_data_exists(tx, id, ret_live, e);
+    rc = data_exists(tx, id, ret_live, e);
     tx_rollback(tx);
     return rc;
 }
