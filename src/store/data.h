@@ -16,8 +16,16 @@ enum data_kind { DATA_FILE, DATA_INLINE, DATA_PIECES };
 
 /* At every start: creates what is missing.  Its layout is numbered apart from the index's. */
 enum rc data_setup(struct tx *tx, struct err *e) must_check;
-/* New data with one reference (body: of DATA_INLINE). */
-enum rc data_add(struct tx *tx, int64_t data, enum data_kind kind, uint64_t bytes, str body,
+/* Bytes on their way into the index: made by intake.c, or for DATA_PIECES by hand. */
+struct data_new {
+    int64_t id; /* files_new_id() */
+    enum data_kind kind;
+    uint64_t bytes;
+    str body; /* of DATA_INLINE */
+};
+/* One reference to them.  *ret_id is what the object's row must name: the number of the same
+ * content where the store has it already, else n->id. */
+enum rc data_add(struct tx *tx, const struct data_new *n, int64_t *ret_id,
                  struct err *e) must_check;
 /* One object more uses it, or one less; the last one frees it. */
 enum rc data_ref(struct tx *tx, int64_t data, struct err *e) must_check;

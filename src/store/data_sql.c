@@ -36,12 +36,15 @@ enum rc data_setup(struct tx *tx, struct err *e)
     return rc;
 }
 
-enum rc data_add(struct tx *tx, int64_t data, enum data_kind kind, uint64_t bytes, str body,
-                 struct err *e)
+enum rc data_add(struct tx *tx, const struct data_new *n, int64_t *ret_id, struct err *e)
 {
-    return tx_exec(tx, e, "INSERT INTO data(id, kind, refs, bytes, body) VALUES (?, ?, 1, ?, ?)",
-                   db_i(data), db_i(kind), db_i((int64_t)bytes),
-                   kind == DATA_INLINE ? db_b(body) : db_null());
+    enum rc rc = tx_exec(
+        tx, e, "INSERT INTO data(id, kind, refs, bytes, body) VALUES (?, ?, 1, ?, ?)", db_i(n->id),
+        db_i(n->kind), db_i((int64_t)n->bytes), n->kind == DATA_INLINE ? db_b(n->body) : db_null());
+
+    if (!rc)
+        *ret_id = n->id;
+    return rc;
 }
 
 static enum rc data_row(struct tx *tx, int64_t data, enum data_kind *ret_kind, int64_t *ret_refs,

@@ -198,12 +198,13 @@ static enum rc object_set(struct tx *tx, int64_t bucket, str key, const struct o
                    db_i(o->modified_ms), db_c(o->etag), db_s(o->type), db_s(o->meta));
 }
 
-enum rc index_put(struct tx *tx, int64_t bucket, str key, const struct object *o, str body,
-                  struct freed_list *freed, struct err *e)
+enum rc index_put(struct tx *tx, int64_t bucket, str key, const struct object *o,
+                  const struct data_new *d, struct freed_list *freed, struct err *e)
 {
-    enum rc rc = data_add(tx, o->data, o->kind, o->bytes, body, e);
+    struct object put = *o;
+    enum rc rc = data_add(tx, d, &put.data, e);
 
-    return rc ? rc : object_set(tx, bucket, key, o, freed, e);
+    return rc ? rc : object_set(tx, bucket, key, &put, freed, e);
 }
 
 enum rc index_link(struct tx *tx, int64_t bucket, str key, const struct object *o,
@@ -309,11 +310,11 @@ enum rc index_upload(struct tx *tx, struct arena *a, int64_t id, struct upload *
 }
 
 enum rc index_part_put(struct tx *tx, int64_t upload, unsigned number, const struct object *o,
-                       str body, struct freed_list *freed, struct err *e)
+                       const struct data_new *d, struct freed_list *freed, struct err *e)
 {
     struct rows *r;
-    int64_t old;
-    enum rc rc = data_add(tx, o->data, o->kind, o->bytes, body, e);
+    int64_t old, data;
+    enum rc rc = data_add(tx, d, &data, e);
 
     if (!rc)
         rc = tx_query(tx, &r, e, "SELECT data FROM part WHERE upload = ? AND number = ?",
@@ -327,7 +328,7 @@ enum rc index_part_put(struct tx *tx, int64_t upload, unsigned number, const str
     return tx_exec(tx, e,
                    "INSERT OR REPLACE INTO part(upload, number, data, bytes, modified_ms, etag)"
                    " VALUES (?, ?, ?, ?, ?, ?)",
-                   db_i(upload), db_i(number), db_i(o->data), db_i((int64_t)o->bytes),
+                   db_i(upload), db_i(number), db_i(data), db_i((int64_t)o->bytes),
                    db_i(o->modified_ms), db_c(o->etag));
 }
 
@@ -375,7 +376,9 @@ enum rc index_parts(struct tx *tx, struct arena *a, int64_t upload, unsigned aft
 enum rc index_complete(struct tx *tx, const struct upload *u, const struct object *o,
                        const struct part *parts, size_t n, struct freed_list *freed, struct err *e)
 {
-    enum rc rc = data_add(tx, o->data, o->kind, o->bytes, STR_NONE, e);
+    struct data_new d = {.id = o->data, .kind = DATA_PIECES, .bytes = o->bytes};
+    int64_t data;
+    enum rc rc = data_add(tx, &d, &data, e);
 
     for (size_t i = 0; !rc && i < n; i++) {
         rc = data_piece(tx, o->data, i, parts[i].data, e);

@@ -6,7 +6,7 @@
 
 static enum s3_code spill(struct intake *in, struct call *c)
 {
-    enum rc rc = files_create(in->files, in->o.data, &in->fd, &c->err);
+    enum rc rc = files_create(in->files, in->d.id, &in->fd, &c->err);
 
     if (!rc && in->o.bytes)
         rc = os_write_all(in->fd, in->small, (size_t)in->o.bytes, &c->err);
@@ -67,13 +67,14 @@ static enum s3_code finish(struct intake *in, struct call *c)
 
     hasher_final(&in->md5, digest);
     hex_of(digest, sizeof digest, in->o.etag);
-    in->o.kind = in->fd < 0 ? DATA_INLINE : DATA_FILE;
+    in->d.kind = in->fd < 0 ? DATA_INLINE : DATA_FILE;
+    in->d.bytes = in->o.bytes;
     in->o.modified_ms = os_now_ms();
     if (in->fd < 0) {
-        in->inline_body = (str){in->small, (size_t)in->o.bytes};
+        in->d.body = (str){in->small, (size_t)in->o.bytes};
     } else {
         in->stored = true;
-        rc = files_finish(in->files, in->o.data, in->fd, &c->err);
+        rc = files_finish(in->files, in->d.id, in->fd, &c->err);
         in->fd = -1;
     }
     return rc ? s3_code_of(c, rc) : S3_OK;
@@ -85,7 +86,7 @@ enum s3_code intake_take(struct intake *in, struct call *c, uint64_t bytes_max)
     enum s3_code code;
 
     *in = (struct intake){.files = c->s->files, .fd = -1};
-    in->o.data = files_new_id(in->files);
+    in->d.id = files_new_id(in->files);
     code = body_open(&b, c, bytes_max);
     if (code)
         return code;
@@ -109,7 +110,7 @@ void intake_done(struct intake *in)
 
     os_close(in->fd);
     if (file && !in->keep)
-        files_discard(in->files, in->o.data);
+        files_discard(in->files, in->d.id);
     hasher_done(&in->md5);
     mem_free(in->small);
 }

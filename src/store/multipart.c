@@ -97,8 +97,7 @@ static enum rc apply_part(struct commit_op *op, struct tx *tx, struct err *e)
     enum rc rc = find_upload(p, tx, e);
 
     p->freed.n = 0;
-    return rc ? rc
-              : index_part_put(tx, p->u.id, p->number, &p->in->o, p->in->inline_body, &p->freed, e);
+    return rc ? rc : index_part_put(tx, p->u.id, p->number, &p->in->o, &p->in->d, &p->freed, e);
 }
 
 /* Before the body is received. */

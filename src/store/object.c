@@ -56,7 +56,7 @@ static enum rc apply_put(struct commit_op *op, struct tx *tx, struct err *e)
         return rc;
     if (code)
         return refuse(op, &p->refused, code);
-    return index_put(tx, bucket, p->c->key, &p->in->o, p->in->inline_body, &p->freed, e);
+    return index_put(tx, bucket, p->c->key, &p->in->o, &p->in->d, &p->freed, e);
 }
 
 /* Says no before a large body is received, when it can be known. */

@@ -180,8 +180,8 @@ struct intake {
     struct hasher md5;
     bool stored; /* the file is whole and synced; intake_done() discards it unless kept */
     bool keep;
-    struct object o; /* data, kind, bytes, etag: whole after intake_take */
-    str inline_body;
+    struct object o;   /* bytes, etag, modified_ms: whole after intake_take */
+    struct data_new d; /* where they are, for index_put */
 };
 /* Reads the whole body of the request into in->o and in->inline_body. */
 enum s3_code intake_take(struct intake *in, struct call *c, uint64_t bytes_max);
