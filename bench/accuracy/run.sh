@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Compares the validation accuracy of a classifier of ours with that of its twin in PyTorch: the same data,
-# net, schedule and augmentation, SEEDS seeds each, the best epoch of EPOCHS.  Ours goes the way of a
+# net, schedule and augmentation, SEEDS seeds each, the best epoch of EPOCHS.  MODEL=detect-n compares mAP50 on
+# blood cells with the same-size detector of the best-known library, as it is by default (detector_peer.py),
+# both from random weights at 320x320.  Ours goes the way of a
 # user: a server, `dataset import`, `train --wait`.  Status 1 if our mean is more than POINTS
 # (1.5) below.  On two cores it takes hours; results go to build/accuracy/*.json and are kept, so a run that
 # was stopped goes on (delete them to begin again).
@@ -18,7 +20,11 @@ seeds=${SEEDS:-1 2 3}
 epochs=${EPOCHS:-15}
 model=${MODEL:-resnet18}
 threads=${THREADS:-$(nproc)}
-zip=$(realpath "${ZIP:-$root/../shared/data/cifar10-small.zip}")
+case $model in
+    detect-*) data_default=bccd-voc peer=detector_peer.py ;;
+    *) data_default=cifar10-small peer=torch_twin.py ;;
+esac
+zip=$(realpath "${ZIP:-$root/../shared/data/$data_default.zip}")
 anneal=${ANNEAL:-$root/build/anneal}
 out=$root/build/accuracy
 mkdir -p "$out"
@@ -42,13 +48,31 @@ find_python() {
     echo "$root/build/peers/python/bin/python"
 }
 
+# A Python of its own: the library brings its own release of everything.
+find_yolo() {
+    local python=$root/build/peers/yolo/bin/python
+    "$python" -c 'import ultralytics' >/dev/null 2>&1 || {
+        python3 -m venv "$root/build/peers/yolo" >&2
+        "$root/build/peers/yolo/bin/pip" install -q ultralytics >&2
+    }
+    echo "$python"
+}
+
+run_peer() { # SEED: its last line is the result
+    if [ $peer = detector_peer.py ]; then
+        "$python" "$here/$peer" "$zip" --seed "$1" --epochs "$epochs" --threads "$threads" --work "$out/peer"
+        rm -rf "$out/peer"
+    else
+        "$python" "$here/$peer" "$zip" --model "$model" --seed "$1" --epochs "$epochs" --threads "$threads"
+    fi
+}
+
 run_torch() {
     local python seed
-    python=$(find_python)
+    case $peer in detector_peer.py) python=$(find_yolo) ;; *) python=$(find_python) ;; esac
     for seed in $seeds; do
         [ -s "$out/$model-torch-$epochs-$seed.json" ] && continue
-        "$python" "$here/torch_twin.py" "$zip" --model "$model" --seed "$seed" --epochs "$epochs" --threads "$threads" |
-            tail -n 1 > "$out/$model-torch-$seed.tmp"
+        run_peer "$seed" | tail -n 1 > "$out/$model-torch-$seed.tmp"
         mv "$out/$model-torch-$seed.tmp" "$out/$model-torch-$epochs-$seed.json"
     done
 }
@@ -70,10 +94,10 @@ run_ours() {
         kill -0 "$pid" 2>/dev/null || { echo "bench/accuracy: the server ended:"; cat "$out/serve.log"; exit 2; }
         sleep 0.1
     done
-    "$anneal" dataset import "$zip" --name cifar10-small --json | tail -n 1
+    "$anneal" dataset import "$zip" --name $data_default --json | tail -n 1
     for seed in $seeds; do
         [ -s "$out/$model-ours-$epochs-$seed.json" ] && continue
-        "$anneal" train --dataset cifar10-small --model "$model" --epochs "$epochs" --seed "$seed" --threads "$threads" \
+        "$anneal" train --dataset $data_default --model "$model" --epochs "$epochs" --seed "$seed" --threads "$threads" \
             --wait --json | tail -n 1 > "$out/$model-ours-$seed.tmp"
         mv "$out/$model-ours-$seed.tmp" "$out/$model-ours-$epochs-$seed.json"
     done
