@@ -22,6 +22,10 @@ struct os_sys {
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
+    ssize_t (*pwrite)(int fd, const void *p, size_t n, off_t at);
+    int (*fdatasync)(int fd);
+    int (*ftruncate)(int fd, off_t bytes);
+    int (*fallocate)(int fd, int mode, off_t at, off_t bytes);
 };
 extern struct os_sys os_sys;
 
@@ -50,6 +54,19 @@ enum rc os_read_full(int fd, void *p, size_t n, struct err *e) must_check;
 enum rc os_write_all(int fd, const void *p, size_t n, struct err *e) must_check;
 enum rc os_fsync(int fd, struct err *e) must_check;
 void os_close(int fd); /* -1 is fine */
+/* At a place, whole or an error; RC_CORRUPT if the file ends before.  Any threads at once. */
+enum rc os_pread_full(int fd, void *p, size_t n, uint64_t at, struct err *e) must_check;
+enum rc os_pwrite_all(int fd, const void *p, size_t n, uint64_t at, struct err *e) must_check;
+/* The bytes, and of the inode what is needed to read them. */
+enum rc os_fdatasync(int fd, struct err *e) must_check;
+enum rc os_truncate(int fd, uint64_t bytes, struct err *e) must_check;
+/* Space on the disk for the first `bytes` of the file, which becomes so long; only its length where
+ * the file system cannot promise space. */
+enum rc os_reserve(int fd, uint64_t bytes, struct err *e) must_check;
+enum rc os_fd_size(int fd, uint64_t *ret, struct err *e) must_check;
+/* An advisory lock between processes (flock); false: another holds it. */
+enum os_lock { OS_LOCK_SHARED, OS_LOCK_EXCLUSIVE, OS_LOCK_NONE };
+bool os_try_lock(int fd, enum os_lock kind);
 /* Reads a whole file of at most max_bytes into `a`. */
 enum rc os_read_file(struct arena *a, const char *path, size_t max_bytes, str *ret,
                      struct err *e) must_check;

@@ -21,4 +21,8 @@ struct os_sys os_sys = {
     .rename = rename,
     .unlink = unlink,
     .mkdir = mkdir,
+    .pwrite = pwrite,
+    .fdatasync = fdatasync,
+    .ftruncate = ftruncate,
+    .fallocate = fallocate,
 };
