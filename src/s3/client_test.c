@@ -72,6 +72,7 @@ TEST(a_presigned_url_verifies_and_odd_keys_are_encoded)
     struct sigv4_request q = {STR("PUT"), STR_NONE, STR_NONE, &host, 1};
     struct sigv4_keys k = {STR("key"), STR("secret"), STR("us-east-1")};
     struct sigv4_auth auth;
+    struct sigv4_keyring ring;
     ptrdiff_t mark;
 
     arena_init(&a, 1 << 20);
@@ -84,7 +85,8 @@ TEST(a_presigned_url_verifies_and_odd_keys_are_encoded)
     mark = str_chr(str_of(url), '?');
     q.path = str_sub(str_of(url), 21, (size_t)mark - 21);
     q.query = str_sub(str_of(url), (size_t)mark + 1, 4096);
-    CHECK_EQ(sigv4_verify(&a, &q, &k, os_now_ms(), &auth, &e), SIGV4_VALID);
+    ring = sigv4_ring_of(&k);
+    CHECK_EQ(sigv4_verify(&a, &q, &ring, os_now_ms(), &auth, &e), SIGV4_VALID);
     CHECK_EQ(s3_presign(s, &a, HTTP_GET, "a/../b", NULL, 60, &url, &e), RC_INVALID);
     CHECK_EQ(s3_presign(s, &a, HTTP_GET, "./b", NULL, 60, &url, &e), RC_INVALID);
     CHECK_EQ(s3_presign(s, &a, HTTP_GET, "", NULL, 60, &url, &e), RC_INVALID);

@@ -4,7 +4,7 @@
  * one request ("~" and "%7E") sign alike, and so that what is checked is what the server acts on.
  * Parameters are ordered by their encoded name, then value.
  *
- * Order of checks: form, key, time, signature.  The caller who does not hold the key learns nothing
+ * Order of checks: form, time, key, signature.  The caller who does not hold the key learns nothing
  * that depends on it.
  */
 #include "s3/sigv4.h"
@@ -354,6 +354,7 @@ enum rc sigv4_presign(struct arena *a, struct buf *out, const struct sigv4_keys 
 struct claim {
     bool presigned;
     str credential, signed_headers, signature, time, payload;
+    str access_key; /* of the credential; set by check_scope */
     int64_t expires_s;
 };
 
@@ -431,8 +432,7 @@ static enum sigv4_fault claim_of_query(const struct sigv4_pair *p, size_t n, str
 
 /* Credential: KEY/YYYYMMDD/REGION/s3/aws4_request.  The key may hold '/', so it is read from the
  * right. */
-static enum sigv4_fault check_scope(const struct claim *c, const struct sigv4_keys *k,
-                                    struct err *e)
+static enum sigv4_fault check_scope(struct claim *c, str region, struct err *e)
 {
     enum sigv4_fault bad = c->presigned ? SIGV4_BAD_QUERY : SIGV4_BAD_HEADER;
     str part[4], key = c->credential;
@@ -450,19 +450,16 @@ static enum sigv4_fault check_scope(const struct claim *c, const struct sigv4_ke
         err_set(e, RC_INVALID, "the credential's service must be s3/aws4_request");
         return bad;
     }
-    if (!str_eq(part[1], k->region)) {
+    if (!str_eq(part[1], region)) {
         err_set(e, RC_INVALID, "the region '%.*s' is wrong; expecting '%.*s'",
-                STR_F(str_sub(part[1], 0, 64)), STR_F(k->region));
+                STR_F(str_sub(part[1], 0, 64)), STR_F(region));
         return bad;
     }
     if (!str_eq(part[0], str_sub(c->time, 0, 8))) {
         err_set(e, RC_INVALID, "the credential's date is not that of the request");
         return bad;
     }
-    if (key.n != k->access_key.n || !same_bytes(key.p, k->access_key.p, key.n)) {
-        err_set(e, RC_FORBIDDEN, "the access key is not known here");
-        return SIGV4_UNKNOWN_KEY;
-    }
+    c->access_key = key;
     return SIGV4_VALID;
 }
 
@@ -526,19 +523,24 @@ static enum sigv4_fault check_signed(const struct claim *c, const struct sigv4_r
 }
 
 static enum sigv4_fault check_signature(struct arena *a, const struct claim *c,
-                                        const struct sigv4_request *q, const struct sigv4_keys *k,
-                                        struct sigv4_auth *ret, struct err *e)
+                                        const struct sigv4_request *q,
+                                        const struct sigv4_keyring *ring, struct sigv4_auth *ret,
+                                        struct err *e)
 {
-    struct sigv4_auth out = {.presigned = c->presigned, .payload = c->payload};
+    struct sigv4_auth out = {
+        .presigned = c->presigned, .access_key = c->access_key, .payload = c->payload};
     struct buf canonical;
     enum rc rc;
 
+    if (!ring->find(ring->ud, c->access_key, str_sub(c->time, 0, 8), out.key)) {
+        err_set(e, RC_FORBIDDEN, "the access key is not known here");
+        return SIGV4_UNKNOWN_KEY;
+    }
     buf_init(&canonical, SIGV4_CANONICAL_MAX);
     rc = sigv4_canonical(a, &canonical, q, c->signed_headers, c->payload, e);
     if (!rc) {
         snprintf(out.time, sizeof out.time, "%.*s", STR_F(c->time));
-        sigv4_signing_key(k->secret_key, (str){out.time, 8}, k->region, out.key);
-        sigv4_sign(out.key, str_of(out.time), k->region, buf_view(&canonical), out.signature);
+        sigv4_sign(out.key, str_of(out.time), ring->region, buf_view(&canonical), out.signature);
     }
     buf_done(&canonical);
     if (rc == RC_NOMEM)
@@ -555,9 +557,24 @@ static enum sigv4_fault check_signature(struct arena *a, const struct claim *c,
     return SIGV4_VALID;
 }
 
+static bool find_one(void *ud, str access_key, str date8, uint8_t ret[SHA256_BYTES])
+{
+    const struct sigv4_keys *k = ud;
+
+    if (access_key.n != k->access_key.n || !same_bytes(access_key.p, k->access_key.p, access_key.n))
+        return false;
+    sigv4_signing_key(k->secret_key, date8, k->region, ret);
+    return true;
+}
+
+struct sigv4_keyring sigv4_ring_of(const struct sigv4_keys *k)
+{
+    return (struct sigv4_keyring){k->region, find_one, (void *)(uintptr_t)k};
+}
+
 enum sigv4_fault sigv4_verify(struct arena *a, const struct sigv4_request *q,
-                              const struct sigv4_keys *k, int64_t now_ms, struct sigv4_auth *ret,
-                              struct err *e)
+                              const struct sigv4_keyring *ring, int64_t now_ms,
+                              struct sigv4_auth *ret, struct err *e)
 {
     str auth = sigv4_header(q, "authorization"), path;
     struct claim c = {0};
@@ -579,12 +596,12 @@ enum sigv4_fault sigv4_verify(struct arena *a, const struct sigv4_request *q,
         return SIGV4_ABSENT;
     }
     if (!f)
-        f = check_scope(&c, k, e);
+        f = check_scope(&c, ring->region, e);
     if (!f)
         f = check_time(&c, now_ms, e);
     if (!f)
         f = check_signed(&c, q, e);
     if (!f)
-        f = check_signature(a, &c, q, k, ret, e);
+        f = check_signature(a, &c, q, ring, ret, e);
     return f;
 }

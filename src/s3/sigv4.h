@@ -95,14 +95,25 @@ enum sigv4_fault {
 };
 struct sigv4_auth {
     bool presigned;
+    str access_key;             /* lent by the request or the arena */
     str payload;                /* x-amz-content-sha256, or UNSIGNED-PAYLOAD; lent by the request */
     char time[SIGV4_TIME_TEXT]; /* for the chunks of an aws-chunked body: */
     char signature[SHA256_HEX + 1];
     uint8_t key[SHA256_BYTES];
 };
+/* Whose signatures are accepted.  find gives the signing key of an access key for a day (YYYYMMDD),
+ * so that secrets stay with whoever keeps them; false: there is no such key, or it is not valid
+ * now.  Any thread. */
+struct sigv4_keyring {
+    str region;
+    bool (*find)(void *ud, str access_key, str date8, uint8_t ret[SHA256_BYTES]);
+    void *ud;
+};
+/* The ring of one key; `k` is lent. */
+struct sigv4_keyring sigv4_ring_of(const struct sigv4_keys *k);
 /* Compares in constant time.  *ret is filled on SIGV4_VALID; otherwise `e` says why, for people. */
 enum sigv4_fault sigv4_verify(struct arena *a, const struct sigv4_request *q,
-                              const struct sigv4_keys *k, int64_t now_ms, struct sigv4_auth *ret,
-                              struct err *e) must_check;
+                              const struct sigv4_keyring *ring, int64_t now_ms,
+                              struct sigv4_auth *ret, struct err *e) must_check;
 
 #endif

@@ -20,11 +20,12 @@ static const struct sigv4_keys aws = {
 static enum sigv4_fault verify_at(const struct sigv4_request *q, int64_t now_ms,
                                   struct sigv4_auth *ret, struct err *e)
 {
+    struct sigv4_keyring ring = sigv4_ring_of(&aws);
     struct arena a;
     enum sigv4_fault f;
 
     arena_init(&a, 1 << 20);
-    f = sigv4_verify(&a, q, &aws, now_ms, ret, e);
+    f = sigv4_verify(&a, q, &ring, now_ms, ret, e);
     arena_done(&a);
     return f;
 }

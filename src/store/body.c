@@ -112,7 +112,7 @@ static enum s3_code open_frame(struct body *b)
         return bad(c, S3_MISSING_SECURITY_HEADER, RC_INVALID,
                    "x-amz-decoded-content-length is missing or not a length");
     b->length = (int64_t)n;
-    rc = chunked_init(&b->chunked, &c->auth, c->s->keys.region, &c->err);
+    rc = chunked_init(&b->chunked, &c->auth, str_of(c->s->region), &c->err);
     if (!rc) {
         b->raw = mem_alloc(STORE_CHUNK_BYTES);
         if (!b->raw)

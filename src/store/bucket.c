@@ -14,14 +14,15 @@ struct bucket_op {
 static enum rc apply_create(struct commit_op *op, struct tx *tx, struct err *e)
 {
     struct bucket_op *b = (struct bucket_op *)op;
-    int64_t id;
-    enum rc rc = index_bucket(tx, b->c->bucket, &id, e);
+    str me = identity_name(b->c->who);
+    char owner[IDENTITY_NAME_MAX + 1];
+    enum rc rc = index_bucket_owner(tx, b->c->bucket, owner, e);
 
     if (!rc)
-        return refuse(op, &b->refused, S3_BUCKET_EXISTS);
+        return refuse(op, &b->refused, str_is(me, owner) ? S3_BUCKET_EXISTS : S3_BUCKET_TAKEN);
     if (rc != RC_NOT_FOUND)
         return rc;
-    return index_bucket_add(tx, b->c->bucket, os_now_ms(), e);
+    return index_bucket_add(tx, b->c->bucket, me, os_now_ms(), e);
 }
 
 enum s3_code op_create_bucket(struct call *c)
@@ -101,17 +102,25 @@ enum s3_code op_get_location(struct call *c)
     tx_rollback(tx);
     buf_init(&b, 1024);
     xml_begin(&b, "LocationConstraint");
-    if (!str_is(c->s->keys.region, "us-east-1")) /* S3's name for the first region is no name */
+    if (strcmp(c->s->region, "us-east-1") != 0) /* S3's name for the first region is no name */
         buf_puts(&b, c->s->region);
     buf_puts(&b, "</LocationConstraint>");
     reply_xml(c, &b);
     return S3_OK;
 }
 
-static enum rc put_bucket(void *ud, str name, int64_t created_ms, struct err *e)
-{
-    struct buf *b = ud;
+struct bucket_list {
+    struct buf *b;
+    const struct identity *who;
+};
 
+static enum rc put_bucket(void *ud, str name, str owner, int64_t created_ms, struct err *e)
+{
+    const struct bucket_list *l = ud;
+    struct buf *b = l->b;
+
+    if (!identity_may(l->who, name, owner, RIGHT_ANY))
+        return RC_OK;
     buf_puts(b, "<Bucket>");
     xml_text(b, "Name", name);
     xml_time(b, "CreationDate", created_ms);
@@ -123,6 +132,7 @@ enum s3_code op_list_buckets(struct call *c)
 {
     struct tx *tx;
     struct buf b;
+    struct bucket_list l = {&b, c->who};
     enum rc rc = db_begin(c->s->db, DB_READ, &tx, &c->err);
 
     if (rc)
@@ -130,9 +140,10 @@ enum s3_code op_list_buckets(struct call *c)
     buf_init(&b, 4 << 20);
     xml_begin(&b, "ListAllMyBucketsResult");
     buf_puts(&b, "<Owner>");
-    xml_text(&b, "ID", c->s->keys.access_key);
+    xml_text(&b, "ID", identity_name(c->who));
+    xml_text(&b, "DisplayName", identity_name(c->who));
     buf_puts(&b, "</Owner><Buckets>");
-    rc = index_buckets(tx, put_bucket, &b, &c->err);
+    rc = index_buckets(tx, put_bucket, &l, &c->err);
     tx_rollback(tx);
     buf_puts(&b, "</Buckets></ListAllMyBucketsResult>");
     if (rc) {

@@ -23,7 +23,7 @@ static enum rc apply_name(struct commit_op *op, struct tx *tx, struct err *e)
         op->refused = true;
         return err_set(e, RC_PRECONDITION, "not granted");
     }
-    rc = index_bucket_add(tx, str_of(n->name), 1, e);
+    rc = index_bucket_add(tx, str_of(n->name), STR("root"), 1, e);
     if (!rc && n->poison)
         rc = err_set(e, RC_INTERNAL, "after the write");
     return rc;

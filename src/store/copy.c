@@ -93,6 +93,8 @@ enum s3_code op_copy(struct call *c, str source)
     enum s3_code code = read_source(&p, source);
 
     if (!code)
+        code = call_may(c, p.from_bucket, RIGHT_READ);
+    if (!code)
         code = check_headers(&p);
     if (!code)
         code = call_commit(c, &p.op, &p.refused);

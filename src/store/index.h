@@ -10,6 +10,7 @@
 #define ANNEAL_STORE_INDEX_H
 
 #include "store/data.h"
+#include "store/identity.h"
 
 enum { INDEX_ETAG_MAX = 48 };
 
@@ -30,11 +31,16 @@ enum rc index_setup(struct db *db, int64_t *ret_generation, struct err *e) must_
 /* ---- buckets */
 enum rc index_bucket(struct tx *tx, str name, int64_t *ret,
                      struct err *e) must_check; /* NOT_FOUND */
-enum rc index_bucket_add(struct tx *tx, str name, int64_t now_ms, struct err *e) must_check;
+/* owner: name of the identity that made it (identity.h), copied out with its NUL. */
+enum rc index_bucket_owner(struct tx *tx, str name, char ret[IDENTITY_NAME_MAX + 1],
+                           struct err *e) must_check; /* NOT_FOUND */
+enum rc index_bucket_add(struct tx *tx, str name, str owner, int64_t now_ms,
+                         struct err *e) must_check;
 /* Also drops its unfinished uploads.  RC_CONFLICT: an object is in it. */
 enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *freed,
                             struct err *e) must_check;
-typedef enum rc (*index_bucket_fn)(void *ud, str name, int64_t created_ms, struct err *e);
+typedef enum rc (*index_bucket_fn)(void *ud, str name, str owner, int64_t created_ms,
+                                   struct err *e);
 enum rc index_buckets(struct tx *tx, index_bucket_fn each, void *ud, struct err *e) must_check;
 
 /* ---- objects.  RC_NOT_FOUND where there is none. */

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 
-enum { LAYOUT = 1 };
+enum { LAYOUT = 2 };
 
 static const char *const layout[] = {
     "CREATE TABLE IF NOT EXISTS counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
@@ -25,6 +25,10 @@ static const char *const layout[] = {
     " data INTEGER NOT NULL, bytes INTEGER NOT NULL, modified_ms INTEGER NOT NULL,"
     " etag TEXT NOT NULL, PRIMARY KEY(upload, number)) WITHOUT ROWID",
     "INSERT OR IGNORE INTO counter(name, value) VALUES ('generation', 0)",
+};
+/* From layout i + 1 to i + 2; an empty file takes them all. */
+static const char *const changes[] = {
+    "ALTER TABLE bucket ADD COLUMN owner TEXT NOT NULL DEFAULT 'root'",
 };
 
 static enum rc no_memory(struct err *e)
@@ -48,8 +52,10 @@ static enum rc set_up(struct tx *tx, int64_t *ret_generation, struct err *e)
         rc = tx_exec0(tx, e, layout[i]);
     if (!rc)
         rc = data_setup(tx, e);
-    if (!rc && !version)
-        rc = tx_exec0(tx, e, "PRAGMA user_version = 1"); /* LAYOUT */
+    for (int64_t i = version ? version - 1 : 0; !rc && i < LAYOUT - 1; i++)
+        rc = tx_exec0(tx, e, changes[i]);
+    if (!rc && version != LAYOUT)
+        rc = tx_exec0(tx, e, "PRAGMA user_version = 2"); /* LAYOUT */
     if (!rc)
         rc = tx_exec0(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'generation'");
     if (!rc)
@@ -86,10 +92,25 @@ enum rc index_bucket(struct tx *tx, str name, int64_t *ret, struct err *e)
     return rc ? rc : data_one_int(r, ret, e);
 }
 
-enum rc index_bucket_add(struct tx *tx, str name, int64_t now_ms, struct err *e)
+enum rc index_bucket_owner(struct tx *tx, str name, char ret[IDENTITY_NAME_MAX + 1], struct err *e)
 {
-    return tx_exec(tx, e, "INSERT INTO bucket(name, created_ms) VALUES (?, ?)", db_s(name),
-                   db_i(now_ms));
+    struct rows *r;
+    bool there;
+    enum rc rc = tx_query(tx, &r, e, "SELECT owner FROM bucket WHERE name = ?", db_s(name));
+
+    if (rc)
+        return rc;
+    there = rows_next(r);
+    if (there)
+        snprintf(ret, IDENTITY_NAME_MAX + 1, "%.*s", STR_F(rows_text(r, 0)));
+    rc = rows_done(r, e);
+    return rc || there ? rc : err_set(e, RC_NOT_FOUND, "there is no such bucket");
+}
+
+enum rc index_bucket_add(struct tx *tx, str name, str owner, int64_t now_ms, struct err *e)
+{
+    return tx_exec(tx, e, "INSERT INTO bucket(name, owner, created_ms) VALUES (?, ?, ?)",
+                   db_s(name), db_s(owner), db_i(now_ms));
 }
 
 enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *freed, struct err *e)
@@ -119,12 +140,14 @@ enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *fr
 enum rc index_buckets(struct tx *tx, index_bucket_fn each, void *ud, struct err *e)
 {
     struct rows *r;
-    enum rc done, rc = tx_query0(tx, &r, e, "SELECT name, created_ms FROM bucket ORDER BY name");
+    enum rc done, rc = tx_query0(tx, &r, e,
+                                 "SELECT name, created_ms, owner FROM bucket"
+                                 " ORDER BY name");
 
     if (rc)
         return rc;
     while (!rc && rows_next(r))
-        rc = each(ud, rows_text(r, 0), rows_int(r, 1), e);
+        rc = each(ud, rows_text(r, 0), rows_text(r, 2), rows_int(r, 1), e);
     done = rows_done(r, rc ? NULL : e);
     return rc ? rc : done;
 }

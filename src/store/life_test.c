@@ -61,6 +61,7 @@ TEST(settings_that_cannot_be_are_refused_by_name)
                                 .region = "r"};
     struct store_config c;
     struct store *s;
+    char dir[512];
     struct err e;
 
     c = good, c.dir = "";
@@ -69,11 +70,13 @@ TEST(settings_that_cannot_be_are_refused_by_name)
     c = good, c.secret_key = "1234567";
     CHECK_EQ(store_open(&s, &c, &e), RC_INVALID);
     CHECK_STR(str_of(e.field), "secret_key");
-    c = good, c.access_key = NULL;
+    snprintf(dir, sizeof dir, "%s/empty", test_dir());
+    c = good, c.access_key = NULL, c.dir = dir;
     CHECK_EQ(store_open(&s, &c, &e), RC_INVALID);
+    CHECK_STR(str_of(e.field), "access_key");
     c = good, c.region = "";
     CHECK_EQ(store_open(&s, &c, &e), RC_INVALID);
-    c = good, c.dir = test_dir(), c.listen = "nonsense";
+    c = good, c.dir = dir, c.listen = "nonsense";
     CHECK_EQ(store_open(&s, &c, &e), RC_INVALID);
     CHECK(mem_live_bytes() < 1 << 20);
 }

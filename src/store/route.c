@@ -132,8 +132,17 @@ static enum s3_code code_of_fault(enum sigv4_fault f)
     return codes[f];
 }
 
+static bool find_key(void *ud, str access_key, str date8, uint8_t ret[SHA256_BYTES])
+{
+    struct call *c = ud;
+
+    c->who = identities_find(c->s->identities, access_key, date8, ret);
+    return c->who != NULL;
+}
+
 static enum s3_code authenticate(struct call *c, str path, str query)
 {
+    struct sigv4_keyring ring = {str_of(c->s->region), find_key, c};
     struct sigv4_pair h[SIGV4_HEADERS_MAX];
     struct sigv4_request q = {str_of(http_method_name(http_method_of(c->r))), path, query, h, 0};
     enum sigv4_fault f;
@@ -141,13 +150,47 @@ static enum s3_code authenticate(struct call *c, str path, str query)
     while (http_header_at(c->r, q.header_count, &h[q.header_count].name, &h[q.header_count].value))
         if (++q.header_count == SIGV4_HEADERS_MAX)
             return S3_BAD_REQUEST;
-    f = sigv4_verify(c->a, &q, &c->s->keys, os_now_ms(), &c->auth, &c->err);
+    f = sigv4_verify(c->a, &q, &ring, os_now_ms(), &c->auth, &c->err);
     if (f)
         store_count(c->s, COUNT_DENIED, 1);
     return code_of_fault(f);
 }
 
 /* ---- dispatch */
+
+/* The rights of which one is needed; 0: to be known is enough. */
+static unsigned rights_for(const struct route *t)
+{
+    bool list = t->counter == COUNT_LISTS;
+
+    switch (t->level) {
+    case SERVICE:
+        return 0;
+    case OBJECT:
+        if (list)
+            return RIGHT_LIST | RIGHT_WRITE;
+        return t->method == HTTP_GET || t->method == HTTP_HEAD ? RIGHT_READ : RIGHT_WRITE;
+    case BUCKET:
+        if (list)
+            return RIGHT_LIST;
+        if (t->run == op_head_bucket || t->run == op_get_location)
+            return RIGHT_ANY;
+        if (t->run == op_create_bucket)
+            return RIGHT_CREATE | RIGHT_ADMIN;
+        return t->run == op_delete_objects ? RIGHT_WRITE : RIGHT_ADMIN;
+    }
+    return RIGHT_ADMIN;
+}
+
+static enum s3_code run_route(struct call *c, const struct route *t)
+{
+    enum s3_code code = call_may(c, c->bucket, rights_for(t));
+
+    if (code)
+        return code;
+    store_count(c->s, t->counter, 1);
+    return t->run(c);
+}
 
 static enum s3_code dispatch(struct call *c)
 {
@@ -159,10 +202,8 @@ static enum s3_code dispatch(struct call *c)
         const struct route *t = &routes[i];
         if (t->method != m || t->level != level)
             continue;
-        if (t->sub && call_query(c, t->sub).p) {
-            store_count(c->s, t->counter, 1);
-            return t->run(c);
-        }
+        if (t->sub && call_query(c, t->sub).p)
+            return run_route(c, t);
         if (!t->sub)
             plain = t;
     }
@@ -171,10 +212,7 @@ static enum s3_code dispatch(struct call *c)
             err_set(&c->err, RC_UNIMPLEMENTED, "?%s with %s", unknown_subs[i], http_method_name(m));
             return S3_NOT_IMPLEMENTED;
         }
-    if (!plain)
-        return S3_METHOD_NOT_ALLOWED;
-    store_count(c->s, plain->counter, 1);
-    return plain->run(c);
+    return plain ? run_route(c, plain) : S3_METHOD_NOT_ALLOWED;
 }
 
 void store_handle(struct http_req *r, void *ud)
@@ -203,6 +241,7 @@ void store_handle(struct http_req *r, void *ud)
         code = dispatch(&c);
     if (code)
         reply_error(&c, code);
+    identity_unref(c.who);
 }
 
 void store_done(struct http_req *r, int status, double seconds, void *ud)

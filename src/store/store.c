@@ -88,15 +88,14 @@ static void janitor(void *ud)
 
 static enum rc check_config(const struct store_config *c, struct err *e)
 {
-    size_t secret = str_of(c->secret_key).n, region = str_of(c->region).n;
+    size_t access = str_of(c->access_key).n, secret = str_of(c->secret_key).n;
+    size_t region = str_of(c->region).n;
 
     if (!str_of(c->dir).n)
         return err_field(e, RC_INVALID, "dir", "the store needs a folder");
     if (!str_of(c->listen).n)
         return err_field(e, RC_INVALID, "listen", "the store needs HOST:PORT to listen on");
-    if (!str_of(c->access_key).n)
-        return err_field(e, RC_INVALID, "access_key", "the store needs an access key");
-    if (secret < 8 || secret > STORE_SECRET_BYTES_MAX)
+    if (access && (secret < 8 || secret > STORE_SECRET_BYTES_MAX))
         return err_field(e, RC_INVALID, "secret_key", "the secret key has 8 to %d bytes",
                          STORE_SECRET_BYTES_MAX);
     if (!region || region > STORE_REGION_BYTES_MAX)
@@ -108,16 +107,25 @@ static enum rc check_config(const struct store_config *c, struct err *e)
 static enum rc copy_config(struct store *s, const struct store_config *c, struct err *e)
 {
     s->dir = mem_strndup(c->dir, strlen(c->dir));
-    s->access_key = mem_strndup(c->access_key, strlen(c->access_key));
-    s->secret_key = mem_strndup(c->secret_key, strlen(c->secret_key));
     s->region = mem_strndup(c->region, strlen(c->region));
-    if (!s->dir || !s->access_key || !s->secret_key || !s->region)
+    if (!s->dir || !s->region)
         return err_set(e, RC_NOMEM, "out of memory");
-    s->keys = (struct sigv4_keys){str_of(s->access_key), str_of(s->secret_key), str_of(s->region)};
     s->object_bytes_max = c->object_bytes_max && c->object_bytes_max < OBJECT_BYTES_MAX
                               ? c->object_bytes_max
                               : OBJECT_BYTES_MAX;
     return RC_OK;
+}
+
+static enum rc open_identities(struct store *s, const struct store_config *c, struct err *e)
+{
+    struct identities_config to = {c->dir, c->master, c->access_key, c->secret_key, c->region};
+    enum rc rc = identities_open(&s->identities, &to, e);
+
+    if (!rc && !identities_count(s->identities))
+        rc = err_field(e, RC_INVALID, "access_key",
+                       "the store has no identity yet: set AWS_ACCESS_KEY_ID and "
+                       "AWS_SECRET_ACCESS_KEY, or make one with `anneal store user add`");
+    return rc;
 }
 
 static enum rc open_disk(struct store *s, struct err *e)
@@ -161,6 +169,8 @@ enum rc store_open(struct store **ret, const struct store_config *c, struct err 
     rc = copy_config(s, c, e);
     if (!rc)
         rc = open_disk(s, e);
+    if (!rc)
+        rc = open_identities(s, c, e);
     if (!rc) {
         s->stop = event_new();
         rc = s->stop ? RC_OK : err_set(e, RC_NOMEM, "out of memory");
@@ -204,10 +214,9 @@ void store_close(struct store *s)
     db_close(s->db);
     if (s->stop)
         event_free(s->stop);
+    identities_close(s->identities);
     os_close(s->lock_fd);
     mem_free(s->dir);
-    mem_free(s->access_key);
-    mem_free(s->secret_key);
     mem_free(s->region);
     mem_free(s);
 }

@@ -12,7 +12,7 @@
  *  5. Memory does not grow with an object's size.
  *
  * On disk: DIR/store.db (SQLite: the index, and the bytes of objects up to STORE_INLINE_BYTES),
- * DIR/objects/xx/<id> (the bytes of all others), DIR/lock.
+ * DIR/objects/xx/<id> (the bytes of all others), DIR/lock; who may use it: identity.h.
  */
 #ifndef ANNEAL_STORE_STORE_H
 #define ANNEAL_STORE_STORE_H
@@ -31,12 +31,14 @@ enum {
     STORE_REGION_BYTES_MAX = 64
 };
 
-struct store_config {          /* copied */
-    const char *dir;           /* created if absent (0700); one process at a time */
-    const char *listen;        /* "127.0.0.1:9000"; port 0 takes a free one */
-    const char *access_key;    /* not empty */
-    const char *secret_key;    /* 8 to STORE_SECRET_BYTES_MAX bytes */
-    const char *region;        /* "us-east-1" */
+struct store_config {       /* copied */
+    const char *dir;        /* created if absent (0700); one process at a time */
+    const char *listen;     /* "127.0.0.1:9000"; port 0 takes a free one */
+    const char *access_key; /* of the configured identity, which may do all; NULL or "": there
+                               is none, and the folder has to have others (identity.h) */
+    const char *secret_key; /* 8 to STORE_SECRET_BYTES_MAX bytes */
+    const char *master;     /* key over the secrets of other identities; NULL or "": DIR.master */
+    const char *region;     /* "us-east-1" */
     uint64_t object_bytes_max; /* of one put, one part, and one finished upload; 0: 5 TiB */
 };
 

@@ -11,6 +11,7 @@
 #include "s3/sigv4.h"
 #include "store/commit.h"
 #include "store/files.h"
+#include "store/identity.h"
 #include "store/index.h"
 #include "store/store.h"
 #include <stdatomic.h>
@@ -25,6 +26,7 @@
       "The authorization in the query is malformed")                                               \
     X(BAD_DIGEST, 400, "BadDigest", "The digest that was sent is not that of the body")            \
     X(BUCKET_EXISTS, 409, "BucketAlreadyOwnedByYou", "The bucket exists and is yours")             \
+    X(BUCKET_TAKEN, 409, "BucketAlreadyExists", "The bucket exists and is another's")              \
     X(BUCKET_NOT_EMPTY, 409, "BucketNotEmpty", "The bucket is not empty")                          \
     X(CONDITION_FAILED, 412, "PreconditionFailed", "A condition of the request does not hold")     \
     X(ENTITY_TOO_LARGE, 400, "EntityTooLarge", "The object is larger than the store's limit")      \
@@ -92,8 +94,8 @@ enum counter {
 };
 
 struct store {
-    char *dir, *access_key, *secret_key, *region; /* owned */
-    struct sigv4_keys keys;                       /* the same, lent */
+    char *dir, *region; /* owned */
+    struct identities *identities;
     uint64_t object_bytes_max;
     int lock_fd;
     struct db *db;
@@ -113,6 +115,7 @@ struct call {
     size_t query_n;
     str bucket, key; /* decoded; key empty for a bucket */
     struct sigv4_auth auth;
+    const struct identity *who; /* NULL: the request is not signed */
     struct err err;
 };
 
@@ -143,6 +146,10 @@ enum s3_code call_begin_read(struct call *c, struct tx **ret,
 enum s3_code call_commit(struct call *c, struct commit_op *op, const enum s3_code *refused);
 /* For apply(): *refused = code, and the op is marked. */
 enum rc refuse(struct commit_op *op, enum s3_code *refused, enum s3_code code);
+
+/* access.c: may the caller do this in the bucket, with one of these rights (enum right)?  S3_OK or
+ * S3_ACCESS_DENIED, which says no more to whoever has no right there. */
+enum s3_code call_may(struct call *c, str bucket, unsigned rights);
 
 /* The operations. */
 enum s3_code op_list_buckets(struct call *c), op_create_bucket(struct call *c),
