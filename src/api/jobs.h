@@ -13,6 +13,7 @@ struct job_view {
     str best, error; /* JSON objects, "" none */
     str warnings;    /* of the settings, when the job was made: JSON array, "" not asked */
     int64_t queue_place;
+    bool paused;
 };
 extern const struct field job_view_fields[];
 enum rc job_view_of(struct ctx *c, const struct job *j, struct job_view *ret,

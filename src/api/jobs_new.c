@@ -451,6 +451,21 @@ static enum rc lengthen(struct ctx *c, struct job_new *n, int64_t epochs, struct
     return settle(c, &spec, &n->config, &warnings, e);
 }
 
+/* The same job goes on, so nothing of it can be changed. */
+static enum rc unpause(struct ctx *c, const struct job *old, const struct again_body *b,
+                       struct err *e)
+{
+    struct job j;
+    enum rc rc;
+
+    if (b->epochs)
+        return err_field(e, RC_INVALID, "epochs",
+                         "a paused job goes on with the epochs that it has; cancel it and resume "
+                         "it as a new one for more");
+    rc = job_unpause(c->app->jobs, c->a, old->id, os_now_ms(), &j, e);
+    return rc ? rc : reply_job(c, 202, &j, e);
+}
+
 static enum rc post_resume(struct ctx *c, struct err *e)
 {
     const struct again_body *b = c->body;
@@ -461,8 +476,11 @@ static enum rc post_resume(struct ctx *c, struct err *e)
 
     if (rc)
         return rc;
+    if (old.wish != WISH_NONE)
+        return unpause(c, &old, b, e);
     if (!job_status_ended(old.status))
-        return err_set(e, RC_CONFLICT, "the job is %s; only one that has ended can be resumed",
+        return err_set(e, RC_CONFLICT,
+                       "the job is %s; only one that is paused or has ended can be resumed",
                        job_status_names[old.status]);
     if (old.kind != WORK_TRAIN)
         return err_set(e, RC_CONFLICT, "a test has nothing to resume; restart it");
@@ -563,8 +581,11 @@ const struct route job_new_routes[] = {
      .fn = post_replay},
     {HTTP_POST, "/training/jobs/{id}/resume", ACCESS_ENGINEER, "jobs:write",
      BODY(resume_fields, again_body), .reply = job_view_fields, JOBS_TAG,
-     .summary = "Go on from the last checkpoint of a job that has ended, as a new job.",
-     .help = "With the same settings and seed the weights are those of a run that never stopped.",
+     .summary = "Go on with a paused job, or from the last checkpoint of one that has ended.",
+     .help =
+         "202: the job itself, which was paused (or was to be: the wish is taken back).  201: a "
+         "new job that goes on where the old one ended.  With the same settings and seed the "
+         "weights are those of a run that never stopped.",
      .fn = post_resume},
     {HTTP_POST, "/training/jobs/{id}/test", ACCESS_ENGINEER, "jobs:write",
      BODY(test_fields, test_body), .reply = job_view_fields, JOBS_TAG,

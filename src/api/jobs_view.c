@@ -37,6 +37,10 @@ const struct field job_view_fields[] = {
     V(FIELD_JSON, "engine", j.engine,
       .help = "{version, backend, isa, onednn, precision}: what computes it, from its start on; "
               "else null."),
+    V(FIELD_ENUM, "wish", j.wish, .choices = job_wish_names,
+      .help =
+          "Asked of it for the end of the epoch: pause, finish (stop early and keep), or none."),
+    V(FIELD_BOOL, "paused", paused, .help = "Queued, but passed over until it is resumed."),
     V(FIELD_INT, "priority", j.priority, .help = "0 to 100; higher goes first."),
     V(FIELD_INT, "queue_place", queue_place, .help = "Place in the queue from 1; 0 if not queued."),
     V(FIELD_STR, "base_job", j.base_job_id, NULLABLE,
@@ -71,7 +75,7 @@ static enum rc take_text(struct ctx *c, struct buf *b, str *ret, struct err *e)
 
 enum rc job_view_of(struct ctx *c, const struct job *j, struct job_view *ret, struct err *e)
 {
-    struct job_view v = {.j = *j};
+    struct job_view v = {.j = *j, .paused = job_is_paused(j)};
     struct best best = {j->best_epoch, j->best_metric, j->best_value};
     struct buf b;
     struct jw w;

@@ -1,5 +1,5 @@
-/* cli_jobs.c - `anneal jobs`: list, show, wait, cancel, logs, metrics, checkpoints, start, restart,
- * resume, top. */
+/* cli_jobs.c - `anneal jobs`: list, show, wait, cancel, pause, stop, logs, metrics, checkpoints,
+ * start, restart, resume, top. */
 #include "bin/cli_jobs.h"
 #include "os/os.h"
 
@@ -54,6 +54,13 @@ static const struct field resume_fields[] = {
     F_INT(S, epochs, .min = 0, .max = 1000, .help = "Epochs in all; 0 as before."),
     F_BOOL(S, wait, .help = "Follow it to its end."), FIELD_END};
 #undef S
+struct ask_flags {
+    bool now;
+};
+static const struct field ask_fields[] = {
+    F_BOOL(struct ask_flags, now,
+           .help = "Do not wait for the end of the epoch; what it has done is lost."),
+    FIELD_END};
 struct metric_flags {
     str name;
 };
@@ -258,6 +265,38 @@ static enum rc run_wait(struct cli *c, struct err *e)
     return rc ? rc : wait_and_tell(c, id, e);
 }
 
+/* pause and stop: with --now in the body, on each of the jobs named. */
+static enum rc ask_of(struct cli *c, const char *action, const char *said, struct err *e)
+{
+    const struct ask_flags *f = c->flags;
+    const struct json *job = NULL;
+    struct buf b;
+    struct jw w;
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < c->args_n; i++) {
+        const char *id = NULL, *path;
+
+        rc = job_id_of(c, c->args[i], &id, e);
+        if (rc)
+            break;
+        buf_init(&b, 1 << 10);
+        jw_init(&w, &b);
+        jw_obj(&w);
+        jw_kbool(&w, "now", f->now);
+        jw_obj_end(&w);
+        path = arena_printf(c->a, "%s%s", cli_path(c->a, "/training/jobs/%s", id), action);
+        rc = path ? cli_call(c, c->a, HTTP_POST, path, &b, &job, e) : cli_nomem(e);
+        buf_done(&b);
+        if (!rc)
+            cli_say(c, "%s %s (%s%s)\n", said, id, text_in(c, job, "status"),
+                    json_bool(job, "paused", false) ? ", paused" : "");
+    }
+    if (!rc)
+        cli_json_text(c, job->raw);
+    return rc;
+}
+
 /* An action on each of the jobs named; the last one's JSON ends the output. */
 static enum rc act(struct cli *c, enum http_method m, const char *action, const char *said,
                    struct err *e)
@@ -284,6 +323,16 @@ static enum rc act(struct cli *c, enum http_method m, const char *action, const 
 static enum rc run_cancel(struct cli *c, struct err *e)
 {
     return act(c, HTTP_DELETE, "", "cancelled", e);
+}
+
+static enum rc run_pause(struct cli *c, struct err *e)
+{
+    return ask_of(c, "/pause", "asked to pause", e);
+}
+
+static enum rc run_stop(struct cli *c, struct err *e)
+{
+    return ask_of(c, "/stop", "asked to end early and keep its best:", e);
 }
 
 static enum rc run_start(struct cli *c, struct err *e)
@@ -318,6 +367,8 @@ static enum rc again(struct cli *c, const char *action, struct err *e)
     jw_obj_end(&w);
     rc = path ? cli_call(c, c->a, HTTP_POST, path, &b, &job, e) : cli_nomem(e);
     buf_done(&b);
+    if (!rc && json_str(job, "job", STR("")).n && str_is(json_str(job, "job", STR("")), id))
+        cli_say(c, "goes on: %s\n", id); /* it was paused, and is the same job */
     return rc ? rc : tell_new_job(c, job, f->wait, e);
 }
 
@@ -460,6 +511,22 @@ static const struct verb verbs[] = {
      .summary = "Cancel jobs, for good.",
      .examples = "  anneal jobs cancel JOB\n",
      .run = run_cancel},
+    {.name = "pause",
+     MANY,
+     FLAGS(ask_fields, ask_flags),
+     .summary = "Pause jobs at the end of the epoch; their place goes to others.",
+     .help =
+         "A paused job keeps its place in the queue, outlives restarts, and with `resume` goes\n"
+         "on from its last checkpoint, to the same weights as if it had never stopped.\n",
+     .examples = "  anneal jobs pause JOB\n  anneal jobs pause JOB --now    # lose the epoch under "
+                 "way\n",
+     .run = run_pause},
+    {.name = "stop",
+     MANY,
+     FLAGS(ask_fields, ask_flags),
+     .summary = "Stop trainings early and keep the best so far: they complete.",
+     .examples = "  anneal jobs stop JOB\n",
+     .run = run_stop},
     {.name = "logs",
      ONE,
      FLAGS(log_fields, log_flags),
@@ -491,8 +558,8 @@ static const struct verb verbs[] = {
     {.name = "resume",
      ONE,
      FLAGS(resume_fields, again_flags),
-     .summary = "Go on from the last checkpoint of a job that has ended, as a new job.",
-     .examples = "  anneal jobs resume JOB --epochs 40 --wait\n",
+     .summary = "Go on with a paused job; or, as a new job, from where an ended one left off.",
+     .examples = "  anneal jobs resume JOB\n  anneal jobs resume JOB --epochs 40 --wait\n",
      .run = run_resume},
     {.name = "top",
      .args = "",
@@ -502,7 +569,7 @@ static const struct verb verbs[] = {
     {.name = NULL}};
 const struct command jobs_command = {
     "jobs",
-    "list|show|wait|cancel|logs|metrics|checkpoints|start|restart|resume|top",
+    "list|show|wait|cancel|pause|stop|logs|metrics|checkpoints|start|restart|resume|top",
     "List, follow, cancel and repeat jobs.",
     "",
     NULL,

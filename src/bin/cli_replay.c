@@ -76,7 +76,7 @@ static void compare_metrics(struct replay *r, const struct json *before, const s
             continue;
         JSON_EACH(m, sides[k]) {
             const char *name = arena_cstr(r->c->a, m->key);
-            if (name && strcmp(name, "images_per_second") != 0)
+            if (name && strcmp(name, "images_per_second") != 0 && strncmp(name, "system/", 7) != 0)
                 compare_points(r, m->key, m, json_get(sides[!k], name));
         }
     }

@@ -3,6 +3,7 @@
 
 const char *const job_status_names[] = {"pending", "queued",    "running", "completed",
                                         "failed",  "cancelled", NULL};
+const char *const job_wish_names[] = {"none", "pause", "finish", NULL};
 const char *const work_kind_names[] = {"train", "test", NULL};
 const char *const report_kind_names[] = {"started",   "progress", "epoch",     "checkpoint", "log",
                                          "completed", "failed",   "cancelled", NULL};
@@ -67,6 +68,16 @@ const struct field engine_fields[] = {
     FIELD_END};
 #undef S
 
+#define S struct artifact
+const struct field artifact_fields[] = {
+    F_STR(S, key, KEY, .help = "Object key."),
+    F_STR(S, path, PATH, .help = "Local file."),
+    F_STR(S, sha256, .max = 64, .help = "SHA-256 of the content."),
+    F_STR(S, type, .max = 64, .help = "Media type."),
+    F_INT(S, bytes, .help = "Size in bytes."),
+    FIELD_END};
+#undef S
+
 #define S struct report
 const struct field report_fields[] = {
     F_INT(S, attempt, .help = "Attempt of the job: the fencing token."),
@@ -86,6 +97,8 @@ const struct field report_fields[] = {
     F_STR(S, weights_sha256, .max = 64, .help = "SHA-256 of the best checkpoint's weights."),
     F_STR(S, message, .max = 1024, .help = "What is going on, in a sentence."),
     F_OBJ(S, engine, engine_fields, .help = "What computes, said at the start."),
+    F_OBJ(S, samples, artifact_fields,
+          .help = "Started: training pictures as they enter the network, a PNG."),
     F_STR(S, error_code, .max = 64, .help = "Stable code of a failure."),
     F_STR(S, error, .max = 2048, .help = "What failed and what to do."),
     F_BOOL(S, retryable, .help = "Another attempt may help."),

@@ -24,6 +24,9 @@
 
 enum job_status { JOB_PENDING, JOB_QUEUED, JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED };
 extern const char *const job_status_names[];
+/* What its people ask of a job that has not ended (flow/job/job.h 8). */
+enum job_wish { WISH_NONE, WISH_PAUSE, WISH_FINISH };
+extern const char *const job_wish_names[]; /* "none", "pause", "finish" */
 static inline bool job_status_ended(int s)
 {
     return s >= JOB_COMPLETED;
@@ -105,6 +108,14 @@ struct best {
 };
 extern const struct field best_fields[];
 
+/* A file that a run leaves besides checkpoints and results: `path` at the worker, `key` behind the
+ * trainer. */
+struct artifact {
+    str key, path, sha256, type;
+    int64_t bytes;
+};
+extern const struct field artifact_fields[];
+
 /* What a run's exact bytes depend on beside settings, seed and data: the kernels that computed
  * them.  Two runs on equal engines give equal weights. */
 struct engine {
@@ -126,16 +137,20 @@ struct report {
                        * train/accuracy train/box_loss train/cls_loss train/dfl_loss train/mask_loss
                        * val/loss val/accuracy val/top5 val/precision val/recall val/f1 val/map50
                        * val/map val/mask_map50 val/mask_map val/miou val/dice learning_rate
-                       * images_per_second */
+                       * images_per_second; of the worker's process since its last report:
+                       * system/cpu (processors kept busy), system/memory (resident bytes),
+                       * system/read (bytes a second from disk), system/wait (part of the time that
+                       * the network waited for pictures) */
     struct objs logs; /* struct log_line */
     struct checkpoint checkpoint; /* kind checkpoint */
     struct validation validation; /* kind epoch, completed (test) */
     struct best best;
-    str weights_sha256;    /* completed: of the best checkpoint's weights file */
-    str message;           /* what is going on, for people */
-    struct engine engine;  /* started; version "": not told */
-    str error_code, error; /* failed */
-    bool retryable;        /* failed: another attempt may help (lost worker, no memory, I/O) */
+    str weights_sha256;      /* completed: of the best checkpoint's weights file */
+    str message;             /* what is going on, for people */
+    struct engine engine;    /* started; version "": not told */
+    struct artifact samples; /* started: pictures as they enter the network, labelled; a PNG */
+    str error_code, error;   /* failed */
+    bool retryable;          /* failed: another attempt may help (lost worker, no memory, I/O) */
 };
 extern const struct field report_fields[];
 

@@ -34,7 +34,7 @@ export async function metrics(anneal: Anneal, job: string): Promise<Record<strin
   const reply = await anneal.get(`/training/jobs/${job}/metrics`);
   const out: Record<string, Record<string, number>> = {};
   for (const [name, points] of Object.entries(reply.metrics as Record<string, any[]>)) {
-    if (name === "images_per_second") continue;
+    if (name === "images_per_second" || name.startsWith("system/")) continue;
     const series: Record<string, number> = (out[name] = {});
     for (const point of points) {
       if (point.epoch in series) throw new Error(`${name} of epoch ${point.epoch} is stored twice`);

@@ -15,13 +15,14 @@ enum {
     RETRY_MS = 2000,
     RETRY_MS_MAX = 60000,
     LOG_LINES_MAX = 10000,
+    SERIES_MAX = 4096,
     EVENT_BYTES_MAX = 256 << 10,
 };
 
 #define BIT(s) (1u << (s))
 static const unsigned arrows[] = {
     [JOB_PENDING] = BIT(JOB_QUEUED) | BIT(JOB_CANCELLED),
-    [JOB_QUEUED] = BIT(JOB_RUNNING) | BIT(JOB_FAILED) | BIT(JOB_CANCELLED),
+    [JOB_QUEUED] = BIT(JOB_RUNNING) | BIT(JOB_COMPLETED) | BIT(JOB_FAILED) | BIT(JOB_CANCELLED),
     [JOB_RUNNING] = BIT(JOB_QUEUED) | BIT(JOB_COMPLETED) | BIT(JOB_FAILED) | BIT(JOB_CANCELLED),
     [JOB_COMPLETED] = 0,
     [JOB_FAILED] = 0,
@@ -45,6 +46,8 @@ enum rc jobs_new(struct jobs **ret, const struct jobs_setup *s, struct err *e)
         js->s.retry_ms = RETRY_MS;
     if (!js->s.log_lines_max)
         js->s.log_lines_max = LOG_LINES_MAX;
+    if (!js->s.series_max)
+        js->s.series_max = SERIES_MAX;
     *ret = js;
     return RC_OK;
 }
@@ -140,6 +143,8 @@ enum rc change_event_state(struct change *c, struct err *e)
     jw_kint(&w, "epochs", j->epochs);
     jw_kstr(&w, "message", j->message);
     jw_kstr(&w, "waiting_reason", j->waiting_reason);
+    jw_kcstr(&w, "wish", job_wish_names[j->wish]);
+    jw_kbool(&w, "paused", job_is_paused(j));
     if (j->error_code.n) {
         jw_kobj(&w, "error");
         jw_kstr(&w, "code", j->error_code);
@@ -178,6 +183,7 @@ static void enter(struct change *c, enum job_status to, const struct cause *why,
     if (job_status_ended(to)) {
         j->ended_at = c->now;
         j->message = text;
+        j->wish = WISH_NONE;
     }
     if (to == JOB_COMPLETED)
         j->progress = 1;
@@ -216,7 +222,11 @@ enum rc job_retry(struct change *c, const struct cause *why, struct err *e)
 {
     struct job *j = &c->j;
     int64_t wait = c->js->s.retry_ms;
+    bool done = false;
+    enum rc rc = wish_instead_of_retry(c, why, &done, e);
 
+    if (rc || done)
+        return rc;
     j->failures += !why->blameless;
     if (j->failures >= j->attempts_max) {
         struct cause last = *why;

@@ -6,7 +6,8 @@
  *                 │ cancel   cancel │ │ │ refused by the trainer   │ │ └────────▶ failed
  *                 ▼                 ▼ │ └──────────▶ failed        │ └──────────▶ cancelled
  *             cancelled     cancelled └────────────────────────────┘
- *                                       lost, or failed and retryable: the next attempt
+ *                                       lost, or failed and retryable: the next attempt;
+ *                                       or paused
  *
  * 1. Every arrow is drawn by job_move() (job.c), in one transaction with what caused it: the
  * report, the cancel, the lease.  The event that tells of it is written in the same transaction,
@@ -24,6 +25,14 @@
  * newest of an epoch is kept, and none of an epoch that is done; of log lines the newest
  * log_lines_max.
  * 7. One set of metrics: an epoch that is run again replaces what it reported before.
+ * 8. What people ask of a job that has not ended is its wish; it changes no state by itself, it is
+ *    stored with the job, and so outlives every process.
+ *      pause   a running job goes back to queued with the next checkpoint, which is the end of an
+ *              epoch; a queued one keeps its place and is passed over: that is "paused".  Nothing
+ *              is lost, as the next attempt begins at that checkpoint, and gives the same bytes.
+ *      finish  the job completes with the next checkpoint, with the best weights so far.  A queued
+ *              job that has a checkpoint completes at once.
+ *    Asked "now", neither waits for the epoch under way, which is then lost.
  *
  * Every function may be called by any thread.  `now` is Unix time in ms, passed in so that tests
  * own the clock.  Text that is returned lives in the arena given.
@@ -59,10 +68,12 @@ struct job {
     double best_value;
     str weights_sha256;
     str engine; /* JSON: struct engine of the newest attempt; "" not told */
-    str tags; /* JSON array of text */
+    str tags;   /* JSON array of text */
     str notes;
     bool starred;
     int64_t event_seq;
+    int wish;        /* enum job_wish */
+    int64_t samples; /* rows ever offered to its series */
     int64_t created_at, queued_at, started_at, ended_at, updated_at; /* 0: not yet */
 };
 
@@ -73,6 +84,7 @@ struct jobs_setup {
     int64_t lease_ms;      /* 0: 30 s */
     int64_t retry_ms;      /* wait before the second attempt, doubled for each further; 0: 2 s */
     int64_t log_lines_max; /* of one job; 0: 10,000 */
+    int64_t series_max;    /* rows kept of a job's course, a power of two; 0: 4096 */
     /* After the commit that ended a job; for counters. */
     void (*ended)(const struct job *j, void *ud);
     void *ud;
@@ -108,6 +120,22 @@ enum rc job_start(struct jobs *js, struct arena *a, str id, int64_t now, struct 
  * already: fine.  Completed or failed: RC_CONFLICT. */
 enum rc job_cancel(struct jobs *js, struct arena *a, str id, int64_t now, struct job *ret,
                    struct err *e) must_check;
+/* The wishes of rule 8.  Asked twice: fine.  A test has no epochs: it is paused at once, and begins
+ * anew.  RC_CONFLICT: pending or ended; to finish a test, or, unless it runs and may end its epoch,
+ * a job without a checkpoint. */
+enum rc job_pause(struct jobs *js, struct arena *a, str id, bool at_once, int64_t now,
+                  struct job *ret, struct err *e) must_check;
+enum rc job_finish(struct jobs *js, struct arena *a, str id, bool at_once, int64_t now,
+                   struct job *ret, struct err *e) must_check;
+/* Takes either wish back; a paused job is queued again, in its old place.  RC_CONFLICT: it has
+ * none. */
+enum rc job_unpause(struct jobs *js, struct arena *a, str id, int64_t now, struct job *ret,
+                    struct err *e) must_check;
+static inline bool job_is_paused(const struct job *j)
+{
+    return j->status == JOB_QUEUED && j->wish == WISH_PAUSE;
+}
+
 struct job_edit { /* what is NULL stays */
     const str *name, *notes, *tags;
     const int64_t *priority;

@@ -57,14 +57,15 @@ enum rc jobs_queued(struct jobs *js, struct arena *a, int64_t now, size_t max, s
 
     if (rc)
         return rc;
-    rc = tx_query(tx, &r, e,
-                  "SELECT j.id, j.framework, '', j.created_by, j.attempt, 0, 0, 0,"
-                  " j.waiting_reason FROM job j"
-                  " WHERE j.status = 'queued' AND j.not_before <= ? AND NOT EXISTS"
-                  " (SELECT 1 FROM job_attempt t WHERE t.job_id = j.id AND t.attempt = j.attempt"
-                  "  AND t.status = 'starting')"
-                  " ORDER BY j.priority DESC, j.position, j.id LIMIT ?",
-                  db_i(now), db_i((int64_t)max));
+    rc = tx_query(
+        tx, &r, e,
+        "SELECT j.id, j.framework, '', j.created_by, j.attempt, 0, 0, 0,"
+        " j.waiting_reason FROM job j"
+        " WHERE j.status = 'queued' AND j.wish <> 'pause' AND j.not_before <= ? AND NOT EXISTS"
+        " (SELECT 1 FROM job_attempt t WHERE t.job_id = j.id AND t.attempt = j.attempt"
+        "  AND t.status = 'starting')"
+        " ORDER BY j.priority DESC, j.position, j.id LIMIT ?",
+        db_i(now), db_i((int64_t)max));
     if (!rc)
         rc = read_due(r, a, max, ret, ret_n, e);
     tx_rollback(tx);

@@ -20,6 +20,7 @@ struct change {
     bool dirty; /* j differs from its row */
     bool poke;  /* the feed has grown */
     bool wake;  /* the scheduler has something to do */
+    bool stop;  /* whoever reports has nothing more to do */
 };
 enum rc change_begin(struct change *c, struct jobs *js, struct arena *a, str id, int64_t now,
                      struct err *e) must_check;
@@ -38,6 +39,13 @@ enum rc job_move(struct change *c, enum job_status to, const struct cause *why,
                  struct err *e) must_check;
 /* The current attempt has come to nothing: next attempt, or failed. */
 enum rc job_retry(struct change *c, const struct cause *why, struct err *e) must_check;
+/* job_wish.c: a checkpoint of the epoch has been applied: pauses or completes the job if that is
+ * what was asked. */
+enum rc wish_at_checkpoint(struct change *c, int64_t epoch, struct err *e) must_check;
+/* The attempt is gone: completes the job instead of trying again, if that was asked and there is
+ * something to keep; else *ret_done false. */
+enum rc wish_instead_of_retry(struct change *c, const struct cause *why, bool *ret_done,
+                              struct err *e) must_check;
 /* Adds an event of the given data (an object) to the feed. */
 enum rc change_event(struct change *c, const char *kind, int64_t epoch, str data,
                      struct err *e) must_check;

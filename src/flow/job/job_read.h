@@ -12,7 +12,7 @@ struct job_query {
     str status;  /* one or more, separated by commas; "" any; so in what follows */
     str dataset; /* id, name or version */
     str model, framework;
-    str project; /* id; "default": the default project */
+    str project;  /* id; "default": the default project */
     str q;        /* part of name, notes, tags, model, dataset's name or id */
     bool starred; /* only those */
     int sort;
@@ -24,7 +24,7 @@ enum rc job_list(struct jobs *js, struct arena *a, const struct job_query *q, st
                  size_t *ret_n, struct err *e) must_check;
 /* The row's place in that order; NULL: out of memory. */
 const char *job_sort_key(struct arena *a, const struct job *j, int sort);
-/* Place in the queue from 1, of a queued job; 0 of another. */
+/* Place in the queue from 1, of a queued job; 0 of another, and of a paused one. */
 enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret,
                         struct err *e) must_check;
 
@@ -89,6 +89,19 @@ enum rc job_validation(struct jobs *js, struct arena *a, str job_id, int64_t epo
                        struct validation *ret, struct err *e) must_check;
 enum rc job_validation_epochs(struct jobs *js, struct arena *a, str job_id, struct validation **ret,
                               size_t *ret_n, struct err *e) must_check;
+
+/* A run's course, in order of its steps: the metrics of its reports, a row each (job_sql.h). */
+struct series_point {
+    int64_t n, epoch, step, at;
+    double epochs;
+    str metrics; /* JSON; lent */
+};
+enum rc job_series(struct jobs *js, str job_id, int64_t after,
+                   enum rc (*each)(const struct series_point *p, void *ud), void *ud,
+                   struct err *e) must_check;
+/* RC_NOT_FOUND. */
+enum rc job_artifact(struct jobs *js, struct arena *a, str job_id, const char *name,
+                     struct artifact *ret, struct err *e) must_check;
 
 /* The hub's pull for topics "job/<id>"; ud is the struct jobs. */
 enum rc job_feed_pull(void *ud, str topic, int64_t after, unsigned max, struct hub_out *out,

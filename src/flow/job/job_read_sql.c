@@ -128,7 +128,7 @@ enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret, stru
     int64_t place = 0;
     enum rc rc;
 
-    if (j->status != JOB_QUEUED) {
+    if (j->status != JOB_QUEUED || job_is_paused(j)) {
         *ret = 0;
         return RC_OK;
     }
@@ -136,7 +136,8 @@ enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret, stru
     if (rc)
         return rc;
     rc = tx_query(tx, &r, e,
-                  "SELECT 1 + count(*) FROM job WHERE status = 'queued' AND (priority > ?1"
+                  "SELECT 1 + count(*) FROM job WHERE status = 'queued' AND wish <> 'pause'"
+                  " AND (priority > ?1"
                   " OR (priority = ?1 AND position < ?2))",
                   db_i(j->priority), db_i(j->position));
     if (!rc) {
@@ -450,5 +451,67 @@ enum rc job_validation(struct jobs *js, struct arena *a, str job_id, int64_t epo
     if (!v.key.p || !v.split.p || !v.sha256.p)
         return err_set(e, RC_NOMEM, "out of memory");
     *ret = v;
+    return RC_OK;
+}
+
+/* ---- the course of a run, and what it left */
+
+enum rc job_series(struct jobs *js, str job_id, int64_t after,
+                   enum rc (*each)(const struct series_point *p, void *ud), void *ud, struct err *e)
+{
+    struct tx *tx;
+    struct rows *r;
+    enum rc bad = RC_OK, rc = db_begin(js->s.db, DB_READ, &tx, e);
+
+    if (rc)
+        return rc;
+    rc = tx_query(tx, &r, e,
+                  "SELECT n, epoch, step, at, epochs, metric FROM job_series WHERE job_id = ?"
+                  " AND n > ? ORDER BY n",
+                  db_s(job_id), db_i(after));
+    if (!rc) {
+        while (!bad && rows_next(r)) {
+            struct series_point p = {rows_int(r, 0), rows_int(r, 1), rows_int(r, 2),
+                                     rows_int(r, 3), rows_num(r, 4), rows_text(r, 5)};
+
+            bad = each(&p, ud);
+        }
+        rc = rows_done(r, e);
+    }
+    tx_rollback(tx);
+    return bad ? bad : rc;
+}
+
+enum rc job_artifact(struct jobs *js, struct arena *a, str job_id, const char *name,
+                     struct artifact *ret, struct err *e)
+{
+    struct artifact f = {0};
+    struct tx *tx;
+    struct rows *r;
+    bool there = false;
+    enum rc rc = db_begin(js->s.db, DB_READ, &tx, e);
+
+    if (rc)
+        return rc;
+    rc = tx_query(tx, &r, e,
+                  "SELECT key, sha256, type, bytes FROM job_artifact WHERE job_id = ? AND name = ?",
+                  db_s(job_id), db_c(name));
+    if (!rc) {
+        there = rows_next(r);
+        if (there)
+            f = (struct artifact){.key = rows_copy(r, a, 0),
+                                  .sha256 = rows_copy(r, a, 1),
+                                  .type = rows_copy(r, a, 2),
+                                  .bytes = rows_int(r, 3)};
+        rc = rows_done(r, e);
+    }
+    tx_rollback(tx);
+    if (rc)
+        return rc;
+    if (!there)
+        return err_set(e, RC_NOT_FOUND, "the job has no %s", name);
+    if (!f.key.p || !f.sha256.p || !f.type.p)
+        return err_set(e, RC_NOMEM, "out of memory");
+    *ret = f;
     return RC_OK;
 }

@@ -192,6 +192,33 @@ static enum rc add_event(struct change *c, const struct report *r, const char *k
     return rc;
 }
 
+/* A row of the run's course.  Steps of an epoch are those that this report tells of. */
+static enum rc add_to_series(struct change *c, const struct report *r, struct err *e)
+{
+    int64_t epoch = r->epoch > 0 ? r->epoch : 1;
+    double part = r->steps > 0 ? (double)r->step / (double)r->steps : 1;
+    struct series_row s = {.n = c->j.samples + 1,
+                           .epoch = epoch,
+                           .step = (epoch - 1) * r->steps + r->step,
+                           .at = r->time > 0 ? r->time : c->now,
+                           .epochs = (double)(epoch - 1) + (part < 1 ? part : 1),
+                           .metrics = r->metrics};
+
+    if (!r->metrics.n || str_is(str_trim(r->metrics), "null"))
+        return RC_OK;
+    c->j.samples++;
+    return series_put(c->tx, c->j.id, &s, c->js->s.series_max, e);
+}
+
+static enum rc add_samples(struct change *c, const struct artifact *f, struct err *e)
+{
+    enum rc rc = check_key(&c->j, "samples.key", f->key, false, e);
+
+    if (!rc && f->key.n)
+        rc = artifact_put(c->tx, c->j.id, "samples", f, c->now, e);
+    return rc;
+}
+
 static enum rc add_checkpoint(struct change *c, const struct report *r, struct err *e)
 {
     const struct checkpoint *k = &r->checkpoint;
@@ -208,7 +235,9 @@ static enum rc add_checkpoint(struct change *c, const struct report *r, struct e
         c->j.failures = 0;
     if (!rc)
         rc = checkpoint_put(c->tx, c->j.id, c->j.attempt, k, c->now, e);
-    return rc ? rc : add_event(c, r, "checkpoint", e);
+    if (!rc)
+        rc = add_event(c, r, "checkpoint", e);
+    return rc ? rc : wish_at_checkpoint(c, k->epoch, e);
 }
 
 static enum rc add_results(struct change *c, const struct report *r, const struct json *m,
@@ -296,15 +325,23 @@ static enum rc apply(struct change *c, const struct report *r, struct err *e)
     switch ((enum report_kind)r->kind) {
     case REPORT_STARTED:
         rc = note_engine(c, r, e);
+        if (!rc)
+            rc = add_samples(c, &r->samples, e);
+        if (!rc)
+            rc = series_drop_after(c->tx, j->id, r->epoch, e);
         return rc ? rc : add_event(c, r, "started", e);
     case REPORT_PROGRESS:
         rc = event_drop_progress(c->tx, j->id, r->epoch, e);
+        if (!rc)
+            rc = add_to_series(c, r, e);
         return rc ? rc : add_event(c, r, "progress", e);
     case REPORT_EPOCH:
         judge_best(j, r, m, c->a);
         rc = event_drop_progress(c->tx, j->id, r->epoch, e);
         if (!rc)
             rc = add_results(c, r, m, e);
+        if (!rc)
+            rc = add_to_series(c, r, e);
         return rc ? rc : add_event(c, r, "epoch", e);
     case REPORT_CHECKPOINT:
         return add_checkpoint(c, r, e);
@@ -385,7 +422,7 @@ enum rc job_apply_report(struct jobs *js, struct arena *a, str job_id, int64_t a
         .applied = !*reason,
         .reason = str_of(reason),
         .job_status = c.j.status,
-        .cancel = c.j.attempt != attempt || c.j.status == JOB_CANCELLED ||
+        .cancel = c.j.attempt != attempt || c.j.status == JOB_CANCELLED || c.stop ||
                   (*reason && c.j.status != JOB_RUNNING && c.j.status != JOB_COMPLETED),
         .expected_seq = at.last_seq + 1,
     };

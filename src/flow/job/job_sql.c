@@ -22,6 +22,16 @@ static int name_index(const char *const *names, str s)
     return 0; /* the table's CHECK forbids another */
 }
 
+/* In the table, no wish is "". */
+static int wish_index(str s)
+{
+    return s.n ? name_index(job_wish_names, s) : WISH_NONE;
+}
+static struct db_val wish_value(int wish)
+{
+    return db_c(wish ? job_wish_names[wish] : "");
+}
+
 /* A tiny cursor over columns, so that adding a column is one line here and one in JOB_COLUMNS. */
 struct cols {
     struct rows *r;
@@ -95,6 +105,8 @@ enum rc job_row(struct rows *r, struct arena *a, struct job *ret, struct err *e)
     j.notes = take_text(&c);
     j.starred = take_int(&c) != 0;
     j.event_seq = take_int(&c);
+    j.wish = wish_index(rows_text(r, c.at++));
+    j.samples = take_int(&c);
     j.created_at = take_int(&c);
     j.queued_at = take_int(&c);
     j.started_at = take_int(&c);
@@ -152,16 +164,17 @@ enum rc job_save(struct tx *tx, const struct job *j, int was, struct err *e)
         " waiting_reason = ?, priority = ?, position = ?, progress = ?, epoch = ?, epochs = ?,"
         " step = ?, steps = ?, message = ?, error_code = ?, error = ?, best_epoch = ?,"
         " best_metric = ?, best_value = ?, weights_sha256 = ?, engine = ?, tags = ?,"
-        " notes = ?, starred = ?, event_seq = ?, queued_at = ?, started_at = ?,"
-        " ended_at = ?, updated_at = ? WHERE id = ? AND status = ?",
+        " notes = ?, starred = ?, event_seq = ?, wish = ?, samples = ?, queued_at = ?,"
+        " started_at = ?, ended_at = ?, updated_at = ? WHERE id = ? AND status = ?",
         db_s(j->name), db_c(job_status_names[j->status]), db_i(j->attempt), db_i(j->failures),
         db_i(j->not_before), db_s(j->waiting_reason), db_i(j->priority), db_i(j->position),
         db_f(j->progress), db_i(j->epoch), db_i(j->epochs), db_i(j->step), db_i(j->steps),
         db_s(j->message), db_s(j->error_code), db_s(j->error), int_or_null(j->best_epoch),
         db_s(j->best_metric), j->best_epoch ? db_f(j->best_value) : db_null(),
         db_s(j->weights_sha256), db_s(j->engine), db_s(j->tags), db_s(j->notes), db_i(j->starred),
-        db_i(j->event_seq), int_or_null(j->queued_at), int_or_null(j->started_at),
-        int_or_null(j->ended_at), db_i(j->updated_at), db_s(j->id), db_c(job_status_names[was]));
+        db_i(j->event_seq), wish_value(j->wish), db_i(j->samples), int_or_null(j->queued_at),
+        int_or_null(j->started_at), int_or_null(j->ended_at), db_i(j->updated_at), db_s(j->id),
+        db_c(job_status_names[was]));
 
     ASSERT(rc || tx_changes(tx) == 1); /* it was read in this transaction */
     return rc;
@@ -356,6 +369,71 @@ enum rc log_cap(struct tx *tx, str job_id, int64_t lines_max, struct err *e)
 }
 
 /* ---- what reports bring */
+
+/* Rows whose number is a multiple of a power of two are kept: as soon as more than `keep` fit,
+ * every other one goes. */
+enum rc series_put(struct tx *tx, str job_id, const struct series_row *s, int64_t keep,
+                   struct err *e)
+{
+    int64_t stride = 1;
+    enum rc rc;
+
+    while (s->n / stride > keep)
+        stride *= 2;
+    if (s->n % stride)
+        return RC_OK;
+    rc = tx_exec(tx, e,
+                 "INSERT INTO job_series (job_id, n, epoch, step, at, epochs, metric)"
+                 " VALUES (?,?,?,?,?,?,?)",
+                 db_s(job_id), db_i(s->n), db_i(s->epoch), db_i(s->step), db_i(s->at),
+                 db_f(s->epochs), db_s(s->metrics));
+    if (rc || stride == 1 || s->n / stride != keep / 2 + 1)
+        return rc;
+    return tx_exec(tx, e, "DELETE FROM job_series WHERE job_id = ? AND n % ? <> 0", db_s(job_id),
+                   db_i(stride));
+}
+
+enum rc series_drop_after(struct tx *tx, str job_id, int64_t epoch, struct err *e)
+{
+    return tx_exec(tx, e, "DELETE FROM job_series WHERE job_id = ? AND epoch > ?", db_s(job_id),
+                   db_i(epoch));
+}
+
+enum rc artifact_put(struct tx *tx, str job_id, const char *name, const struct artifact *f,
+                     int64_t now, struct err *e)
+{
+    return tx_exec(tx, e,
+                   "INSERT INTO job_artifact (job_id, name, key, sha256, bytes, type, at)"
+                   " VALUES (?,?,?,?,?,?,?) ON CONFLICT (job_id, name) DO UPDATE"
+                   " SET key = excluded.key, sha256 = excluded.sha256, bytes = excluded.bytes,"
+                   " type = excluded.type, at = excluded.at",
+                   db_s(job_id), db_c(name), db_s(f->key), db_s(f->sha256), db_i(f->bytes),
+                   db_s(f->type), db_i(now));
+}
+
+enum rc checkpoint_to_keep(struct tx *tx, struct arena *a, str job_id, str *ret_sha256,
+                           struct err *e)
+{
+    struct rows *r;
+    str sha256 = STR("");
+    bool there;
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT weights_sha256 FROM checkpoint WHERE job_id = ?"
+                          " ORDER BY is_best DESC, epoch DESC LIMIT 1",
+                          db_s(job_id));
+
+    if (rc)
+        return rc;
+    there = rows_next(r);
+    if (there)
+        sha256 = rows_copy(r, a, 0);
+    rc = rows_done(r, e);
+    if (!rc && !sha256.p)
+        rc = err_set(e, RC_NOMEM, "out of memory");
+    if (!rc)
+        *ret_sha256 = sha256;
+    return rc;
+}
 
 enum rc metric_put(struct tx *tx, str job_id, str name, int64_t epoch, int64_t step, double value,
                    int64_t now, struct err *e)

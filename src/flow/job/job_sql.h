@@ -12,7 +12,7 @@
     " j.not_before, j.waiting_reason, j.priority, j.position, j.progress, j.epoch, j.epochs,"      \
     " j.step, j.steps, j.message, j.error_code, j.error, j.best_epoch, j.best_metric,"             \
     " j.best_value, j.weights_sha256, j.engine, j.tags, j.notes, j.starred, j.event_seq,"          \
-    " j.created_at, j.queued_at, j.started_at, j.ended_at, j.updated_at"
+    " j.wish, j.samples, j.created_at, j.queued_at, j.started_at, j.ended_at, j.updated_at"
 #define JOB_FROM " FROM job j LEFT JOIN \"user\" u ON u.id = j.created_by "
 enum rc job_row(struct rows *r, struct arena *a, struct job *ret, struct err *e) must_check;
 
@@ -69,6 +69,22 @@ enum rc log_insert(struct tx *tx, str job_id, int64_t seq, const struct log_line
 enum rc log_cap(struct tx *tx, str job_id, int64_t lines_max, struct err *e) must_check;
 
 /* ---- what reports bring */
+/* One row of the course; `keep` of them at most are left, evenly thinned. */
+struct series_row {
+    int64_t n, epoch, step, at;
+    double epochs;
+    str metrics; /* JSON object */
+};
+enum rc series_put(struct tx *tx, str job_id, const struct series_row *s, int64_t keep,
+                   struct err *e) must_check;
+/* What was reported of epochs after this one: they are run again. */
+enum rc series_drop_after(struct tx *tx, str job_id, int64_t epoch, struct err *e) must_check;
+enum rc artifact_put(struct tx *tx, str job_id, const char *name, const struct artifact *f,
+                     int64_t now, struct err *e) must_check;
+/* SHA-256 of the weights to keep of a job that ends now: of the best checkpoint, or the last.  ""
+ * in *ret: there is none. */
+enum rc checkpoint_to_keep(struct tx *tx, struct arena *a, str job_id, str *ret_sha256,
+                           struct err *e) must_check;
 enum rc metric_put(struct tx *tx, str job_id, str name, int64_t epoch, int64_t step, double value,
                    int64_t now, struct err *e) must_check;
 enum rc checkpoint_put(struct tx *tx, str job_id, int64_t attempt, const struct checkpoint *c,

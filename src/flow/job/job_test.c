@@ -17,7 +17,7 @@ TEST(only_the_arrows_of_the_diagram_are_possible)
     static const char *const drawn[] = {
         /* to: pending queued running completed failed cancelled */
         "-x---x", /* pending */
-        "--x-xx", /* queued */
+        "--xxxx", /* queued */
         "-x-xxx", /* running */
         "------", "------", "------",
     };

@@ -560,6 +560,10 @@ export interface Routes {
       weights_sha256: string | null;
       /** {version, backend, isa, onednn, precision}: what computes it, from its start on; else null. */
       engine: unknown;
+      /** Asked of it for the end of the epoch: pause, finish (stop early and keep), or none. */
+      wish: "none" | "pause" | "finish";
+      /** Queued, but passed over until it is resumed. */
+      paused: boolean;
       /** 0 to 100; higher goes first. */
       priority: number;
       /** Place in the queue from 1; 0 if not queued. */
@@ -644,7 +648,7 @@ export interface Routes {
     };
     reply: Routes["POST /training/jobs"]["reply"];
   };
-  /** Go on from the last checkpoint of a job that has ended, as a new job. */
+  /** Go on with a paused job, or from the last checkpoint of one that has ended. */
   "POST /training/jobs/{id}/resume": {
     body: {
       /** Name; empty: that of the old job. */
@@ -669,6 +673,22 @@ export interface Routes {
       version?: string;
       /** Name; empty: made of model and dataset. */
       name?: string;
+    };
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Pause a job: its place on the trainer becomes free at the end of the epoch. */
+  "POST /training/jobs/{id}/pause": {
+    body: {
+      /** Do not wait for the end of the epoch under way: what it has done is lost. */
+      now?: boolean;
+    };
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Stop a training early and keep the best that it has so far. */
+  "POST /training/jobs/{id}/stop": {
+    body: {
+      /** Do not wait for the end of the epoch under way: what it has done is lost. */
+      now?: boolean;
     };
     reply: Routes["POST /training/jobs"]["reply"];
   };
@@ -723,6 +743,19 @@ export interface Routes {
       limit?: number;
     };
   };
+  /** A run's metrics by step, as columns: {n, step, epochs, time, metrics: {name: []}}. */
+  "GET /training/jobs/{id}/series": {
+    query: {
+      /** Metrics, separated by commas; empty: all. */
+      names?: string;
+      /** Thin to about so many: the least and greatest of each stretch stay; 0: all. */
+      points?: number;
+      /** Only rows beyond this `n`: what is new since the last time. */
+      after?: number;
+    };
+  };
+  /** Training pictures as they enter the network, with their labels: one PNG. */
+  "GET /training/jobs/{id}/samples": Record<string, never>;
   /** A job's events as Server-Sent Events. */
   "GET /training/jobs/{id}/events": {
     query: {
@@ -840,6 +873,8 @@ export interface Routes {
       message?: string;
       /** What computes, said at the start. */
       engine?: unknown;
+      /** Started: training pictures as they enter the network, a PNG. */
+      samples?: unknown;
       /** Stable code of a failure. */
       error_code?: string;
       /** What failed and what to do. */
