@@ -18,7 +18,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
 ifneq ($(filter-out help doctor deps clean tidy,$(or $(MAKECMDGOALS),all)),)
-TESTING := $(if $(filter test test-unit test-whole check-all fuzz format wasm,$(MAKECMDGOALS)),--with test)
+TESTING := $(if $(filter test test-unit test-whole test-web check-all fuzz format wasm,$(MAKECMDGOALS)),--with test)
 SETUP   := $(shell tools/setup --quiet $(TESTING) 1>&2 && echo ok)
 ifneq ($(SETUP),ok)
 $(error packages are missing; see above)
@@ -50,7 +50,7 @@ TESTS  := $(shell find src -name '*_test.c' | sort)
 FUZZ   := $(shell find src -name '*_fuzz.c' | sort)
 GEN    := build/gen/migrations.c build/gen/web_assets.c
 
-.PHONY: all run test test-programs test-unit test-whole check-all tidy format fuzz bench bench-engine doctor web wasm install clean deps help
+.PHONY: all run test test-programs test-unit test-whole test-web check-all tidy format fuzz bench bench-engine doctor web wasm install clean deps help
 # With the web app inside; `make build/anneal` takes what stands in build/web.
 all:
 	tools/build-web
@@ -61,6 +61,7 @@ help:
 	echo 'make            build/anneal, with the web app inside'; \
 	echo 'make run        build, start the product, print the link'; \
 	echo 'make test       unit tests under sanitizers and whole-program tests'; \
+	echo 'make test-web   components and journeys in Chromium; build/screenshots'; \
 	echo 'make check-all  the slow suites too: crash, fuzz for 60 s each, golden'; \
 	echo 'make tidy       layers, lengths, banned calls'; \
 	echo 'make format     clang-format over src'; \
@@ -132,6 +133,9 @@ test-unit: $(TESTS:%.c=build/asan/bin/%)
 
 test-whole: all
 	tests/run
+
+test-web: all
+	tools/test-web
 
 # The web app first, in a make of its own: the files that go into the binary are listed when it reads
 # this file.

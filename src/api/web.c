@@ -83,6 +83,8 @@ static enum rc get_file(struct ctx *c, struct err *e)
 extern const struct route web_routes[];
 const struct route web_routes[] = {
     {HTTP_GET, "/", ACCESS_PUBLIC, .tag = "Web app", .summary = "The web app.", .fn = get_page},
+    {HTTP_GET, "/app", ACCESS_PUBLIC, .tag = "Web app", .summary = "The first page of the web app.",
+     .fn = get_page},
     {HTTP_GET, "/app/{page...}", ACCESS_PUBLIC, .tag = "Web app",
      .summary = "A page of the web app.", .fn = get_page},
     {HTTP_GET, "/assets/{file...}", ACCESS_PUBLIC, .tag = "Web app",

@@ -1,76 +1,103 @@
-// The shell: navigation around the page that the path names.  A page is a folder of pages/; what few need is
-// loaded when it is opened.
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+// The shell: navigation around the page that the path names (routes.ts).
+import { type ComponentType, lazy, Suspense, useEffect, useRef, useState } from "react";
 
 import { useTexts } from "./i18n";
-import { Home } from "./pages/home/page";
 import { Mark, Preferences } from "./parts/brand";
-import { ButtonLink, Empty, Icon, icons, Loading } from "./parts/ui";
-import { Link, match, usePath } from "./router";
-import { SessionGate, useSession } from "./session";
+import { ButtonLink, Dialog, Empty, Icon, icons, Loading } from "./parts/ui";
+import { Link, usePath } from "./router";
+import { find, navigation, type Route, routes, type Section } from "./routes";
+import { atLeast, SessionGate, useSession } from "./session";
 
-const Datasets = lazy(() => import("./pages/datasets/page"));
-const Dataset = lazy(() => import("./pages/dataset/page"));
-const Train = lazy(() => import("./pages/train/page"));
-const Jobs = lazy(() => import("./pages/jobs/page"));
-const Job = lazy(() => import("./pages/job/page"));
-const Account = lazy(() => import("./pages/account/page"));
-const Users = lazy(() => import("./pages/users/page"));
-const Projects = lazy(() => import("./pages/projects/page"));
+const pages = new Map<Route, ComponentType<Record<string, string>>>(routes.map((route) => [route, lazy(route.load)]));
+const BAR = 4; // pages in a phone's bar; the rest is behind "More"
 
-type Params = Record<string, string>;
-const routes: [string, (p: Params) => ReactNode][] = [
-  ["", () => <Home />],
-  ["/app", () => <Home />],
-  ["/app/datasets", () => <Datasets />],
-  ["/app/datasets/:id", (p) => <Dataset key={p["id"]} id={p["id"] ?? ""} />],
-  ["/app/train", () => <Train />],
-  ["/app/jobs", () => <Jobs />],
-  ["/app/jobs/:id", (p) => <Job key={p["id"]} id={p["id"] ?? ""} />],
-  ["/app/account", () => <Account />],
-  ["/app/users", () => <Users />],
-  ["/app/projects", () => <Projects />],
-  ["/app/projects/:id", (p) => <Projects key={p["id"]} open={p["id"] ?? ""} />],
-];
-
-const nav = [
-  { href: "/app", text: "home", icon: icons.home },
-  { href: "/app/datasets", text: "datasets", icon: icons.data },
-  { href: "/app/train", text: "train", icon: icons.train },
-  { href: "/app/jobs", text: "jobs", icon: icons.jobs },
-  { href: "/app/account", text: "account", icon: icons.people },
-] as const;
-
-function here(href: string, path: string): boolean {
-  if (href === "/app") return path === "/" || path === "/app" || path === "/app/";
-  return path === href || path.startsWith(`${href}/`) || (href === "/app/account" && /^\/app\/(users|projects)/.test(path));
+/** The page of the navigation that a path belongs to: the longest that it goes on from. */
+function placeOf(path: string): Route | undefined {
+  const at = path === "/" ? "/app" : path.replace(/\/+$/, "");
+  return navigation.filter(({ path: nav }) => at === nav || (nav !== "/app" && at.startsWith(`${nav}/`)))
+    .sort((a, b) => b.path.length - a.path.length)[0];
 }
 
-function Nav({ path, className, item }: { path: string; className: string; item: string }) {
+function useOffered(section?: Section) {
+  const { me } = useSession();
+  return navigation.filter((one) => (!section || one.nav.section === section) && (!one.role || atLeast(me.role, one.role)));
+}
+
+function NavLinks({ path, of, item, onGo }: { path: string; of: ReturnType<typeof useOffered>; item: string; onGo?: () => void }) {
   const { t } = useTexts();
+  const place = placeOf(path);
   return (
-    <nav aria-label={t("navigation")} className={className}>
-      {nav.map(({ href, text, icon }) => {
-        const now = here(href, path);
-        return (
-          <Link key={href} href={href} aria-current={now ? "page" : undefined}
-            className={`${item} ${now ? "bg-raised font-medium text-foreground" : "text-muted hover:bg-raised hover:text-foreground"}`}>
-            <Icon d={icon} />
-            {t(text)}
-          </Link>
-        );
-      })}
-    </nav>
+    <>
+      {of.map((route) => (
+        <Link key={route.path} href={route.path} aria-current={route === place ? "page" : undefined} {...(onGo && { onClick: onGo })}
+          className={`${item} ${route === place ? "bg-raised font-medium text-foreground" : "text-muted hover:bg-raised hover:text-foreground"}`}>
+          <Icon d={icons[route.nav.icon]} />
+          <span className="min-w-0 truncate">{t(route.nav.text)}</span>
+        </Link>
+      ))}
+    </>
+  );
+}
+
+const rowLook = "flex min-h-10 items-center gap-3 rounded px-3 text-sm";
+const barLook = "flex min-h-14 flex-col items-center justify-center gap-0.5 px-1 text-[0.7rem]";
+
+function Sidebar({ path }: { path: string }) {
+  const { t } = useTexts();
+  const { me } = useSession();
+  const work = useOffered("work"), manage = useOffered("manage");
+  return (
+    <aside className="sticky top-0 hidden h-dvh flex-col gap-5 overflow-y-auto border-r border-border bg-surface p-4 lg:flex">
+      <Link href="/app" className="flex items-center gap-2 px-2 text-lg font-semibold"><Mark />Anneal</Link>
+      <nav aria-label={t("navigation")} className="flex flex-col gap-5">
+        <div className="flex flex-col gap-1"><NavLinks path={path} of={work} item={rowLook} /></div>
+        <div className="flex flex-col gap-1">
+          <p className="px-3 pb-1 text-xs font-medium text-muted">{t("nav.manage")}</p>
+          <NavLinks path={path} of={manage} item={rowLook} />
+        </div>
+      </nav>
+      <div className="mt-auto space-y-3">
+        <Preferences />
+        <Link href="/app/account" className="block truncate text-sm text-muted hover:text-foreground">{me.name || me.email}</Link>
+      </div>
+    </aside>
+  );
+}
+
+/** On a phone: the first pages in a bar below, all of them behind its last place. */
+function Bar({ path }: { path: string }) {
+  const { t } = useTexts();
+  const [open, setOpen] = useState(false);
+  const all = useOffered();
+  const close = () => setOpen(false);
+  const bar = all.slice(0, BAR);
+  const place = placeOf(path);
+  return (
+    <>
+      <nav aria-label={t("navigation")} className="fixed inset-x-0 bottom-0 z-10 grid grid-cols-5 border-t border-border bg-surface pb-[env(safe-area-inset-bottom)] lg:hidden">
+        <NavLinks path={path} of={bar} item={barLook} />
+        <button type="button" aria-haspopup="dialog" onClick={() => setOpen(true)}
+          className={`${barLook} ${place && !bar.some((one) => one === place) ? "bg-raised font-medium" : "text-muted"}`}>
+          <Icon d={icons.menu} />
+          {t("nav.more")}
+        </button>
+      </nav>
+      {open && (
+        <Dialog title={t("navigation")} onClose={close}>
+          <nav aria-label={t("navigation")} className="grid grid-cols-2 gap-1"><NavLinks path={path} of={all} item={rowLook} onGo={close} /></nav>
+          <div className="mt-5 border-t border-border pt-4"><Preferences /></div>
+        </Dialog>
+      )}
+    </>
   );
 }
 
 function Pages({ path }: { path: string }) {
   const { t } = useTexts();
-  for (const [pattern, page] of routes) {
-    const params = match(pattern, path);
-    if (params) return <>{page(params)}</>;
-  }
-  return <Empty title={t("noPage")}><ButtonLink href="/app">{t("home")}</ButtonLink></Empty>;
+  const found = find(path);
+  const Page = found && pages.get(found.route);
+  if (!Page) return <Empty title={t("noPage")}><ButtonLink href="/app">{t("home")}</ButtonLink></Empty>;
+  return <Page key={path} {...found.params} />;
 }
 
 function Shell() {
@@ -95,19 +122,11 @@ function Shell() {
         <Link href="/app" className="flex items-center gap-2 font-semibold"><Mark size={24} />Anneal</Link>
         <Link href="/app/account" className="max-w-[50%] truncate py-2 text-sm text-muted">{me.name || me.email}</Link>
       </div>
-      <aside className="sticky top-0 hidden h-dvh flex-col gap-6 border-r border-border bg-surface p-4 lg:flex">
-        <Link href="/app" className="flex items-center gap-2 px-2 text-lg font-semibold"><Mark />Anneal</Link>
-        <Nav path={path} className="flex flex-col gap-1" item="flex min-h-10 items-center gap-3 rounded px-3 text-sm" />
-        <div className="mt-auto space-y-3">
-          <Preferences />
-          <Link href="/app/account" className="block truncate text-sm text-muted hover:text-foreground">{me.name || me.email}</Link>
-        </div>
-      </aside>
+      <Sidebar path={path} />
       <main id="main" ref={main} tabIndex={-1} className="mx-auto w-full min-w-0 max-w-6xl px-4 pb-28 pt-6 outline-none sm:px-6 lg:px-8 lg:pb-12 lg:pt-8">
         <Suspense fallback={<Loading lines={4} />}><Pages path={path} /></Suspense>
       </main>
-      <Nav path={path} className="fixed inset-x-0 bottom-0 z-10 grid grid-cols-5 border-t border-border bg-surface pb-[env(safe-area-inset-bottom)] lg:hidden"
-        item="flex min-h-14 flex-col items-center justify-center gap-0.5 text-[0.7rem]" />
+      <Bar path={path} />
     </div>
   );
 }

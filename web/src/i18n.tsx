@@ -2,6 +2,7 @@
 // {n|picture|pictures} is the word for one or for many.
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
 
+import { keep, onKept } from "./kept";
 import { messages } from "./messages";
 
 export const languages = { en: "English", ko: "한국어" } as const;
@@ -9,15 +10,20 @@ export type Language = keyof typeof languages;
 
 type Table = typeof messages;
 export type Key = keyof Table;
+/** What stands before the dot of a key: "status" of "status.queued". */
+export type Group = Key extends infer K ? (K extends `${infer G}.${string}` ? G : never) : never;
 type First<S> = S extends `${infer N}|${string}` ? N : S;
 type Names<S> = S extends `${string}{${infer N}}${infer Rest}` ? First<N> | Names<Rest> : never;
 type Params<K extends Key> = [Names<Table[K][0]>] extends [never] ? [] : [Record<Names<Table[K][0]>, string | number>];
+
+/** The keys of texts without parameters. */
+export type PlainKey = { [K in Key]: Params<K> extends [] ? K : never }[Key];
 
 export interface Texts {
   language: Language;
   t<K extends Key>(key: K, ...params: Params<K>): string;
   /** The text of a value that the server may know and we may not: then the value itself. */
-  of(group: "status" | "task" | "role" | "kind" | "split" | "severity" | "group" | "state" | "field" | "metric", value: string): string;
+  of(group: Group, value: string): string;
   number(value: number, digits?: number): string;
   percent(value: number, digits?: number): string;
   bytes(value: number): string;
@@ -88,10 +94,11 @@ export function LanguageProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);
+  useEffect(() => onKept(KEY, () => setLanguage(chosen())), []);
   const value = useMemo(() => ({
     ...textsOf(language),
     setLanguage: (to: Language) => {
-      localStorage.setItem(KEY, to);
+      keep(KEY, to);
       setLanguage(to);
     },
   }), [language]);

@@ -6,10 +6,12 @@ import { createRoot } from "react-dom/client";
 import { Problem } from "./api";
 import { App } from "./app";
 import { LanguageProvider } from "./i18n";
+import { preload } from "./routes";
 import { startTheme } from "./theme";
 import "./tokens.css";
 
 startTheme();
+preload(location.pathname); // beside the question who is logged in
 const client = new QueryClient({
   defaultOptions: {
     queries: {

@@ -1,6 +1,8 @@
 // Pages live under /app/..., by the browser's own history; the server answers each of them with the app.
 import { type AnchorHTMLAttributes, type MouseEvent, useEffect, useSyncExternalStore } from "react";
 
+import { preload } from "./routes";
+
 const listeners = new Set<() => void>();
 const tell = () => listeners.forEach((one) => one());
 window.addEventListener("popstate", tell);
@@ -31,26 +33,9 @@ export function useQueryParams(): URLSearchParams {
   return new URLSearchParams(useSyncExternalStore(subscribe, () => location.search));
 }
 
-/** The parameters of "/app/jobs/:id" if the path is one of them. */
-export function match(pattern: string, path: string): Record<string, string> | undefined {
-  const want = pattern.split("/"), have = path.replace(/\/$/, "").split("/");
-  if (want.length !== have.length) return undefined;
-  const params: Record<string, string> = {};
-  for (const [i, part] of want.entries()) {
-    const given = have[i] ?? "";
-    if (part.startsWith(":")) {
-      try {
-        params[part.slice(1)] = decodeURIComponent(given);
-      } catch {
-        return undefined;
-      }
-    } else if (part !== given) return undefined;
-  }
-  return params;
-}
-
 type LinkProps = AnchorHTMLAttributes<HTMLAnchorElement> & { href: string };
 
+/** A link inside the app; its page begins to load when the pointer or the focus reaches it. */
 export function Link({ href, onClick, ...rest }: LinkProps) {
   const follow = (e: MouseEvent<HTMLAnchorElement>) => {
     onClick?.(e);
@@ -58,7 +43,8 @@ export function Link({ href, onClick, ...rest }: LinkProps) {
     e.preventDefault();
     navigate(href);
   };
-  return <a href={href} onClick={follow} {...rest} />;
+  const near = () => preload(href);
+  return <a href={href} onClick={follow} onPointerEnter={near} onFocus={near} {...rest} />;
 }
 
 export function useTitle(title: string) {

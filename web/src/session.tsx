@@ -26,9 +26,11 @@ export function useSession(): Session {
   return session;
 }
 
-const order = ["none", "viewer", "engineer", "manager", "admin"];
-export function useMay(role: "engineer" | "manager" | "admin"): boolean {
-  return order.indexOf(useSession().me.role) >= order.indexOf(role);
+const order = ["none", "viewer", "engineer", "manager", "admin"] as const;
+export type Role = Exclude<(typeof order)[number], "none">;
+export const atLeast = (have: string, want: Role) => (order as readonly string[]).indexOf(have) >= order.indexOf(want);
+export function useMay(role: Role): boolean {
+  return atLeast(useSession().me.role, role);
 }
 
 let linkUsed: Promise<unknown> | undefined; // once, also under StrictMode

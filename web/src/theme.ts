@@ -1,13 +1,17 @@
 // Light or dark: as the system says, unless chosen here.  The result stands in data-theme of <html>, which
 // tokens.css reads and charts listen to.
+import { useSyncExternalStore } from "react";
+
+import { keep, kept, onKept } from "./kept";
+
 export type Theme = "system" | "light" | "dark";
 
 const KEY = "anneal-theme";
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
 export function theme(): Theme {
-  const kept = localStorage.getItem(KEY);
-  return kept === "light" || kept === "dark" ? kept : "system";
+  const chosen = kept(KEY);
+  return chosen === "light" || chosen === "dark" ? chosen : "system";
 }
 
 function apply() {
@@ -16,14 +20,15 @@ function apply() {
 }
 
 export function setTheme(to: Theme) {
-  if (to === "system") localStorage.removeItem(KEY);
-  else localStorage.setItem(KEY, to);
-  apply();
+  keep(KEY, to === "system" ? undefined : to);
 }
+
+export const useTheme = (): Theme => useSyncExternalStore((fn) => onKept(KEY, fn), theme);
 
 export function startTheme() {
   apply();
   dark.addEventListener("change", apply);
+  onKept(KEY, apply);
 }
 
 /** The colour of a token, for canvases. */

@@ -1,8 +1,6 @@
 // The mark, and the choice of language and theme.
-import { useState } from "react";
-
 import { type Language, languages, useTexts } from "../i18n";
-import { setTheme, type Theme, theme } from "../theme";
+import { setTheme, type Theme, useTheme } from "../theme";
 
 export function Mark({ size = 28 }: { size?: number }) {
   return <img src="/favicon.svg" width={size} height={size} alt="" />;
@@ -10,7 +8,7 @@ export function Mark({ size = 28 }: { size?: number }) {
 
 export function Preferences() {
   const { t, language, setLanguage } = useTexts();
-  const [chosen, setChosen] = useState(theme);
+  const chosen = useTheme();
   const themes: [Theme, string][] = [["system", t("theme.system")], ["light", t("theme.light")], ["dark", t("theme.dark")]];
   const look = "min-h-10 rounded border border-border bg-surface px-2 py-1.5 text-foreground";
   return (
@@ -23,10 +21,7 @@ export function Preferences() {
       </label>
       <label className="flex flex-col gap-1">
         {t("theme")}
-        <select className={look} value={chosen} onChange={(e) => {
-          setTheme(e.target.value as Theme);
-          setChosen(e.target.value as Theme);
-        }}>
+        <select className={look} value={chosen} onChange={(e) => setTheme(e.target.value as Theme)}>
           {themes.map(([key, name]) => <option key={key} value={key}>{name}</option>)}
         </select>
       </label>

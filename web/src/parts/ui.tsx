@@ -8,6 +8,7 @@ import { Problem, unlabelled, unreachable } from "../api";
 import { useTexts } from "../i18n";
 import { Link } from "../router";
 import type { Status } from "../types";
+import { icons } from "./icons";
 
 type Look = "primary" | "plain" | "danger" | "quiet";
 
@@ -43,15 +44,7 @@ export function Icon({ d, size = 20 }: { d: string; size?: number }) {
     </svg>
   );
 }
-export const icons = {
-  home: "M4 11l8-7 8 7M6 9.5V20h12V9.5M10 20v-6h4v6",
-  data: "M4 5h7v6H4zM13 5h7v6h-7zM4 13h7v6H4zM13 13h7v6h-7z",
-  train: "M4 18l5-6 4 3 7-9M15 6h5v5",
-  jobs: "M5 6h14M5 12h14M5 18h9",
-  people: "M12 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM5 20c.6-4 3.500-6 7-6s6.400 2 7 6",
-  up: "M12 16V4M7 9l5-5 5 5M4 16v4h16v-4",
-  close: "M6 6l12 12M18 6L6 18",
-};
+export { icons };
 
 export function Badge({ tone = "muted", children }: { tone?: "muted" | "info" | "success" | "warning" | "destructive"; children: ReactNode }) {
   const tones = {

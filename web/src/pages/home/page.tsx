@@ -38,7 +38,7 @@ function Steps({ data, jobs, done, dataset }: { data: boolean; jobs: boolean; do
   );
 }
 
-export function Home() {
+export default function Home() {
   const { t } = useTexts();
   const { me } = useSession();
   const may = useMay("engineer");

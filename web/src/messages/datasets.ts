@@ -1,0 +1,42 @@
+// Datasets: versions, pictures, faults, splits.
+import type { Rows } from "./rows";
+
+export const datasets = {
+  "dataset.none": ["No datasets yet.", "아직 데이터셋이 없습니다."],
+  "dataset.noVersion": ["No version has been imported yet.", "아직 가져온 버전이 없습니다."],
+  "dataset.noStats": ["This version has no statistics.", "이 버전에는 통계가 없습니다."],
+  "dataset.noClasses": ["This dataset has no classes.", "이 데이터셋에는 클래스가 없습니다."],
+  "dataset.balance": ["Pictures of each class", "클래스별 이미지 수"],
+  "dataset.balanceShapes": ["Labels of each class", "클래스별 라벨 수"],
+  "dataset.facts": ["About the pictures", "이미지 정보"],
+  "dataset.delete": ["Delete the dataset \"{name}\"?", "데이터셋 \"{name}\"을(를) 삭제할까요?"],
+  "dataset.deleteText": [
+    "It has {versions} {versions|version|versions}, {images} {images|picture|pictures} in the newest. Jobs trained on it stay, but can no longer show its pictures.",
+    "버전 {versions}개가 있으며, 최신 버전의 이미지는 {images}장입니다. 이 데이터셋으로 학습한 작업은 남지만 이미지를 더는 볼 수 없습니다.",
+  ],
+  "picture.broken": ["cannot be shown", "표시할 수 없음"],
+  "picture.labels": ["Labels", "라벨"],
+  "picture.none": ["No pictures here.", "이미지가 없습니다."],
+  "picture.shapes": ["Shapes", "도형"],
+  "fault.none": ["The import found no faults.", "가져오기에서 문제가 발견되지 않았습니다."],
+  "fault.code": ["Kind of fault", "문제 종류"],
+  "fault.whole": ["the dataset as a whole", "데이터셋 전체"],
+  "split.new": ["Split anew", "다시 분할"],
+  "split.text": [
+    "Makes a further version with pictures drawn at random by class. No picture is copied; the same seed gives the same split.",
+    "클래스별로 무작위로 나눈 새 버전을 만듭니다. 이미지는 복사되지 않으며, 시드가 같으면 분할도 같습니다.",
+  ],
+  "split.make": ["Make the version", "버전 만들기"],
+  "split.train": ["Training", "학습"],
+  "split.val": ["Validation", "검증"],
+  "split.test": ["Test", "테스트"],
+  "split.none": ["In no split", "분할 없음"],
+  "task.classification": ["Classification", "분류"],
+  "task.detection": ["Detection", "검출"],
+  "task.segmentation": ["Segmentation", "분할(세그멘테이션)"],
+  "task.text": ["Text detection", "텍스트 검출"],
+  "severity.debug": ["Debug", "디버그"],
+  "severity.info": ["Info", "정보"],
+  "severity.warning": ["Warning", "경고"],
+  "severity.error": ["Error", "오류"],
+} as const satisfies Rows;

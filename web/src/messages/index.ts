@@ -1,0 +1,25 @@
+// Every text of the app, one file an area; a new area is a file of this folder and a line in each of the two
+// lists below.  A row without both languages does not compile, and neither does a call that leaves out one of the
+// {parameters} of the English text (i18n.tsx).  {n|one|many} chooses by the number n.  A key stands in one area
+// only (index.test.ts).
+import { datasets } from "./datasets";
+import { home } from "./home";
+import { jobs } from "./jobs";
+import { people } from "./people";
+import { shell } from "./shell";
+import { train } from "./train";
+import { upload } from "./upload";
+import { words } from "./words";
+
+export const areas = { datasets, home, jobs, people, shell, train, upload, words };
+
+export const messages = {
+  ...datasets,
+  ...home,
+  ...jobs,
+  ...people,
+  ...shell,
+  ...train,
+  ...upload,
+  ...words,
+} as const;
