@@ -30,5 +30,8 @@ enum rc api_new(struct api **ret, struct app *app, struct err *e) must_check;
 void api_handle(struct http_req *r, void *api); /* the http_handler */
 void api_done(struct http_req *r, int status, double seconds, void *api);
 void api_free(struct api *api);
+/* audit.c: an http_before_reply_fn that writes a row of the audit log if the request (ud: struct
+ * ctx) deserves one. */
+void audit_request(void *ctx, int status);
 
 #endif

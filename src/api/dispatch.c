@@ -197,14 +197,18 @@ void api_handle(struct http_req *r, void *ud)
     enum rc rc;
 
     security_headers(r);
+    http_before_reply(r, audit_request, &c);
     rc = serve(&c, &err);
-    if (!rc)
+    if (!rc) {
+        http_before_reply(r, NULL, NULL); /* c ends here */
         return;
+    }
     err.rc = rc;
     if (rc_status(rc) >= 500)
         log_error("%s %.*s: %s (request %s)", http_method_name(http_method_of(r)),
                   STR_F(http_path(r)), err.text, http_request_id(r));
     reply_problem(r, &err);
+    http_before_reply(r, NULL, NULL);
 }
 
 void api_done(struct http_req *r, int status, double seconds, void *ud)

@@ -292,5 +292,5 @@ const struct route job_predict_routes[] = {
          "that cannot be read has its own `error`; the others are answered.  Classes, boxes or "
          "masks, as the model has learned.  With `draw=true` and `Accept: image/png` one picture "
          "is answered by itself with the objects drawn on it.",
-     .fn = post_predict},
+     .unaudited = true, .fn = post_predict},
     ROUTE_END};

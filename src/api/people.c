@@ -36,6 +36,8 @@ static enum rc reply_login(struct ctx *c, const struct account *who, const struc
     struct buf b;
     struct jw w;
 
+    c->who.user_id = who->id; /* for the audit log */
+    c->who.user_name = who->name.n ? who->name : who->email;
     set_cookie(c, "anneal_session", t->access, "/", (t->access_expires_at - now) / 1000);
     set_cookie(c, "anneal_refresh", t->refresh, "/auth/refresh",
                (t->refresh_expires_at - now) / 1000);
@@ -405,7 +407,8 @@ const struct route people_routes[] = {
      .summary = "Log in by a one-time link.", .fn = post_link},
     {HTTP_POST, "/auth/refresh", ACCESS_PUBLIC, BODY(refresh_fields, refresh_body), .tag = "People",
      .summary = "New tokens for a refresh token, which is then spent.",
-     .help = "The use of a spent refresh token ends the session.", .fn = post_refresh},
+     .help = "The use of a spent refresh token ends the session.", .unaudited = true,
+     .fn = post_refresh},
     {HTTP_POST, "/auth/logout", ACCESS_VIEWER, .tag = "People", .summary = "End this session.",
      .fn = post_logout},
     {HTTP_GET, "/auth/me", ACCESS_VIEWER, "users:read", .reply = account_fields, .tag = "People",

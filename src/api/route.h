@@ -63,6 +63,7 @@ struct route {
     const char *tag;           /* section of the documentation */
     const char *summary;       /* one line */
     const char *help;          /* further sentences; may be NULL */
+    bool unaudited;            /* changes nothing that the audit log should tell (audit.c) */
     route_fn fn;
 };
 /* One table a resource: `extern const struct route NAME_routes[]`, closed by ROUTE_END. */

@@ -1,27 +1,35 @@
 /* routes.c - the tables of all resources, in the order of the documentation. */
 #include "api/app.h"
 
-extern const struct route people_routes[], project_routes[], dataset_routes[], upload_routes[],
-    image_routes[], job_routes[], job_new_routes[], job_result_routes[], job_live_routes[],
-    job_predict_routes[], model_routes[], trainer_call_routes[], system_routes[], openapi_routes[],
-    weights_routes[], web_routes[], job_control_routes[], job_course_routes[];
+/* clang-format off: one a line */
+#define RESOURCES(X)                                                                               \
+    X(people)                                                                                      \
+    X(project)                                                                                     \
+    X(dataset)                                                                                     \
+    X(upload)                                                                                      \
+    X(image)                                                                                       \
+    X(job)                                                                                         \
+    X(job_new)                                                                                     \
+    X(job_control)                                                                                 \
+    X(job_result)                                                                                  \
+    X(job_course)                                                                                  \
+    X(job_live)                                                                                    \
+    X(job_predict)                                                                                 \
+    X(weights)                                                                                     \
+    X(trainer_call)                                                                                \
+    X(model)                                                                                       \
+    X(audit)                                                                                       \
+    X(system)                                                                                      \
+    X(openapi)                                                                                     \
+    X(web)
+/* clang-format on */
 
-const struct route *const app_routes[] = {people_routes,
-                                          project_routes,
-                                          dataset_routes,
-                                          upload_routes,
-                                          image_routes,
-                                          job_routes,
-                                          job_new_routes,
-                                          job_control_routes,
-                                          job_result_routes,
-                                          job_course_routes,
-                                          job_live_routes,
-                                          job_predict_routes,
-                                          trainer_call_routes,
-                                          model_routes,
-                                          system_routes,
-                                          openapi_routes,
-                                          weights_routes,
-                                          web_routes,
-                                          NULL};
+#define X(name) extern const struct route name##_routes[];
+RESOURCES(X)
+#undef X
+
+const struct route *const app_routes[] = {
+#define X(name) name##_routes,
+    RESOURCES(X)
+#undef X
+        NULL};

@@ -84,6 +84,10 @@ enum rc multipart_read(struct multipart *m, void *p, size_t cap, size_t *ret_n, 
 
 /* ---- reply: one of these, once.  Headers first. */
 void http_add_header(struct http_req *r, const char *name, const char *value);
+/* Called once, on the handler's thread, before a whole reply leaves (not before a stream); NULL
+ * takes it back, at the latest when the handler returns. */
+typedef void (*http_before_reply_fn)(void *ud, int status);
+void http_before_reply(struct http_req *r, http_before_reply_fn fn, void *ud);
 void http_reply(struct http_req *r, int status, const char *type, str body); /* copies */
 void http_reply_buf(struct http_req *r, int status, const char *type, struct buf *b); /* takes b */
 /* Static bytes that outlive the server (the web app): not copied. */

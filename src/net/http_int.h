@@ -92,6 +92,8 @@ struct http_req {
 
     void *user[2];
     struct http_pairs reply_headers; /* the worker's */
+    http_before_reply_fn before_reply;
+    void *before_reply_ud;
     size_t reply_headers_cap;
 
     /* Under mu. */

@@ -41,11 +41,27 @@ void http_add_header(struct http_req *r, const char *name, const char *value)
         log_error("request %s: no memory for header '%s'", r->id, name);
 }
 
+void http_before_reply(struct http_req *r, http_before_reply_fn fn, void *ud)
+{
+    r->before_reply = fn;
+    r->before_reply_ud = ud;
+}
+
+static void tell_before_reply(struct http_req *r, int status)
+{
+    const http_before_reply_fn fn = r->before_reply;
+
+    r->before_reply = NULL;
+    if (fn)
+        fn(r->before_reply_ud, status);
+}
+
 bool http_reply_ready(struct http_req *r, int status, const char *type, struct MHD_Response *resp,
                       str raw)
 {
     bool given = false;
 
+    tell_before_reply(r, status);
     if (!resp) {
         log_error("request %s: no memory for the reply", r->id);
         pthread_mutex_lock(&r->mu);

@@ -69,6 +69,8 @@ const struct config_row config_rows[] = {
      .help = "A running job without a sign of life for so long gets its next attempt."},
     {"job_retries", "ANNEAL_JOB_RETRIES", CONFIG_INT, "5", 0, 100, .group = "Training",
      .help = "Further attempts after a lost one."},
+    {"audit_days", "ANNEAL_AUDIT_DAYS", CONFIG_INT, "365", 1, 36500, .group = "People",
+     .help = "How long the audit log keeps a row."},
     {"registration", "ANNEAL_REGISTRATION", CONFIG_BOOL, "false", .group = "People",
      .help = "Anyone may register an account (viewer)."},
     {"access_token_minutes", "ANNEAL_ACCESS_TOKEN_MINUTES", CONFIG_INT, "30", 1, 1440,

@@ -827,6 +827,8 @@ export interface Routes {
       })[];
     };
   };
+  /** Upload a safetensors file of first weights: {sha256, bytes}. */
+  "PUT /training/weights/{sha256}": Record<string, never>;
   /** A trainer reports; applied exactly once, in order. */
   "POST /training/jobs/{id}/callback": {
     body: {
@@ -943,6 +945,23 @@ export interface Routes {
   "GET /models": Record<string, never>;
   /** Models of all trainers, each with its settings; the trainers' states. */
   "GET /models/list": Record<string, never>;
+  /** Who did what, newest first. */
+  "GET /audit": {
+    query: {
+      /** Id of an account, or part of its name. */
+      actor?: string;
+      /** Part of the action or of the path. */
+      q?: string;
+      /** Only what was not done: status 400 and up. */
+      refused?: boolean;
+      /** Only from then on. */
+      since?: string;
+      /** Rows of a page. */
+      limit?: number;
+      /** `next` of the page before. */
+      cursor?: string;
+    };
+  };
   /** Whether database, store and trainers answer, each asked now. */
   "GET /health": Record<string, never>;
   /** Counters for Prometheus, text format 0.0.4. */
@@ -953,8 +972,6 @@ export interface Routes {
   "GET /openapi.json": Record<string, never>;
   /** This API as a page. */
   "GET /docs": Record<string, never>;
-  /** Upload a safetensors file of first weights: {sha256, bytes}. */
-  "PUT /training/weights/{sha256}": Record<string, never>;
   /** The web app. */
   "GET /": Record<string, never>;
   /** A page of the web app. */
