@@ -22,11 +22,41 @@ const struct field cli_server_fields[] = {
     FIELD_END};
 #undef S
 
-const struct verb *cli_verb_find(const struct command *command, const char *name)
+const char *verb_second_word(const struct verb *v)
 {
-    for (const struct verb *v = command->verbs; v && v->name; v++)
-        if (!strcmp(v->name, name))
-            return v;
+    const char *blank = strchr(v->name, ' ');
+
+    return blank ? blank + 1 : "";
+}
+
+static size_t first_word(const struct verb *v)
+{
+    return strcspn(v->name, " ");
+}
+
+bool verb_opens_group(const struct command *command, const struct verb *v)
+{
+    for (const struct verb *w = command->verbs; w < v; w++)
+        if (first_word(w) == first_word(v) && !strncmp(w->name, v->name, first_word(v)))
+            return false;
+    return true;
+}
+
+static bool verb_is(const struct verb *v, const char *first, const char *second)
+{
+    return first_word(v) == strlen(first) && !strncmp(v->name, first, strlen(first)) &&
+           !strcmp(verb_second_word(v), second);
+}
+
+const struct verb *cli_verb_find(const struct command *command, int argc, char **argv,
+                                 int *ret_words)
+{
+    for (int words = argc > 2 ? 2 : argc - 1; words > 0; words--)
+        for (const struct verb *v = command->verbs; v && v->name; v++)
+            if (verb_is(v, argv[1], words == 2 ? argv[2] : "")) {
+                *ret_words = words;
+                return v;
+            }
     return NULL;
 }
 
@@ -35,8 +65,13 @@ static int wrong_verb(const struct command *command, const char *word)
     const char *names[32] = {0}, *near;
     size_t n = 0;
 
-    for (const struct verb *v = command->verbs; v->name && n < 31; v++)
+    for (const struct verb *v = command->verbs; v->name && n < 31; v++) {
         names[n++] = v->name;
+        if (*verb_second_word(v) && strlen(word) == first_word(v) &&
+            !strncmp(v->name, word, first_word(v)))
+            return command_usage(command, "`anneal %s %s` needs to know what to do", command->name,
+                                 word);
+    }
     near = nearest_name(names, str_of(word));
     if (!*word)
         return command_usage(command, "`anneal %s` needs to know what to do", command->name);
@@ -145,19 +180,15 @@ static int run_verb(struct cli *c, int argc, char **argv)
 int cli_run(const struct command *command, int argc, char **argv)
 {
     struct cli c = {.command = command};
-    bool one = !*command->verbs[0].name;
-    int status;
+    int status, words = 0;
 
-    if (one)
-        c.verb = command->verbs;
-    else if (argc > 1)
-        c.verb = cli_verb_find(command, argv[1]);
+    c.verb = *command->verbs[0].name ? cli_verb_find(command, argc, argv, &words) : command->verbs;
     if (!c.verb)
         return wrong_verb(command, argc > 1 ? argv[1] : "");
     arena_init(&c.arena, CLI_MEMORY_MAX);
     c.a = &c.arena;
     flags_init(&c.given, c.a);
-    status = run_verb(&c, one ? argc : argc - 1, one ? argv : argv + 1);
+    status = run_verb(&c, argc - words, argv + words);
     flags_done(&c.given);
     arena_done(&c.arena);
     return status;

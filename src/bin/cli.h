@@ -17,7 +17,8 @@ enum { CLI_MEMORY_MAX = 512 << 20, CLI_REPLY_MAX = 64 << 20 };
 
 struct cli;
 struct verb {
-    const char *name; /* "import"; "" where the command has one verb only; NULL ends the table */
+    const char *name; /* "import", or two words "user add"; "" where the command has one verb only;
+                         NULL ends the table */
     const char *args; /* "PATH", "FILE...", "" */
     int args_min, args_max;    /* args_max -1: any number */
     const char *summary;       /* one line */
@@ -62,7 +63,12 @@ int cli_run(const struct command *command, int argc, char **argv);
 /* ---- help, completion, man page (cli_help.c) */
 void cli_help(const struct command *command); /* all of it */
 void cli_help_verb(const struct command *command, const struct verb *v);
-const struct verb *cli_verb_find(const struct command *command, const char *name);
+/* The verb of argv[1], or of argv[1] and argv[2]; NULL: none.  *ret_words: how many it took. */
+const struct verb *cli_verb_find(const struct command *command, int argc, char **argv,
+                                 int *ret_words);
+/* Does the first word of the verb's name stand alone, and what follows it ("" for one word)? */
+const char *verb_second_word(const struct verb *v);
+bool verb_opens_group(const struct command *command, const struct verb *v); /* first of its word */
 
 /* ---- the server (cli_call.c) */
 /* Sends `body` (JSON; NULL none) and reads the JSON reply into `a`; a 204 gives an empty object.

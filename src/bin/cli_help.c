@@ -69,11 +69,14 @@ void cli_help(const struct command *command)
         return;
     }
     printf("anneal %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
+    if (command->run)
+        printf("%s\n", command->help);
     for (const struct verb *v = command->verbs; v->name; v++) {
         char left[80];
 
         snprintf(left, sizeof left, "%s %s", v->name, v->args);
-        printf("  %-24s %s\n", left, v->summary);
+        printf("  %-24s%s%s\n", left, strlen(left) > 24 ? "\n                           " : " ",
+               v->summary);
     }
     printf("\nExamples\n");
     for (const struct verb *v = command->verbs; v->name; v++)
@@ -141,11 +144,34 @@ static void choice_case(const struct field *f, void *ud)
 static void bash_words(const struct command *c, const struct verb *v)
 {
     if (*v->name)
-        printf("    \"%s %s\") words=\"", c->name, v->name);
+        printf("    \"%s %s \"*) words=\"", c->name, v->name);
     else
         printf("    \"%s \"*) words=\"", c->name);
     each_flag(v, word_flag, NULL);
     printf(" --help\" ;;\n");
+}
+
+/* What may stand behind the command itself, and behind the first of two words. */
+static void bash_verbs(const struct command *c)
+{
+    for (const struct verb *v = c->verbs; v->name; v++) {
+        if (!*verb_second_word(v) || !verb_opens_group(c, v))
+            continue;
+        printf("    \"%s %.*s \"*) [ \"$COMP_CWORD\" -eq 3 ] && words=\"", c->name,
+               (int)strcspn(v->name, " "), v->name);
+        for (const struct verb *w = v; w->name && !strncmp(w->name, v->name, strcspn(v->name, " "));
+             w++)
+            printf("%s ", verb_second_word(w));
+        printf("\" ;;\n");
+    }
+    printf("    \"%s \"*) words=\"", c->name);
+    if (c->run)
+        setting_words();
+    printf("\"\n      [ \"$COMP_CWORD\" -eq 2 ] && words=\"$words ");
+    for (const struct verb *v = c->verbs; v->name; v++)
+        if (verb_opens_group(c, v))
+            printf("%.*s ", (int)strcspn(v->name, " "), v->name);
+    printf("\" ;;\n");
 }
 
 static void completion_bash(void)
@@ -162,17 +188,14 @@ static void completion_bash(void)
     for (int i = 0; commands[i]; i++)
         for (const struct verb *v = commands[i]->verbs; v && v->name; v++)
             each_flag(v, choice_case, &seen);
-    printf("    *) case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n");
+    printf("    *) case \"${COMP_WORDS[*]:1:3} \" in\n");
     for (int i = 0; commands[i]; i++) {
         const struct command *c = commands[i];
 
         for (const struct verb *v = c->verbs; v && v->name; v++)
             bash_words(c, v);
         if (c->verbs && *c->verbs[0].name) {
-            printf("    \"%s \"*) [ \"$COMP_CWORD\" -eq 2 ] && words=\"", c->name);
-            for (const struct verb *v = c->verbs; v->name; v++)
-                printf("%s ", v->name);
-            printf("\" ;;\n");
+            bash_verbs(c);
         } else if (!c->verbs) {
             printf("    \"%s \"*) words=\"", c->name);
             setting_words();
@@ -226,13 +249,20 @@ static void zsh_verbs(const struct command *c)
     }
     printf("      if (( CURRENT == 3 )); then\n        local -a verbs=(");
     for (const struct verb *v = c->verbs; v->name; v++) {
-        printf("\n          '%s:", v->name);
+        if (!verb_opens_group(c, v))
+            continue;
+        printf("\n          '%.*s:", (int)strcspn(v->name, " "), v->name);
         quoted(v->summary);
         printf("'");
     }
-    printf(")\n        _describe verb verbs; return\n      fi\n      case $words[3] in\n");
+    printf(")\n        _describe verb verbs; return\n      fi\n");
+    for (const struct verb *v = c->verbs; v->name; v++)
+        if (*verb_second_word(v))
+            printf("      [[ $CURRENT == 4 && $words[3] == %.*s ]] && compadd -- %s\n",
+                   (int)strcspn(v->name, " "), v->name, verb_second_word(v));
+    printf("      case \"$words[3] $words[4] \" in\n");
     for (const struct verb *v = c->verbs; v->name; v++) {
-        printf("      %s) shift words; (( CURRENT-- )); _arguments", v->name);
+        printf("      '%s '*) shift words; (( CURRENT-- )); _arguments", v->name);
         each_flag(v, zsh_flag, NULL);
         printf(" \\\n        '*:file:_files' ;;\n");
     }
@@ -281,6 +311,27 @@ static void fish_flag(const struct field *f, void *ud)
     printf("'\n");
 }
 
+static void fish_verb(const struct command *c, const struct verb *v)
+{
+    int first = (int)strcspn(v->name, " ");
+
+    if (*v->name && verb_opens_group(c, v)) {
+        printf("complete -c anneal -f -n '__fish_seen_subcommand_from %s; and test (count "
+               "(commandline -opc)) -eq 2' -a %.*s -d '",
+               c->name, first, v->name);
+        quoted(v->summary);
+        printf("'\n");
+    }
+    if (*verb_second_word(v)) {
+        printf("complete -c anneal -f -n '__fish_seen_subcommand_from %s; and "
+               "__fish_seen_subcommand_from %.*s; and test (count (commandline -opc)) -eq 3' -a %s "
+               "-d '",
+               c->name, first, v->name, verb_second_word(v));
+        quoted(v->summary);
+        printf("'\n");
+    }
+}
+
 static void completion_fish(void)
 {
     char when[256];
@@ -293,18 +344,15 @@ static void completion_fish(void)
         quoted(c->summary);
         printf("'\n");
         for (const struct verb *v = c->verbs; v && v->name; v++) {
-            if (*v->name) {
-                printf("complete -c anneal -f -n '__fish_seen_subcommand_from %s; and test (count "
-                       "(commandline -opc)) -eq 2' -a %s -d '",
-                       c->name, v->name);
-                quoted(v->summary);
-                printf("'\n");
-            }
-            snprintf(when, sizeof when, "-n '__fish_seen_subcommand_from %s%s%s'", c->name,
-                     *v->name ? "; and __fish_seen_subcommand_from " : "", v->name);
+            fish_verb(c, v);
+            snprintf(when, sizeof when, "-n '__fish_seen_subcommand_from %s%s%.*s%s%s'", c->name,
+                     *v->name ? "; and __fish_seen_subcommand_from " : "",
+                     (int)strcspn(v->name, " "), v->name,
+                     *verb_second_word(v) ? "; and __fish_seen_subcommand_from " : "",
+                     verb_second_word(v));
             each_flag(v, fish_flag, when);
         }
-        for (const struct config_row *r = config_rows; !c->verbs && r->name; r++) {
+        for (const struct config_row *r = config_rows; c->run && r->name; r++) {
             char flag[FLAG_TEXT_MAX];
 
             flag_text(r->name, flag);

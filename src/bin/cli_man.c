@@ -79,7 +79,7 @@ static void command_section(const struct command *c, struct arena *a)
 {
     for (const struct verb *v = c->verbs; v && v->name; v++)
         verb_section(c, v, a);
-    if (c->verbs)
+    if (!c->run)
         return;
     printf(".SS \"anneal %s ", c->name);
     text(c->usage);

@@ -17,7 +17,8 @@ struct command {
     const char *summary;               /* one line */
     const char *help;                  /* paragraphs and examples */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand; NULL: by its verbs */
-    const struct verb *verbs;          /* cli.h; NULL: its flags are settings */
+    const struct verb *verbs;          /* cli.h; NULL: its flags are settings.  With run and verbs,
+                                          no verb means run. */
 };
 extern const struct command *const commands[]; /* NULL-ended, in the order of `anneal help` */
 const struct command *command_find(const char *name);

@@ -97,9 +97,11 @@ static int help(FILE *to)
     return to == stdout ? EXIT_OK : EXIT_USAGE;
 }
 
-static void help_of(const struct command *c, const char *verb)
+/* argv[0] is the command. */
+static void help_of(const struct command *c, int argc, char **argv)
 {
-    const struct verb *v = *verb ? cli_verb_find(c, verb) : NULL;
+    int words;
+    const struct verb *v = argc > 1 ? cli_verb_find(c, argc, argv, &words) : NULL;
 
     if (v)
         cli_help_verb(c, v);
@@ -131,7 +133,7 @@ static int run(int argc, char **argv)
         c = argc > 2 ? command_find(argv[2]) : NULL;
         if (!c)
             return help(stdout);
-        help_of(c, argc > 3 ? argv[3] : "");
+        help_of(c, argc - 2, argv + 2);
         return EXIT_OK;
     }
     c = command_find(strcmp(argv[1], "--version") ? argv[1] : "version");
@@ -139,10 +141,12 @@ static int run(int argc, char **argv)
         return wrong_subcommand(argv[1]);
     for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            help_of(c, i > 2 ? argv[2] : "");
+            help_of(c, i - 1, argv + 1);
             return EXIT_OK;
         }
-    return c->verbs ? cli_run(c, argc - 1, argv + 1) : c->run(argc - 1, argv + 1);
+    if (c->run && (!c->verbs || argc < 3 || argv[2][0] == '-'))
+        return c->run(argc - 1, argv + 1);
+    return cli_run(c, argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

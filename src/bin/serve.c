@@ -108,6 +108,7 @@ static enum rc start_storage(struct serve *s, struct err *e)
                                    .listen = config_str(s->config, "store_listen"),
                                    .access_key = access,
                                    .secret_key = secret,
+                                   .master = config_str(s->config, "store_master"),
                                    .region = to.region};
         str host = str_of(own.listen);
         rc = store_open(&s->store, &own, e);

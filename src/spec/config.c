@@ -38,6 +38,9 @@ const struct config_row config_rows[] = {
      .help = "Access key; empty: made at the first start for the embedded store."},
     {"aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", CONFIG_STR, "", .secret = true,
      .group = "Storage", .help = "Secret key."},
+    {"store_master", "ANNEAL_STORE_MASTER", CONFIG_STR, "", .secret = true, .group = "Storage",
+     .help = "64 hex digits that seal the secret keys of the embedded store's identities; empty: "
+             "the file DATA/store.master, made at need."},
     {"bucket_name", "BUCKET_NAME", CONFIG_STR, "anneal", .group = "Storage",
      .help = "Bucket of datasets, checkpoints and results."},
     {"upload_bytes_max", "ANNEAL_UPLOAD_BYTES_MAX", CONFIG_BYTES, "50GiB", 1, 1e18,

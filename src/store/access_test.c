@@ -104,3 +104,20 @@ TEST(who_makes_a_bucket_owns_it)
     CHECK(rig_says(&c.g, "<Code>InvalidAccessKeyId</Code>"));
     rig_close(&c.g);
 }
+
+TEST(metrics_and_health_answer_this_machine_without_a_signature)
+{
+    struct caller c;
+    struct client_call call = {.method = HTTP_GET};
+    char url[128];
+
+    begin(&c, NULL, 0);
+    snprintf(url, sizeof url, "%s/_metrics", c.g.endpoint);
+    call.url = url;
+    call.reply = &c.g.body;
+    buf_clear(&c.g.body);
+    CHECK_OK(client_do(&call, &c.g.reply, &c.g.e), &c.g.e);
+    CHECK_EQ(c.g.reply.status, 200);
+    CHECK(rig_says(&c.g, "\nanneal_store_puts_total 1\n")); /* the bucket */
+    rig_close(&c.g);
+}

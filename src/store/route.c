@@ -230,6 +230,13 @@ void store_handle(struct http_req *r, void *ud)
         return;
     }
     code = authenticate(&c, path, query);
+    if (str_is(path, "/_metrics")) {
+        code = op_metrics(&c);
+        if (code)
+            reply_error(&c, code);
+        identity_unref(c.who);
+        return;
+    }
     if (!code)
         code = split_path(&c, path);
     if (!code && sigv4_query(c.a, query, &pairs, &c.query_n, &c.err))

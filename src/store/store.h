@@ -60,6 +60,9 @@ struct store_counts {
     uint64_t swept_files, swept_uploads;
 };
 void store_counts(const struct store *s, struct store_counts *ret);
+/* The same as Prometheus text, format 0.0.4. */
+struct buf;
+void store_metrics(const struct store *s, struct buf *to);
 /* Asks the index now: objects, their bytes, and unfinished uploads. */
 struct store_usage {
     uint64_t buckets, objects, object_bytes, uploads;

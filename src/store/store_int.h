@@ -151,6 +151,9 @@ enum rc refuse(struct commit_op *op, enum s3_code *refused, enum s3_code code);
  * S3_ACCESS_DENIED, which says no more to whoever has no right there. */
 enum s3_code call_may(struct call *c, str bucket, unsigned rights);
 
+/* metrics.c: GET /_metrics, for this machine and for whoever signs. */
+enum s3_code op_metrics(struct call *c);
+
 /* The operations. */
 enum s3_code op_list_buckets(struct call *c), op_create_bucket(struct call *c),
     op_head_bucket(struct call *c), op_delete_bucket(struct call *c),
