@@ -1,7 +1,6 @@
 /* routes.c - the tables of all resources, in the order of the documentation. */
 #include "api/app.h"
 
-/* clang-format off: one a line */
 #define RESOURCES(X)                                                                               \
     X(people)                                                                                      \
     X(project)                                                                                     \
@@ -9,6 +8,7 @@
     X(upload)                                                                                      \
     X(image)                                                                                       \
     X(job)                                                                                         \
+    X(runs)                                                                                        \
     X(job_new)                                                                                     \
     X(job_control)                                                                                 \
     X(job_result)                                                                                  \
@@ -22,7 +22,6 @@
     X(system)                                                                                      \
     X(openapi)                                                                                     \
     X(web)
-/* clang-format on */
 
 #define X(name) extern const struct route name##_routes[];
 RESOURCES(X)

@@ -24,6 +24,22 @@ enum rc job_list(struct jobs *js, struct arena *a, const struct job_query *q, st
                  size_t *ret_n, struct err *e) must_check;
 /* The row's place in that order; NULL: out of memory. */
 const char *job_sort_key(struct arena *a, const struct job *j, int sort);
+/* One line of the table that compares runs.  Text is lent until `each` returns. */
+enum { RUN_METRICS_MAX = 16, RUNS_MAX = 20000 };
+struct run_line {
+    str job, name, status, kind, model, dataset_name, dataset_version, created_by, tags, notes;
+    str config; /* JSON of all settings */
+    str best_metric;
+    bool starred;
+    int64_t epoch, epochs, best_epoch, created_at, started_at, ended_at; /* times 0: not yet */
+    double best_value;                                                   /* NaN: none */
+    double metric[RUN_METRICS_MAX]; /* of the best epoch, or of the last so far; NaN: none */
+};
+/* Newest first, at most q->limit of them: q's order and its last row seen are not looked at.
+ * `metrics` holds n names (n <= RUN_METRICS_MAX). */
+enum rc job_runs(struct jobs *js, const struct job_query *q, const str *metrics, size_t n,
+                 enum rc (*each)(const struct run_line *l, void *ud), void *ud,
+                 struct err *e) must_check;
 /* Place in the queue from 1, of a queued job; 0 of another, and of a paused one. */
 enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret,
                         struct err *e) must_check;

@@ -7,18 +7,8 @@
 const char *const job_sort_names[] = {"created", "name", "status", "score", "queue", NULL};
 
 /* Every text of a list and its orders is a literal: one for each sort and direction. */
-#define LIST_WHERE                                                                                 \
-    "WHERE (?1 = '' OR j.project_id IS NULL OR j.project_id IN"                                    \
-    " (SELECT project_id FROM project_member WHERE user_id = ?1))"                                 \
-    " AND (?2 = '' OR ',' || ?2 || ',' LIKE '%,' || j.status || ',%')"                             \
-    " AND (?3 = '' OR ?3 IN (j.dataset_id, j.dataset_name, j.dataset_version))"                    \
-    " AND (?4 = '' OR j.model = ?4) AND (?5 = '' OR j.framework = ?5)"                             \
-    " AND (?6 = '' OR coalesce(j.project_id, 'default') = ?6) AND (?7 = 0 OR j.starred = 1)"       \
-    " AND (?8 = '' OR j.name LIKE ?8 ESCAPE '\\' OR j.notes LIKE ?8 ESCAPE '\\'"                   \
-    "  OR j.tags LIKE ?8 ESCAPE '\\' OR j.model LIKE ?8 ESCAPE '\\'"                               \
-    "  OR j.dataset_name LIKE ?8 ESCAPE '\\' OR j.id LIKE ?8 ESCAPE '\\')"
 #define LIST(key, cmp, dir)                                                                        \
-    "SELECT " JOB_COLUMNS JOB_FROM LIST_WHERE " AND (?9 = '' OR (" key ", j.id) " cmp              \
+    "SELECT " JOB_COLUMNS JOB_FROM JOB_WHERE " AND (?9 = '' OR (" key ", j.id) " cmp              \
     " (?10, ?9)) ORDER BY " key " " dir ", j.id " dir " LIMIT ?11"
 #define BOTH(key)                                                                                  \
     {                                                                                              \
@@ -30,7 +20,7 @@ const char *const job_sort_names[] = {"created", "name", "status", "score", "que
 static const char *const lists[][2] = {BOTH("j.created_at"), BOTH("j.name"), BOTH("j.status"),
                                        BOTH(SCORE_KEY), BOTH(QUEUE_KEY)};
 
-static const char *like(struct arena *a, str q)
+const char *job_like(struct arena *a, str q)
 {
     char *s = q.n ? arena_alloc(a, 2 * q.n + 3) : NULL;
     size_t n = 0;
@@ -92,7 +82,7 @@ enum rc job_list(struct jobs *js, struct arena *a, const struct job_query *q, st
     struct tx *tx;
     struct rows *r;
     struct db_val key;
-    const char *pattern = like(a, q->q);
+    const char *pattern = job_like(a, q->q);
     struct job *list = ARENA_ARRAY(a, struct job, (size_t)q->limit);
     size_t n = 0;
     enum rc bad = RC_OK, rc = after_key(q, &key, e);
@@ -195,7 +185,7 @@ enum rc job_logs(struct jobs *js, const struct log_query *q,
     enum rc bad = RC_OK, rc;
 
     arena_init(&a, 64 << 10);
-    pattern = like(&a, q->q);
+    pattern = job_like(&a, q->q);
     rc = pattern ? db_begin(js->s.db, DB_READ, &tx, e) : err_set(e, RC_NOMEM, "out of memory");
     if (rc) {
         arena_done(&a);

@@ -14,6 +14,20 @@
     " j.best_value, j.weights_sha256, j.engine, j.tags, j.notes, j.starred, j.event_seq,"          \
     " j.wish, j.samples, j.created_at, j.queued_at, j.started_at, j.ended_at, j.updated_at"
 #define JOB_FROM " FROM job j LEFT JOIN \"user\" u ON u.id = j.created_by "
+/* ?1..?8: user (of whom the projects are seen; '' sees all), status, dataset, model, framework,
+ * project, starred, LIKE pattern. */
+#define JOB_WHERE                                                                                  \
+    "WHERE (?1 = '' OR j.project_id IS NULL OR j.project_id IN"                                    \
+    " (SELECT project_id FROM project_member WHERE user_id = ?1))"                                 \
+    " AND (?2 = '' OR ',' || ?2 || ',' LIKE '%,' || j.status || ',%')"                             \
+    " AND (?3 = '' OR ?3 IN (j.dataset_id, j.dataset_name, j.dataset_version))"                    \
+    " AND (?4 = '' OR j.model = ?4) AND (?5 = '' OR j.framework = ?5)"                             \
+    " AND (?6 = '' OR coalesce(j.project_id, 'default') = ?6) AND (?7 = 0 OR j.starred = 1)"       \
+    " AND (?8 = '' OR j.name LIKE ?8 ESCAPE '\\' OR j.notes LIKE ?8 ESCAPE '\\'"                   \
+    "  OR j.tags LIKE ?8 ESCAPE '\\' OR j.model LIKE ?8 ESCAPE '\\'"                               \
+    "  OR j.dataset_name LIKE ?8 ESCAPE '\\' OR j.id LIKE ?8 ESCAPE '\\')"
+/* Part of a text as a pattern for LIKE ... ESCAPE '\', "" for "". NULL: out of memory. */
+const char *job_like(struct arena *a, str text);
 enum rc job_row(struct rows *r, struct arena *a, struct job *ret, struct err *e) must_check;
 
 enum rc job_load(struct tx *tx, struct arena *a, str id, struct job *ret, struct err *e) must_check;

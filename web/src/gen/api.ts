@@ -626,6 +626,29 @@ export interface Routes {
   "POST /training/jobs/{id}/start": {
     reply: Routes["POST /training/jobs"]["reply"];
   };
+  /** Many runs side by side, newest first, as rows of values. */
+  "GET /training/runs": {
+    query: {
+      /** One or more states, separated by commas. */
+      status?: string;
+      /** Id, name or version of a dataset. */
+      dataset?: string;
+      /** Name of a network. */
+      model?: string;
+      /** Only of this project, by id; default: the default one. */
+      project?: string;
+      /** Part of name, notes, tags, model, dataset's name or id. */
+      q?: string;
+      /** Only starred ones. */
+      starred?: boolean;
+      /** Names of train settings to show, separated by commas. */
+      settings?: string;
+      /** Names of metrics to show, of the best epoch (else the last). */
+      metrics?: string;
+      /** At most so many runs. */
+      limit?: number;
+    };
+  };
   /** The same again as a new job; the old one stays as it is. */
   "POST /training/jobs/{id}/restart": {
     body: {
@@ -974,6 +997,8 @@ export interface Routes {
   "GET /docs": Record<string, never>;
   /** The web app. */
   "GET /": Record<string, never>;
+  /** The first page of the web app. */
+  "GET /app": Record<string, never>;
   /** A page of the web app. */
   "GET /app/{page}": Record<string, never>;
   /** A file of the web app. */
