@@ -31,4 +31,12 @@ enum rc checkpoint_text(struct ctx *c, const struct checkpoint *k, str *ret,
  * base checkpoint of epoch 0, which has weights and no state (weights.c). */
 enum rc weights_choose(struct ctx *c, str weights, struct job_new *n, struct err *e) must_check;
 
+/* Makes n a job of kind test: on which data, from n's own dataset where t does not say, and which
+ * split.  The caller must be an engineer in the data's project. */
+struct test_choice {
+    str split, dataset, version;
+};
+enum rc test_fill(struct ctx *c, const struct test_choice *t, struct job_new *n,
+                  struct err *e) must_check;
+
 #endif

@@ -527,37 +527,47 @@ static enum rc check_split(const struct dataset_version *v, str split, struct er
     return RC_OK;
 }
 
+enum rc test_fill(struct ctx *c, const struct test_choice *t, struct job_new *n, struct err *e)
+{
+    struct dataset d;
+    struct dataset_version v;
+    bool other = t->dataset.n > 0;
+    enum rc rc =
+        choose_data(c, other ? t->dataset : n->dataset_id,
+                    other || t->version.n ? t->version : n->dataset_version, &d, &v, e);
+
+    if (!rc)
+        rc = check_split(&v, t->split, e);
+    if (rc)
+        return rc;
+    n->kind = WORK_TEST;
+    n->epochs = 0;
+    n->split = t->split;
+    n->tags = n->notes = STR("");
+    n->project_id = d.project_id;
+    n->dataset_id = d.id;
+    n->dataset_name = d.name;
+    n->dataset_version = v.version;
+    return RC_OK;
+}
+
 static enum rc post_test(struct ctx *c, struct err *e)
 {
     const struct test_body *b = c->body;
+    const struct test_choice choice = {b->split, b->dataset, b->version};
     struct job old;
     struct job_new n;
     struct checkpoint k;
-    struct dataset d;
-    struct dataset_version v;
     enum rc rc = job_of(c, ROLE_ENGINEER, &old, e);
 
     if (rc)
         return rc;
     n = again(c, &old, true);
-    n.kind = WORK_TEST;
-    n.epochs = 0;
     n.name = b->name;
-    n.split = b->split;
-    n.tags = n.notes = STR("");
-    rc = choose_data(c, b->dataset.n ? b->dataset : old.dataset_id,
-                     b->dataset.n || b->version.n ? b->version : old.dataset_version, &d, &v, e);
-    if (!rc)
-        rc = check_split(&v, b->split, e);
+    rc = test_fill(c, &choice, &n, e);
     if (!rc)
         rc = choose_checkpoint(c, &old, b->checkpoint, &k, &n.base_checkpoint, e);
-    if (rc)
-        return rc;
-    n.project_id = d.project_id;
-    n.dataset_id = d.id;
-    n.dataset_name = d.name;
-    n.dataset_version = v.version;
-    return make(c, &n, STR_NONE, e);
+    return rc ? rc : make(c, &n, STR_NONE, e);
 }
 
 #define JOBS_TAG   .tag = "Jobs"

@@ -1,10 +1,12 @@
-/* jobs_predict.c - try a job's model on pictures: passed through to its trainer.
+/* jobs_predict.c - try a model on pictures: a job's, or whatever has weights (predict.h); passed
+ * through to its trainer.
  *
  * The pictures stream from the caller's request into the trainer's, re-framed as the contract wants
  * (spec/contract.h, /predict): nothing is stored here and memory does not grow with them.  The
  * trainer gets the weights by a presigned URL and keeps the model warm.
  */
 #include "api/jobs.h"
+#include "api/predict.h"
 #include "api/trainer_ask.h"
 #include "base/base64.h"
 #include "flow/job/scheduler.h"
@@ -37,7 +39,7 @@ struct forward {
     enum stage stage;
     char boundary[BOUNDARY_TEXT];
     struct buf frame; /* to be sent first */
-    size_t images;
+    size_t images, images_max;
     uint64_t bytes; /* of the picture under way */
     struct err err; /* of the caller's own body, rather than of the trainer */
 };
@@ -72,8 +74,8 @@ static enum rc next_part(struct forward *f, struct err *e)
     if (!filename.n && !str_is(name, "image") && !str_is(name, "images") && !str_is(name, "file"))
         return err_field(e, RC_INVALID, "image", "send pictures as parts named 'image', not '%.*s'",
                          (int)(name.n > 40 ? 40 : name.n), name.p);
-    if (++f->images > PREDICT_IMAGES_MAX)
-        return err_set(e, RC_TOO_LARGE, "at most %d pictures in one request", PREDICT_IMAGES_MAX);
+    if (++f->images > f->images_max)
+        return err_set(e, RC_TOO_LARGE, "at most %zu pictures in one request", f->images_max);
     f->bytes = 0;
     f->stage = STAGE_PART;
     frame_image(f, filename);
@@ -148,16 +150,16 @@ static enum rc pull(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e)
 }
 
 static enum rc open_forward(struct ctx *c, struct forward *f, const struct predict_request *pr,
-                            struct err *e)
+                            const struct predict_ask *p, struct err *e)
 {
-    const struct predict_query *q = c->query;
     str type = http_header(c->req, "Content-Type");
     struct jw w;
     enum rc rc = RC_OK;
 
     f->req = c->req;
     snprintf(f->boundary, sizeof f->boundary, "anneal-%s", http_request_id(c->req));
-    http_body_limit(c->req, BODY_BYTES_MAX);
+    http_body_limit(c->req, p->bytes_max ? p->bytes_max : BODY_BYTES_MAX);
+    f->images_max = p->images_max ? p->images_max : PREDICT_IMAGES_MAX;
     buf_init(&f->frame, 64 << 10);
     buf_printf(&f->frame,
                "--%s\r\nContent-Disposition: form-data; name=\"request\"\r\n"
@@ -171,16 +173,14 @@ static enum rc open_forward(struct ctx *c, struct forward *f, const struct predi
     } else {
         f->stage = STAGE_RAW;
         f->images = 1;
-        frame_image(f, q->file.n ? q->file : STR("image"));
+        frame_image(f, p->file.n ? p->file : STR("image"));
     }
     return rc;
 }
 
-static bool wants_png(struct ctx *c)
+static bool wants_png(struct ctx *c, const struct predict_ask *p)
 {
-    const struct predict_query *q = c->query;
-
-    return q->options.draw && str_find(http_header(c->req, "Accept"), STR("image/png")) >= 0;
+    return p->options.draw && str_find(http_header(c->req, "Accept"), STR("image/png")) >= 0;
 }
 
 /* The drawn picture itself, for who asks for one picture and accepts image/png. */
@@ -208,9 +208,9 @@ static enum rc answer_png(struct ctx *c, const struct buf *body, struct err *e)
     return RC_OK;
 }
 
-/* The trainer's answer, with what was asked beside it. */
-static enum rc answer(struct ctx *c, const struct job *j, const struct checkpoint *k,
-                      const struct buf *body, struct err *e)
+/* The trainer's answer, with what was asked before it. */
+static enum rc answer(struct ctx *c, const struct predict_ask *p, const struct buf *body,
+                      struct err *e)
 {
     const struct json *doc = NULL;
     struct buf b;
@@ -221,11 +221,10 @@ static enum rc answer(struct ctx *c, const struct job *j, const struct checkpoin
         return err_set(e, RC_UPSTREAM, "the trainer's answer is not a JSON object");
     reply_begin(&b, &w);
     jw_obj(&w);
-    jw_kstr(&w, "job", j->id);
-    jw_kint(&w, "epoch", k->epoch);
-    jw_kstr(&w, "weights_sha256", k->weights_sha256);
+    p->head(p->ud, &w);
+    jw_kstr(&w, "weights_sha256", p->weights_sha256);
     JSON_EACH(v, doc) {
-        if (str_is(v->key, "job") || str_is(v->key, "epoch") || str_is(v->key, "weights_sha256"))
+        if (!str_is(v->key, "model") && !str_is(v->key, "task") && !str_is(v->key, "results"))
             continue;
         jw_key_str(&w, v->key);
         jw_raw(&w, v->raw);
@@ -234,52 +233,85 @@ static enum rc answer(struct ctx *c, const struct job *j, const struct checkpoin
     return reply_json(c, 200, &b, e);
 }
 
-static enum rc post_predict(struct ctx *c, struct err *e)
+static enum rc ask(struct ctx *c, const struct predict_ask *p, struct buf *ret, struct err *e)
 {
-    const struct predict_query *q = c->query;
-    struct predict_request pr = {.options = q->options};
+    struct predict_request pr = {.options = p->options, .weights_sha256 = p->weights_sha256};
     struct client_call call = {
         .method = HTTP_POST, .source = pull, .source_bytes = -1, .timeout_ms = PREDICT_TIMEOUT_MS};
     struct forward f = {0};
-    struct job_checkpoint k;
     struct site site;
-    struct job j;
-    struct buf body;
-    const char *key, *url, *type;
-    enum rc rc = job_of(c, ROLE_VIEWER, &j, e);
+    const char *key = arena_cstr(c->a, p->weights_key), *url, *type;
+    enum rc rc = launcher_find(scheduler_launcher(c->app->scheduler), p->framework, &site, e);
 
     if (!rc)
-        rc = job_checkpoint_find(c->app->jobs, c->a, j.kind == WORK_TEST ? j.base_job_id : j.id,
-                                 q->checkpoint, &k, e);
-    if (!rc)
-        rc = launcher_find(scheduler_launcher(c->app->scheduler), j.framework, &site, e);
+        rc = key ? s3_presign(c->app->s3, c->a, HTTP_GET, key, NULL, URL_SECONDS, &url, e)
+                 : err_set(e, RC_NOMEM, "out of memory");
     if (rc)
         return rc;
-    key = arena_cstr(c->a, k.c.weights_key);
-    rc = key ? s3_presign(c->app->s3, c->a, HTTP_GET, key, NULL, URL_SECONDS, &url, e)
-             : err_set(e, RC_NOMEM, "out of memory");
-    if (rc)
-        return rc;
-    pr.weights_sha256 = k.c.weights_sha256;
     pr.weights_url = str_of(url);
-    rc = open_forward(c, &f, &pr, e);
+    rc = open_forward(c, &f, &pr, p, e);
     type = arena_printf(c->a, "multipart/form-data; boundary=%s", f.boundary);
     if (!rc && !type)
         rc = err_set(e, RC_NOMEM, "out of memory");
     if (!rc) {
         call.source_ud = &f;
-        rc = trainer_ask(&site, "/predict", type, &call, &body, e);
+        rc = trainer_ask(&site, "/predict", type, &call, ret, e);
     }
     buf_done(&f.frame);
     if (rc && f.err.rc) {
         rc = f.err.rc;
         *e = f.err;
     }
+    return rc;
+}
+
+enum rc predict_pass(struct ctx *c, const struct predict_ask *p, struct err *e)
+{
+    struct buf body;
+    enum rc rc = ask(c, p, &body, e);
+
     if (rc)
         return rc;
-    rc = wants_png(c) ? answer_png(c, &body, e) : answer(c, &j, &k.c, &body, e);
+    rc = wants_png(c, p) ? answer_png(c, &body, e) : answer(c, p, &body, e);
     buf_done(&body);
     return rc;
+}
+
+/* ---- of a job */
+
+struct of_job {
+    str job;
+    int64_t epoch;
+};
+
+static void head_of_job(void *ud, struct jw *w)
+{
+    const struct of_job *o = ud;
+
+    jw_kstr(w, "job", o->job);
+    jw_kint(w, "epoch", o->epoch);
+}
+
+static enum rc post_predict(struct ctx *c, struct err *e)
+{
+    const struct predict_query *q = c->query;
+    struct predict_ask ask = {.file = q->file, .options = q->options, .head = head_of_job};
+    struct job_checkpoint k;
+    struct of_job of;
+    struct job j;
+    enum rc rc = job_of(c, ROLE_VIEWER, &j, e);
+
+    if (!rc)
+        rc = job_checkpoint_find(c->app->jobs, c->a, j.kind == WORK_TEST ? j.base_job_id : j.id,
+                                 q->checkpoint, &k, e);
+    if (rc)
+        return rc;
+    of = (struct of_job){j.id, k.c.epoch};
+    ask.ud = &of;
+    ask.framework = j.framework;
+    ask.weights_key = k.c.weights_key;
+    ask.weights_sha256 = k.c.weights_sha256;
+    return predict_pass(c, &ask, e);
 }
 
 extern const struct route job_predict_routes[];

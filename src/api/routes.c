@@ -16,6 +16,10 @@
     X(job_live)                                                                                    \
     X(job_predict)                                                                                 \
     X(weights)                                                                                     \
+    X(registry)                                                                                    \
+    X(registry_state)                                                                              \
+    X(registry_link)                                                                               \
+    X(export)                                                                                      \
     X(trainer_call)                                                                                \
     X(model)                                                                                       \
     X(audit)                                                                                       \

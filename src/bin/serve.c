@@ -8,6 +8,7 @@
  * both survive it. */
 #include "api/app.h"
 #include "api/datasets.h"
+#include "api/registry.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bin/command.h"
@@ -177,7 +178,7 @@ static enum rc print_welcome(struct serve *s, const struct account *admin, struc
 
 /* ---- up and down */
 
-static void count_ended(const struct job *j, void *ud)
+static void note_ended(const struct job *j, void *ud)
 {
     struct metrics *m = ((struct app *)ud)->metrics;
     char labels[160];
@@ -189,12 +190,13 @@ static void count_ended(const struct job *j, void *ud)
     if (j->started_at)
         metrics_observe(m, METRIC_TRAINING_DURATION, labels,
                         (double)(j->ended_at - j->started_at) / 1000);
+    registry_job_ended(ud, j);
 }
 
 static enum rc start_state(struct serve *s, struct err *e)
 {
     struct jobs_setup setup = {.lease_ms = config_int(s->config, "lease_seconds") * 1000,
-                               .ended = count_ended,
+                               .ended = note_ended,
                                .ud = &s->app};
     enum rc rc = db_open(&s->app.db, config_str(s->config, "database_url"), e);
 
@@ -249,6 +251,8 @@ static enum rc make_scheduler(struct serve *s, struct err *e)
 static enum rc start_scheduler(struct serve *s, struct err *e)
 {
     scheduler_set_url(s->app.scheduler, s->app.public_url, s->own_url);
+    registry_catch_up(&s->app);
+    exports_tidy(&s->app);
     return scheduler_start(s->app.scheduler, e);
 }
 

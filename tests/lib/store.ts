@@ -13,24 +13,36 @@ export function storeKeys(anneal: Anneal): [string, string] {
   return [words[0] ?? "", words[1] ?? ""];
 }
 
-/** Keys of all objects, sorted.  A presigned ListObjectsV2 for each thousand (Signature Version 4). */
+/** A presigned URL of the bucket, or of an object in it (Signature Version 4). */
+function presigned(anneal: Anneal, method: string, path: string, more: Record<string, string> = {}): string {
+  const [access, secret] = storeKeys(anneal), host = `127.0.0.1:${anneal.storePort}`;
+  const now = new Date().toISOString().replace(/[-:]|\.\d+/g, ""), day = now.slice(0, 8);
+  const scope = `${day}/us-east-1/s3/aws4_request`;
+  const query = Object.entries({
+    "X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": `${access}/${scope}`, "X-Amz-Date": now,
+    "X-Amz-Expires": "60", "X-Amz-SignedHeaders": "host", ...more,
+  }).map(([k, v]) => `${encodeURIComponent(k)}=${encodeURIComponent(v)}`).join("&");
+  const canonical = `${method}\n${path}\n${query}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`;
+  const text = `AWS4-HMAC-SHA256\n${now}\n${scope}\n${createHash("sha256").update(canonical).digest("hex")}`;
+  const key = ["us-east-1", "s3", "aws4_request"].reduce((k, word) => hmac(k, word), hmac(`AWS4${secret}`, day));
+  return `http://${host}${path}?${query}&X-Amz-Signature=${hmac(key, text).toString("hex")}`;
+}
+
+/** Keys of all objects, sorted: a ListObjectsV2 for each thousand. */
 export async function objects(anneal: Anneal): Promise<string[]> {
-  const [access, secret] = storeKeys(anneal), host = `127.0.0.1:${anneal.storePort}`, keys: string[] = [];
+  const keys: string[] = [];
   for (let after = ""; ; ) {
-    const now = new Date().toISOString().replace(/[-:]|\.\d+/g, ""), day = now.slice(0, 8);
-    const scope = `${day}/us-east-1/s3/aws4_request`;
-    const query = Object.entries({
-      "X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": `${access}/${scope}`, "X-Amz-Date": now,
-      "X-Amz-Expires": "60", "X-Amz-SignedHeaders": "host", "list-type": "2", "start-after": after,
-    }).map(([k, v]) => `${encodeURIComponent(k)}=${encodeURIComponent(v)}`).join("&");
-    const canonical = `GET\n/anneal\n${query}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`;
-    const text = `AWS4-HMAC-SHA256\n${now}\n${scope}\n${createHash("sha256").update(canonical).digest("hex")}`;
-    const key = ["us-east-1", "s3", "aws4_request"].reduce((k, word) => hmac(k, word), hmac(`AWS4${secret}`, day));
-    const reply = await fetch(`http://${host}/anneal?${query}&X-Amz-Signature=${hmac(key, text).toString("hex")}`);
+    const reply = await fetch(presigned(anneal, "GET", "/anneal", { "list-type": "2", "start-after": after }));
     const xml = await reply.text();
     if (!reply.ok) throw new Error(`list: ${reply.status} ${xml}`);
     keys.push(...[...xml.matchAll(/<Key>([^<]*)<\/Key>/g)].map((m) => m[1] ?? ""));
     if (!xml.includes("<IsTruncated>true")) return keys;
     after = keys.at(-1) ?? "";
   }
+}
+
+/** Takes an object away behind serve's back. */
+export async function removeObject(anneal: Anneal, key: string): Promise<void> {
+  const reply = await fetch(presigned(anneal, "DELETE", `/anneal/${key}`), { method: "DELETE" });
+  if (!reply.ok) throw new Error(`delete ${key}: ${reply.status} ${await reply.text()}`);
 }

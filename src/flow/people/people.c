@@ -27,7 +27,7 @@ const struct field api_token_fields[] = {
 
 const char *const people_scopes[] = {
     "*",           "datasets:read", "datasets:write", "jobs:read",  "jobs:write",
-    "models:read", "projects:read", "projects:write", "users:read", "users:write",
+    "models:read", "models:write",  "projects:read",  "projects:write", "users:read", "users:write",
     NULL};
 
 enum { TOUCH_MS = 60000 };

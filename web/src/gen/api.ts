@@ -852,6 +852,361 @@ export interface Routes {
   };
   /** Upload a safetensors file of first weights: {sha256, bytes}. */
   "PUT /training/weights/{sha256}": Record<string, never>;
+  /** Registered models of the caller's projects: {models: [...], next}. */
+  "GET /registry/models": {
+    query: {
+      /** Part of the name. */
+      q?: string;
+      /** Only of this project, by id; default for the default one. */
+      project?: string;
+      /** `next` of the page before. */
+      cursor?: string;
+      /** Rows of a page. */
+      limit?: number;
+    };
+  };
+  /** Register a model: a checkpoint of a job becomes its version 1. */
+  "POST /registry/models": {
+    body: {
+      /** Name: a-z 0-9 . _ -, as it will stand in URLs. */
+      name: string;
+      /** What it is for. */
+      description?: string;
+      /** Id of the job that trained it. */
+      job: string;
+      /** best, last or an epoch. */
+      checkpoint?: string;
+      /** What is new in it. */
+      notes?: string;
+    };
+    reply: {
+      /** Id of the model. */
+      id: string;
+      /** Its project; null: the default one. */
+      project_id: string | null;
+      /** Name, unique within the project, as it stands in URLs. */
+      name: string;
+      /** classification, detection, segmentation or semantic. */
+      task: string;
+      /** What it is for. */
+      description: string;
+      /** Id of the account that registered it. */
+      created_by: string | null;
+      /** That account's name. */
+      created_by_name: string | null;
+      /** Number of the newest version. */
+      version_last: number;
+      /** How many versions are not archived. */
+      versions: number;
+      /** What is live: [{alias, version, since}]. */
+      aliases: unknown;
+      /** When it was registered. */
+      created_at: string | null;
+      /** When something last changed. */
+      updated_at: string | null;
+    };
+  };
+  /** A registered model by name or id. */
+  "GET /registry/models/{model}": {
+    reply: Routes["POST /registry/models"]["reply"];
+  };
+  /** Change its description. */
+  "PUT /registry/models/{model}": {
+    body: {
+      /** What it is for. */
+      description?: string;
+    };
+    reply: Routes["POST /registry/models"]["reply"];
+  };
+  /** Versions, newest first: {versions: [...]}. */
+  "GET /registry/models/{model}/versions": {
+    query: {
+      /** Only versions before this number; 0: from the newest. */
+      before?: number;
+      /** Rows of a page. */
+      limit?: number;
+    };
+  };
+  /** Register a checkpoint of a job as the next version. */
+  "POST /registry/models/{model}/versions": {
+    body: {
+      /** Id of the job that trained it. */
+      job: string;
+      /** best, last or an epoch. */
+      checkpoint?: string;
+      /** What is new in it. */
+      notes?: string;
+    };
+    reply: {
+      /** Id of the model. */
+      model_id: string;
+      /** Its name. */
+      model: string;
+      /** 1, 2, .. within the model. */
+      version: number;
+      /** draft, evaluated, approved, live (an alias names it) or archived. */
+      state: "draft" | "evaluated" | "approved" | "live" | "archived";
+      /** What is new in it. */
+      notes: string;
+      /** Job that trained it. */
+      job_id: string;
+      /** Its name then. */
+      job_name: string;
+      /** Whose trainer runs it. */
+      framework: string;
+      /** Name of the network. */
+      network: string;
+      /** Score that decided which epoch was best. */
+      goal: string;
+      /** Epoch of the checkpoint. */
+      epoch: number;
+      /** Score of the checkpoint while training. */
+      metric: string | null;
+      /** Its value. */
+      value: number | null;
+      /** Dataset that it learned. */
+      dataset_id: string;
+      /** Its name then. */
+      dataset_name: string;
+      /** SHA-256 of the dataset version. */
+      dataset_version: string;
+      /** Every train setting. */
+      config: unknown;
+      /** {version, backend, isa, onednn, precision} that computed it. */
+      engine: unknown;
+      /** SHA-256 of the weights file. */
+      weights_sha256: string;
+      /** Its size in bytes. */
+      weights_bytes: number;
+      /** Id of the account that registered it. */
+      created_by: string | null;
+      /** That account's name. */
+      created_by_name: string | null;
+      /** Id of the account that approved it. */
+      approved_by: string | null;
+      /** That account's name. */
+      approved_by_name: string | null;
+      /** When it was registered. */
+      created_at: string | null;
+      /** When it was approved. */
+      approved_at: string | null;
+      /** When its state last changed. */
+      updated_at: string | null;
+      /** Names of the aliases that name it now. */
+      aliases: unknown;
+      /** The newest evaluation: {status, split, dataset_name, scores, ..}; null none. */
+      evaluation: unknown;
+    };
+  };
+  /** A version by number or alias, or `latest`. */
+  "GET /registry/models/{model}/versions/{version}": {
+    reply: Routes["POST /registry/models/{model}/versions"]["reply"];
+  };
+  /** Download the weights file (safetensors, with all that is needed to predict). */
+  "GET /registry/models/{model}/versions/{version}/weights": Record<string, never>;
+  /** Which versions a job's checkpoints became: {versions: [...]}. */
+  "GET /registry/versions": {
+    query: {
+      /** Id of a job. */
+      job?: string;
+    };
+  };
+  /** Score the version on a split, as a job of kind test. */
+  "POST /registry/models/{model}/versions/{version}/evaluate": {
+    body: {
+      /** train, val or test. */
+      split?: string;
+      /** Another dataset; empty: the one it was trained on. */
+      dataset?: string;
+      /** Version of that dataset; empty: the newest of another dataset, else the one it was trained on. */
+      version?: string;
+    };
+    reply: Routes["POST /training/jobs"]["reply"];
+  };
+  /** Its evaluations, newest first: {evaluations: [...]}. */
+  "GET /registry/models/{model}/versions/{version}/evaluations": Record<string, never>;
+  /** Approve a version, withdraw the approval, archive or restore it. */
+  "POST /registry/models/{model}/versions/{version}/state": {
+    body: {
+      /** approve, withdraw (the approval), archive or restore. */
+      action: "approve" | "withdraw" | "archive" | "restore";
+      /** Why; kept in the history. */
+      note?: string;
+    };
+    reply: Routes["POST /registry/models/{model}/versions"]["reply"];
+  };
+  /** Publish an approved version under an alias, e.g. production. */
+  "PUT /registry/models/{model}/aliases/{alias}": {
+    body: {
+      /** Number of an approved version. */
+      version: number;
+      /** Version that the caller sees live now, 0 for none: 409 if it is another.  -1: not said. */
+      expected?: number;
+      /** Why; kept in the history. */
+      note?: string;
+    };
+    reply: Routes["POST /registry/models/{model}/versions"]["reply"];
+  };
+  /** Nothing is live under the alias any more. */
+  "DELETE /registry/models/{model}/aliases/{alias}": Record<string, never>;
+  /** Make live again what was live under the alias before. */
+  "POST /registry/models/{model}/aliases/{alias}/rollback": {
+    body: {
+      /** Version that the caller sees live now, 0 for none: 409 if it is another.  -1: not said. */
+      expected?: number;
+      /** Why; kept in the history. */
+      note?: string;
+    };
+    reply: Routes["POST /registry/models/{model}/versions"]["reply"];
+  };
+  /** Who did what, and what was live when: {events: [...], publications: [...]}. */
+  "GET /registry/models/{model}/history": {
+    query: {
+      /** Only events before this id; 0: from the newest. */
+      before?: number;
+      /** Events of a page. */
+      limit?: number;
+    };
+  };
+  /** What the project asks of its registry. */
+  "GET /projects/{id}/registry": {
+    reply: {
+      /** Who registered a version may not approve it. */
+      approve_by_other: boolean;
+    };
+  };
+  /** Set what the project asks; `default` is a project too. */
+  "PUT /projects/{id}/registry": {
+    body: {
+      /** Who registered a version may not approve it. */
+      approve_by_other?: boolean;
+    };
+    reply: Routes["GET /projects/{id}/registry"]["reply"];
+  };
+  /** What pictures show, said by a registered model. */
+  "POST /models/{model}/predict": {
+    query: {
+      /** Number of a version, an alias, or `latest`. */
+      version?: string;
+      /** Classes to return of a classifier. */
+      top_k?: number;
+      /** Least confidence of a box. */
+      confidence?: number;
+      /** Boxes of a class that overlap by more than this are one. */
+      iou?: number;
+      /** Boxes to return of a picture. */
+      max?: number;
+      /** Send masks, as run lengths. */
+      masks?: boolean;
+      /** Send each picture with its answer drawn on it, as PNG in base64 (`drawn`); at most 4 pictures. */
+      draw?: boolean;
+      /** Name of a picture that is sent as the plain body. */
+      file?: string;
+    };
+  };
+  /** The same by the version that is live under an alias. */
+  "POST /models/{model}/aliases/{alias}/predict": {
+    query: {
+      /** Classes to return of a classifier. */
+      top_k?: number;
+      /** Least confidence of a box. */
+      confidence?: number;
+      /** Boxes of a class that overlap by more than this are one. */
+      iou?: number;
+      /** Boxes to return of a picture. */
+      max?: number;
+      /** Send masks, as run lengths. */
+      masks?: boolean;
+      /** Send each picture with its answer drawn on it, as PNG in base64 (`drawn`); at most 4 pictures. */
+      draw?: boolean;
+      /** Name of a picture that is sent as the plain body. */
+      file?: string;
+    };
+  };
+  /** Links for visitors: {links: [...]}. */
+  "GET /registry/models/{model}/links": Record<string, never>;
+  /** Make a link under which anybody may try what is live under an alias. */
+  "POST /registry/models/{model}/links": {
+    body: {
+      /** Alias whose version visitors try, whichever it is then. */
+      alias?: string;
+      /** What visitors read above it; empty: the model's name. */
+      title?: string;
+      /** Visitors may send pictures to the server; else the model runs in their tab and nothing is sent. */
+      server?: boolean;
+      /** Days until it ends. */
+      days?: number;
+    };
+  };
+  /** Revoke a link, at once. */
+  "DELETE /registry/models/{model}/links/{link}": Record<string, never>;
+  /** What a visitor's link shows: {title, model, task, server, weights_bytes, ..}. */
+  "GET /public/model": Record<string, never>;
+  /** The weights file, to run the model in the tab. */
+  "GET /public/model/weights": Record<string, never>;
+  /** What pictures show, where the link allows it. */
+  "POST /public/model/predict": {
+    query: {
+      /** Classes to return of a classifier. */
+      top_k?: number;
+      /** Least confidence of a box. */
+      confidence?: number;
+      /** Boxes of a class that overlap by more than this are one. */
+      iou?: number;
+      /** Boxes to return of a picture. */
+      max?: number;
+      /** Send masks, as run lengths. */
+      masks?: boolean;
+      /** Send each picture with its answer drawn on it, as PNG in base64 (`drawn`); at most 4 pictures. */
+      draw?: boolean;
+      /** Name of a picture that is sent as the plain body. */
+      file?: string;
+    };
+  };
+  /** Make a checkpoint a file for other programs, verified. */
+  "POST /training/jobs/{id}/export": {
+    body: {
+      /** onnx (opset 17), c (one C99 file with its header) or safetensors. */
+      format?: "onnx" | "c" | "safetensors";
+      /** The input is pixels, 0 to 255: the normalisation becomes part of the network. */
+      pixels?: boolean;
+      /** best, last or an epoch. */
+      checkpoint?: string;
+    };
+  };
+  /** Download what was exported. */
+  "GET /training/jobs/{id}/export": {
+    query: {
+      /** onnx (opset 17), c (one C99 file with its header) or safetensors. */
+      format?: "onnx" | "c" | "safetensors";
+      /** The input is pixels, 0 to 255: the normalisation becomes part of the network. */
+      pixels?: boolean;
+      /** best, last or an epoch. */
+      checkpoint?: string;
+      /** header: that of C. */
+      part?: "file" | "header";
+    };
+  };
+  /** Make a version a file for other programs, verified. */
+  "POST /registry/models/{model}/versions/{version}/export": {
+    body: {
+      /** onnx (opset 17), c (one C99 file with its header) or safetensors. */
+      format?: "onnx" | "c" | "safetensors";
+      /** The input is pixels, 0 to 255: the normalisation becomes part of the network. */
+      pixels?: boolean;
+    };
+  };
+  /** Download what was exported. */
+  "GET /registry/models/{model}/versions/{version}/export": {
+    query: {
+      /** onnx (opset 17), c (one C99 file with its header) or safetensors. */
+      format?: "onnx" | "c" | "safetensors";
+      /** The input is pixels, 0 to 255: the normalisation becomes part of the network. */
+      pixels?: boolean;
+      /** header: that of C. */
+      part?: "file" | "header";
+    };
+  };
   /** A trainer reports; applied exactly once, in order. */
   "POST /training/jobs/{id}/callback": {
     body: {
