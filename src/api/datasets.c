@@ -1,5 +1,6 @@
-/* datasets.c - datasets, their versions, imports, faults and differences. */
+/* datasets.c - datasets, their versions, imports and faults. */
 #include "api/datasets.h"
+#include "flow/dataset/draft.h"
 #include "flow/dataset/imports.h"
 #include "flow/job/job_read.h"
 #include "flow/people/people.h"
@@ -218,6 +219,8 @@ static enum rc get_dataset(struct ctx *c, struct err *e)
     struct dataset d;
     enum rc rc = dataset_of(c, ROLE_VIEWER, &d, e);
 
+    if (!rc)
+        rc = dataset_colours(c->app->db, c->a, d.id, &d.colours, e);
     return rc ? rc : reply_fields(c, 200, dataset_fields, &d, e);
 }
 
@@ -381,38 +384,6 @@ static enum rc get_faults(struct ctx *c, struct err *e)
     return reply_json(c, 200, &b, e);
 }
 
-static enum rc get_diff(struct ctx *c, struct err *e)
-{
-    struct dataset d;
-    struct dataset_version from, to;
-    struct diff diff;
-    struct buf b;
-    struct jw w;
-    enum rc rc = version_of(c, ROLE_VIEWER, &d, &from, e);
-
-    if (!rc)
-        rc = dataset_version_find(c->app->db, c->a, d.id, c->param[2], &to, e);
-    if (!rc)
-        rc = dataset_diff(c->app->db, c->a, &from, &to, &diff, e);
-    if (rc)
-        return rc;
-    reply_begin(&b, &w);
-    jw_obj(&w);
-    jw_kstr(&w, "from", from.version);
-    jw_kstr(&w, "to", to.version);
-    for (int k = 0; k < DIFF_KINDS; k++) {
-        jw_kobj(&w, diff_kind_names[k]);
-        jw_kint(&w, "count", diff.count[k]);
-        jw_karr(&w, "first");
-        for (size_t i = 0; i < diff.names_n[k]; i++)
-            jw_str(&w, diff.names[k][i]);
-        jw_arr_end(&w);
-        jw_obj_end(&w);
-    }
-    jw_obj_end(&w);
-    return reply_json(c, 200, &b, e);
-}
-
 /* ---- imports */
 
 static enum rc get_import(struct ctx *c, struct err *e)
@@ -478,12 +449,6 @@ const struct route dataset_routes[] = {
     {HTTP_GET, "/datasets/{id}/versions/{v}/faults", READ, QUERY(faults_query_fields, faults_query),
      .tag = "Datasets", .summary = "Faults of the import by file and line: {total, faults, next}.",
      .fn = get_faults},
-    {HTTP_GET, "/datasets/{id}/versions/{v}/diff/{other}", READ, .tag = "Datasets",
-     .summary = "What {other} has that {v} has not: counts and the first 100 names of pictures.",
-     .help =
-         "added, removed, changed (other content), relabelled (other label or shapes), moved (in "
-         "another split): {count, first}.",
-     .fn = get_diff},
     {HTTP_POST, "/datasets/{id}/versions/{v}/split", WRITE, BODY(split_spec_fields, split_spec),
      .reply = import_fields, .tag = "Datasets",
      .summary = "Make a version with another split; no picture is copied.", .fn = post_split},

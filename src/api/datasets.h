@@ -31,4 +31,10 @@ void write_next(struct ctx *c, struct jw *w, bool more, int64_t last);
 /* The number in a cursor; -1 without one. */
 enum rc read_after(struct ctx *c, str cursor, int64_t *ret, struct err *e) must_check;
 
+/* images.c: a picture as the API shows it; or its members, into an object that is open. */
+void write_image(struct ctx *c, const struct dataset *d, const struct json *classes,
+                 const struct dataset_image *i, struct jw *w);
+void write_image_members(struct ctx *c, const struct dataset *d, const struct json *classes,
+                         const struct dataset_image *i, struct jw *w);
+
 #endif

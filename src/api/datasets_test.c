@@ -195,7 +195,7 @@ TEST(an_import_in_parts_becomes_rows)
     CHECK_OK(dataset_version_find(db, &arena, im.dataset, STR("1"), &v, &err), &err);
     CHECK_EQ(v.images, 12);
     CHECK_EQ(v.val, 2);
-    struct image_query q = {&v, STR(""), STR(""), STR(""), 1, -1, 100};
+    struct image_query q = {&v, STR(""), STR(""), STR(""), STR(""), 1, -1, 100};
     CHECK_OK(dataset_images(db, &arena, &q, &list, &n, &err), &err);
     CHECK_EQ(n, 6); /* dogs */
     buf_done(&archive);

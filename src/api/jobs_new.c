@@ -184,6 +184,13 @@ static enum rc check_data(const struct dataset *d, const struct dataset_version 
     enum train_task task = train_task_of(spec->model);
     int of = 0;
 
+    if (str_is(v->classes, "[]"))
+        return err_field(
+            e, RC_INVALID, "dataset",
+            "the pictures of this version of '%.*s' have no labels yet; label them and "
+            "commit the draft first",
+            STR_F(d->name));
+
     while (of < TASK_COUNT && !str_is(v->task, task_names[of]))
         of++;
     if (str_is(framework, "anneal") && of < TASK_COUNT && !train_task_fits(task, (enum task)of))

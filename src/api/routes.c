@@ -7,6 +7,8 @@
     X(dataset)                                                                                     \
     X(upload)                                                                                      \
     X(image)                                                                                       \
+    X(dataset_diff)                                                                                \
+    X(draft)                                                                                       \
     X(job)                                                                                         \
     X(runs)                                                                                        \
     X(job_new)                                                                                     \

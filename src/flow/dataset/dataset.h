@@ -31,6 +31,7 @@ struct dataset {
     int64_t versions;                       /* how many */
     str version, task;                      /* of the newest; "" none yet */
     int64_t images, classes, bytes, faults; /* of the newest */
+    str colours;                            /* JSON object: class -> number; filled by the API */
     int64_t created_at, updated_at;
 };
 extern const struct field dataset_fields[];
@@ -38,9 +39,10 @@ extern const struct field dataset_fields[];
 struct dataset_version {
     str dataset, version, s3_uri, task, format; /* s3_uri is filled by the API */
     int64_t number, images, train, val, test, none, bytes, manifest_bytes, faults;
-    str classes; /* JSON array of names */
-    str split;   /* JSON: how it was split */
-    str stats;   /* JSON: assembly_stats; "" in lists */
+    str classes;                     /* JSON array of names */
+    str split;                       /* JSON: how it was split */
+    str stats;                       /* JSON: assembly_stats; "" in lists */
+    str kind, base_version, message; /* of the import that made it */
     str created_by;
     int64_t created_at;
     int64_t row, content; /* of the tables; not in JSON */
@@ -83,13 +85,23 @@ struct dataset_image {
 };
 struct image_query {
     const struct dataset_version *v;
-    str split, fault, q; /* "" any */
+    str split, fault, q; /* "" any; fault "any": at least one */
+    str labelled;        /* "yes", "no"; "" any */
     int64_t cls;         /* -1 any */
     int64_t after;       /* index of the last row; -1 from the start */
     int64_t limit;
 };
 enum rc dataset_images(struct db *db, struct arena *a, const struct image_query *q,
                        struct dataset_image **ret, size_t *ret_n, struct err *e) must_check;
+/* Where the pictures of a filter are: how many, and the index of each `every`th from the first, so
+ * that any window of them is one dataset_images away. */
+struct image_anchors {
+    int64_t count;
+    int64_t *at;
+    size_t n;
+};
+enum rc dataset_anchors(struct db *db, struct arena *a, const struct image_query *q, int64_t every,
+                        struct image_anchors *ret, struct err *e) must_check;
 enum rc dataset_image_get(struct db *db, struct arena *a, const struct dataset_version *v,
                           int64_t index, struct dataset_image *ret, struct err *e) must_check;
 /* Is this content part of any version of the dataset? */
@@ -99,6 +111,7 @@ enum rc dataset_owns_blob(struct db *db, struct arena *a, str dataset_id, str sh
 struct fault_row {
     int64_t n, line;
     str severity, code, file, image, message, action;
+    int64_t index; /* of the picture in the version; -1: not in it */
 };
 extern const struct field fault_row_fields[];
 struct fault_query {
@@ -110,6 +123,8 @@ struct fault_query {
 enum rc dataset_faults(struct db *db, struct arena *a, const struct fault_query *q,
                        struct fault_row **ret, size_t *ret_n, struct err *e) must_check;
 
+/* ---- what differs (diff.c), by name.  changed: other content; relabelled: the same content, other
+ * label or shapes, classes compared by name; moved: in another split. */
 enum { DIFF_SHOWN_MAX = 100 };
 enum diff_kind { DIFF_ADDED, DIFF_REMOVED, DIFF_CHANGED, DIFF_RELABELLED, DIFF_MOVED, DIFF_KINDS };
 extern const char *const diff_kind_names[]; /* added removed changed relabelled moved */
@@ -118,10 +133,20 @@ struct diff {
     str *names[DIFF_KINDS]; /* the first DIFF_SHOWN_MAX by name */
     size_t names_n[DIFF_KINDS];
 };
-/* By name.  changed: other content; relabelled: the same content, other label or shapes; moved: in
- * another split. */
 enum rc dataset_diff(struct db *db, struct arena *a, const struct dataset_version *from,
                      const struct dataset_version *to, struct diff *ret, struct err *e) must_check;
+struct diff_pair {
+    str name;
+    int64_t from, to; /* indices; -1: not there */
+};
+/* The pictures of one kind after `after`, by name; at most limit. */
+enum rc dataset_diff_pairs(struct db *db, struct arena *a, const struct dataset_version *from,
+                           const struct dataset_version *to, enum diff_kind kind, str after,
+                           size_t limit, struct diff_pair **ret, size_t *ret_n,
+                           struct err *e) must_check;
+/* Pictures of each class: counts[class] of the version; as many as it has classes. */
+enum rc dataset_class_counts(struct db *db, struct arena *a, const struct dataset_version *v,
+                             int64_t **ret, size_t *ret_n, struct err *e) must_check;
 
 /* ---- uploads */
 struct upload {
@@ -154,7 +179,7 @@ struct import {
     str version;
     int64_t images, faults;
     str error_code, error_fault, error;
-    str upload, base_version, split; /* split: JSON */
+    str upload, base_version, draft, message, split; /* split: JSON */
     int64_t attempt;
     str created_by;
     int64_t created_at, started_at, ended_at;

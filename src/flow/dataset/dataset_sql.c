@@ -18,6 +18,7 @@ const struct field dataset_fields[] = {
     F_INT(S, classes, .help = "Classes of the newest version."),
     F_INT(S, bytes, .help = "Size of the newest version's pictures in bytes."),
     F_INT(S, faults, .help = "Faults that the newest version's import reported."),
+    F_JSON(S, colours, .flags = FIELD_NULLABLE, .help = "Colours of classes, by name; null in lists."),
     F_TIME(S, created_at, .help = "When it was made."),
     F_TIME(S, updated_at, .help = "When it last got a version or was described."),
     FIELD_END};
@@ -29,7 +30,7 @@ const struct field dataset_version_fields[] = {
     F_INT(S, number, .help = "1, 2, .. within the dataset."),
     F_STR(S, s3_uri, .help = "Where the manifest lies."),
     F_STR(S, task, .help = "classification, detection, segmentation or text."),
-    F_STR(S, format, .help = "As recognised: folder, yolo, coco, voc or icdar."),
+    F_STR(S, format, .help = "As recognised: folder, yolo, coco, voc, icdar; pictures: no labels."),
     F_INT(S, images, .help = "Pictures."),
     F_INT(S, train, .help = "Training pictures."),
     F_INT(S, val, .help = "Validation pictures."),
@@ -42,6 +43,9 @@ const struct field dataset_version_fields[] = {
     F_JSON(S, split, .help = "How it was split: method, shares, seed."),
     F_JSON(S, stats, .flags = FIELD_NULLABLE,
            .help = "Class balance for each split, sizes, types, duplicates, counts of faults."),
+    F_STR(S, kind, .help = "What made it: archive, split or draft."),
+    F_STR(S, base_version, .flags = FIELD_NULLABLE, .help = "split, draft: the version it changed."),
+    F_STR(S, message, .help = "What it brings, in words."),
     F_STR(S, created_by, .flags = FIELD_NULLABLE, .help = "Id of the account that made it."),
     F_TIME(S, created_at, .help = "When it was made."),
     FIELD_END};
@@ -134,6 +138,7 @@ static enum rc dataset_row(struct rows *r, struct arena *a, struct dataset *ret,
     d.classes = col_int(&c);
     d.bytes = col_int(&c);
     d.faults = col_int(&c);
+    d.colours = STR("");
     d.created_at = col_int(&c);
     d.updated_at = col_int(&c);
     if (c.no_memory)
@@ -249,8 +254,10 @@ enum rc dataset_describe(struct db *db, str id, str name, str description, struc
 #define VERSION(stats)                                                                             \
     "v.id, c.id, v.dataset_id, c.version, v.number, c.task, c.format, c.images, c.train, c.val,"   \
     " c.test, c.none, c.bytes, c.manifest_bytes, v.faults, c.classes, v.split, " stats             \
-    ", coalesce(v.created_by, ''), v.created_at "                                                  \
+    ", coalesce(i.kind, 'archive'), coalesce(i.base_version, ''), coalesce(i.message, ''),"       \
+    " coalesce(v.created_by, ''), v.created_at "                                                   \
     "FROM dataset_version v JOIN dataset_content c ON c.id = v.content_id "                        \
+    "LEFT JOIN dataset_import i ON i.id = v.import_id "                                            \
     "WHERE v.dataset_id = ? "
 
 static enum rc version_row(struct rows *r, struct arena *a, struct dataset_version *ret,
@@ -277,6 +284,9 @@ static enum rc version_row(struct rows *r, struct arena *a, struct dataset_versi
     v.classes = col_text(&c);
     v.split = col_text(&c);
     v.stats = col_text(&c);
+    v.kind = col_text(&c);
+    v.base_version = col_text(&c);
+    v.message = col_text(&c);
     v.created_by = col_text(&c);
     v.created_at = col_int(&c);
     v.s3_uri = STR("");

@@ -206,27 +206,57 @@ TEST(images_are_listed_by_split_class_fault_and_name)
     set_up();
     im = queue("x");
     v = finish(&im, content('a', 6, 2, 3), 'a');
-    struct image_query q = {&v, STR(""), STR(""), STR(""), -1, -1, 4};
+    struct image_query q = {&v, STR(""), STR(""), STR(""), STR(""), -1, -1, 4};
     CHECK_OK(dataset_images(db, &arena, &q, &list, &n, &err), &err);
     CHECK_EQ(n, 4);
     q.after = list[3].index;
     CHECK_OK(dataset_images(db, &arena, &q, &list, &n, &err), &err);
     CHECK_EQ(n, 2);
     CHECK_EQ(list[1].index, 5);
-    q = (struct image_query){&v, STR("val"), STR(""), STR(""), 1, -1, 10};
+    q = (struct image_query){&v, STR("val"), STR(""), STR(""), STR(""), 1, -1, 10};
     CHECK_OK(dataset_images(db, &arena, &q, &list, &n, &err), &err);
     CHECK_EQ(n, 2);
-    q = (struct image_query){&v, STR(""), STR("bad_line"), STR(""), -1, -1, 10};
+    q = (struct image_query){&v, STR(""), STR("bad_line"), STR(""), STR(""), -1, -1, 10};
     CHECK_OK(dataset_images(db, &arena, &q, &list, &n, &err), &err);
     CHECK_EQ(n, 1);
     CHECK_STR(list[0].name, "a/00%.png");
-    q = (struct image_query){&v, STR(""), STR(""), STR("0%"), -1, -1, 10};
+    q = (struct image_query){&v, STR(""), STR(""), STR("0%"), STR(""), -1, -1, 10};
     CHECK_OK(dataset_images(db, &arena, &q, &list, &n, &err), &err);
     CHECK_EQ(n, 1); /* % is a character here, not a wildcard */
     CHECK_OK(dataset_image_get(db, &arena, &v, 5, &one, &err), &err);
     CHECK_EQ(dataset_image_get(db, &arena, &v, 6, &one, &err), RC_NOT_FOUND);
     CHECK_OK(dataset_owns_blob(db, &arena, im.dataset, list[0].sha256, &one, &err), &err);
     CHECK_EQ(dataset_owns_blob(db, &arena, STR("other"), list[0].sha256, &one, &err), RC_NOT_FOUND);
+    tear_down();
+}
+
+TEST(any_window_of_a_filter_is_one_query_away)
+{
+    struct import im;
+    struct dataset_version v;
+    struct image_anchors at;
+    struct dataset_image *list = NULL;
+    size_t n = 0;
+
+    set_up();
+    im = queue("x");
+    v = finish(&im, content('a', 6, 2, 3), 'a');
+    struct image_query q = {&v, STR(""), STR(""), STR(""), STR(""), -1, -1, 4};
+    v.images = 6;
+    CHECK_OK(dataset_anchors(db, &arena, &q, 4, &at, &err), &err);
+    CHECK(at.count == 6 && at.n == 2 && at.at[0] == 0 && at.at[1] == 4);
+    q.cls = 0; /* pictures 2 to 5 */
+    CHECK_OK(dataset_anchors(db, &arena, &q, 3, &at, &err), &err);
+    CHECK(at.count == 4 && at.n == 2 && at.at[0] == 2 && at.at[1] == 5);
+    q.after = at.at[1] - 1;
+    CHECK_OK(dataset_images(db, &arena, &q, &list, &n, &err), &err);
+    CHECK(n == 1 && list[0].index == 5);
+    q = (struct image_query){&v, STR("val"), STR("any"), STR(""), STR("yes"), -1, -1, 4};
+    CHECK_OK(dataset_anchors(db, &arena, &q, 1, &at, &err), &err);
+    CHECK(at.count == 1 && at.at[0] == 0);
+    q = (struct image_query){&v, STR(""), STR(""), STR(""), STR("no"), -1, -1, 4};
+    CHECK_OK(dataset_anchors(db, &arena, &q, 1, &at, &err), &err);
+    CHECK(at.count == 0 && at.n == 0);
     tear_down();
 }
 
@@ -247,9 +277,11 @@ TEST(faults_are_paged_and_filtered)
     CHECK_OK(dataset_faults(db, &arena, &q, &list, &n, &err), &err);
     CHECK(n == 1);
     CHECK_STR(list[0].code, "few_samples");
+    CHECK_EQ(list[0].index, -1);
     q = (struct fault_query){&v, STR(""), STR("x.txt"), STR(""), -1, 10};
     CHECK_OK(dataset_faults(db, &arena, &q, &list, &n, &err), &err);
     CHECK_EQ(n, 1);
+    CHECK_EQ(list[0].index, 0);
     tear_down();
 }
 

@@ -37,6 +37,7 @@ extern const char *const fault_severity_names[]; /* "error", "warning", "info" *
     X(EMPTY_CLASS, "empty_class", WARNING)                                                         \
     X(CLASS_IMBALANCE, "class_imbalance", WARNING)                                                 \
     X(FEW_SAMPLES, "few_samples", INFO)                                                            \
+    X(UNLABELLED, "unlabelled", INFO)    /* no labels of a known layout */                         \
     X(UNSAFE_PATH, "unsafe_path", ERROR) /* the rest end the import */                             \
     X(LINK, "link", ERROR)                                                                         \
     X(ENCRYPTED, "encrypted", ERROR)                                                               \

@@ -23,9 +23,10 @@ enum dataset_format {
     FORMAT_COCO,
     FORMAT_VOC,
     FORMAT_ICDAR,
+    FORMAT_PICTURES,
     FORMAT_COUNT
 };
-extern const char *const dataset_format_names[]; /* "folder", "yolo", "coco", "voc", "icdar" */
+extern const char *const dataset_format_names[]; /* "folder", .. "pictures": no labels */
 
 enum {
     HARVEST_BYTES_MAX = 1 << 30,        /* of the arena */
@@ -72,6 +73,7 @@ struct picture {
     int32_t label; /* -1: none */
     enum split split;
     bool keep;                       /* false: left out (a fault says why) */
+    bool unlabelled;                 /* nobody has said yet what it shows */
     bool fractions;                  /* the marks are fractions of the picture's sides */
     int32_t said_width, said_height; /* 0: nothing was said */
     str marks_file;
@@ -137,6 +139,8 @@ bool voc_fits(const struct harvest *p);
 enum rc voc_read(struct harvest *p, struct err *e) must_check;
 bool icdar_fits(const struct harvest *p);
 enum rc icdar_read(struct harvest *p, struct err *e) must_check;
+bool pictures_fit(const struct harvest *p);
+enum rc pictures_read(struct harvest *p, struct err *e) must_check;
 bool coco_fits(const struct harvest *p);
 enum rc coco_read(struct harvest *p, struct err *e) must_check;
 

@@ -1,4 +1,4 @@
-/* image_sql.c - the SQL of a version's rows: images, faults, what differs, and loading them. */
+/* image_sql.c - the SQL of a version's rows: images, faults, and loading them. */
 #include "flow/dataset/dataset_int.h"
 #include "os/os.h"
 
@@ -12,10 +12,9 @@ const struct field fault_row_fields[] = {
     F_STR(S, image, .help = "Name of the picture concerned; \"\" none."),
     F_STR(S, message, .help = "What is wrong."),
     F_STR(S, action, .help = "What was done about it."),
+    F_INT(S, index, .help = "Index of the picture in the version; -1: it is not in it."),
     FIELD_END};
 #undef S
-
-const char *const diff_kind_names[] = {"added", "removed", "changed", "relabelled", "moved", NULL};
 
 /* ---- images */
 
@@ -43,31 +42,32 @@ static enum rc image_row(struct rows *r, struct arena *a, struct dataset_image *
     return RC_OK;
 }
 
-/* Two forms, so that the class's index is used where there is a class. */
-static enum rc query_images(struct tx *tx, struct rows **r, const struct image_query *q, str part,
-                            struct err *e)
-{
-#define REST                                                                                       \
+/* The conditions on i after the content, and their values.  Two forms of a query, so that the
+ * class's index is used where there is a class. */
+#define FILTER                                                                                     \
     " AND i.idx > ? AND (? = '' OR i.split = ?) AND (? = '%%' OR i.name LIKE ? ESCAPE '\\')"       \
+    " AND (? = '' OR (i.label >= 0 OR i.shapes <> '') = (? = 'yes'))"                              \
     " AND (? = '' OR EXISTS (SELECT 1 FROM dataset_fault f WHERE f.version_id = ?"                 \
-    " AND f.image = i.name AND f.code = ?)) ORDER BY i.idx LIMIT ?"
-    struct db_val rest[] = {db_i(q->after),  db_s(q->split), db_s(q->split),
-                            db_s(part),      db_s(part),     db_s(q->fault),
-                            db_i(q->v->row), db_s(q->fault), db_i(q->limit)};
-    struct db_val v[11] = {db_i(q->v->content), db_i(q->cls)};
-    size_t n = q->cls >= 0 ? 2 : 1;
+    " AND f.image = i.name AND (? = 'any' OR f.code = ?))) ORDER BY i.idx LIMIT ?"
+#define OF_CLASS                                                                                   \
+    "FROM dataset_image_class k JOIN dataset_image i ON i.content_id = k.content_id"               \
+    " AND i.idx = k.idx WHERE k.content_id = ? AND k.class = ?" FILTER
+#define OF_ANY "FROM dataset_image i WHERE i.content_id = ?" FILTER
+enum { FILTER_VALUES = 14 };
 
-    memcpy(v + n, rest, sizeof rest);
-    n += sizeof rest / sizeof *rest;
+static size_t filter_values(const struct image_query *q, str part, struct db_val v[FILTER_VALUES])
+{
+    const struct db_val rest[] = {db_i(q->after),    db_s(q->split), db_s(q->split),
+                                  db_s(part),        db_s(part),     db_s(q->labelled),
+                                  db_s(q->labelled), db_s(q->fault), db_i(q->v->row),
+                                  db_s(q->fault),    db_s(q->fault), db_i(q->limit)};
+    size_t n = 0;
+
+    v[n++] = db_i(q->v->content);
     if (q->cls >= 0)
-        return tx_query_(tx, r, e,
-                         "SELECT " IMAGE "FROM dataset_image_class k JOIN dataset_image i"
-                         " ON i.content_id = k.content_id AND i.idx = k.idx"
-                         " WHERE k.content_id = ? AND k.class = ?" REST,
-                         v, n);
-    return tx_query_(tx, r, e, "SELECT " IMAGE "FROM dataset_image i WHERE i.content_id = ?" REST,
-                     v, n);
-#undef REST
+        v[n++] = db_i(q->cls);
+    memcpy(v + n, rest, sizeof rest);
+    return n + (sizeof rest / sizeof *rest);
 }
 
 enum rc dataset_images(struct db *db, struct arena *a, const struct image_query *q,
@@ -76,13 +76,15 @@ enum rc dataset_images(struct db *db, struct arena *a, const struct image_query 
     struct dataset_image *list = ARENA_ARRAY(a, struct dataset_image, (size_t)q->limit + 1);
     struct tx *tx;
     struct rows *r = NULL;
+    struct db_val v[FILTER_VALUES];
     str part = like_part(a, q->q);
     size_t n = 0;
     enum rc rc = list && part.p ? db_begin(db, DB_READ, &tx, e) : dataset_nomem(e);
 
     if (rc)
         return rc;
-    rc = query_images(tx, &r, q, part, e);
+    rc = tx_query_(tx, &r, e, q->cls >= 0 ? "SELECT " IMAGE OF_CLASS : "SELECT " IMAGE OF_ANY, v,
+                   filter_values(q, part, v));
     while (!rc && n < (size_t)q->limit && rows_next(r))
         rc = image_row(r, a, &list[n++], e);
     enum rc end = rows_done(r, rc ? NULL : e);
@@ -92,6 +94,49 @@ enum rc dataset_images(struct db *db, struct arena *a, const struct image_query 
     *ret = list;
     *ret_n = n;
     return RC_OK;
+}
+
+/* Every picture from the first: its index is its place. */
+static bool is_everything(const struct image_query *q)
+{
+    return !q->split.n && !q->fault.n && !q->q.n && !q->labelled.n && q->cls < 0;
+}
+
+enum rc dataset_anchors(struct db *db, struct arena *a, const struct image_query *q, int64_t every,
+                        struct image_anchors *ret, struct err *e)
+{
+    struct image_query all = *q;
+    struct image_anchors to = {0};
+    struct db_val v[FILTER_VALUES];
+    struct tx *tx;
+    struct rows *r = NULL;
+    str part = like_part(a, q->q);
+
+    all.after = -1;
+    all.limit = INT64_MAX;
+    to.at = ARENA_ARRAY(a, int64_t, (size_t)(q->v->images / every) + 2);
+    if (!to.at || !part.p)
+        return dataset_nomem(e);
+    if (is_everything(q)) {
+        for (; to.count < q->v->images; to.count += every)
+            to.at[to.n++] = to.count;
+        to.count = q->v->images;
+        *ret = to;
+        return RC_OK;
+    }
+    enum rc rc = db_begin(db, DB_READ, &tx, e);
+    if (rc)
+        return rc;
+    rc = tx_query_(tx, &r, e, q->cls >= 0 ? "SELECT i.idx " OF_CLASS : "SELECT i.idx " OF_ANY, v,
+                   filter_values(&all, part, v));
+    for (; !rc && rows_next(r); to.count++)
+        if (to.count % every == 0 && to.n <= (size_t)(q->v->images / every))
+            to.at[to.n++] = rows_int(r, 0);
+    enum rc end = rows_done(r, rc ? NULL : e);
+    rc = tx_end(tx, rc ? rc : end, e);
+    if (!rc)
+        *ret = to;
+    return rc;
 }
 
 static enum rc one_image(struct db *db, struct arena *a, const char *sql, const struct db_val *v,
@@ -156,11 +201,13 @@ enum rc dataset_faults(struct db *db, struct arena *a, const struct fault_query 
         return rc;
     rc =
         tx_query(tx, &r, e,
-                 "SELECT n, line, severity, code, file, image, message, action FROM dataset_fault"
-                 " WHERE version_id = ? AND n > ? AND (? = '' OR code = ?) AND (? = '' OR file = ?)"
-                 " AND (? = '' OR image = ?) ORDER BY n LIMIT ?",
-                 db_i(q->v->row), db_i(q->after), db_s(q->code), db_s(q->code), db_s(q->file),
-                 db_s(q->file), db_s(q->image), db_s(q->image), db_i(q->limit));
+                 "SELECT f.n, f.line, f.severity, f.code, f.file, f.image, f.message, f.action,"
+                 " coalesce(i.idx, -1) FROM dataset_fault f LEFT JOIN dataset_image i"
+                 " ON i.content_id = ? AND i.name = f.image AND f.image <> ''"
+                 " WHERE f.version_id = ? AND f.n > ? AND (? = '' OR f.code = ?)"
+                 " AND (? = '' OR f.file = ?) AND (? = '' OR f.image = ?) ORDER BY f.n LIMIT ?",
+                 db_i(q->v->content), db_i(q->v->row), db_i(q->after), db_s(q->code), db_s(q->code),
+                 db_s(q->file), db_s(q->file), db_s(q->image), db_s(q->image), db_i(q->limit));
     while (!rc && n < (size_t)q->limit && rows_next(r)) {
         struct cols c = {r, a, 0, false};
         struct fault_row *f = &list[n++];
@@ -172,6 +219,7 @@ enum rc dataset_faults(struct db *db, struct arena *a, const struct fault_query 
         f->image = col_text(&c);
         f->message = col_text(&c);
         f->action = col_text(&c);
+        f->index = col_int(&c);
         if (c.no_memory)
             rc = dataset_nomem(e);
     }
@@ -182,76 +230,6 @@ enum rc dataset_faults(struct db *db, struct arena *a, const struct fault_query 
     *ret = list;
     *ret_n = n;
     return RC_OK;
-}
-
-/* ---- what differs: each kind is a condition on x, the row in `from`, and y, its namesake in `to`
- */
-
-static const struct {
-    bool swap; /* rows of `to` without a namesake in `from` */
-    const char *count, *names;
-} diffs[DIFF_KINDS] = {
-#define ALONE                                                                                      \
-    "FROM dataset_image x WHERE x.content_id = ? AND NOT EXISTS (SELECT 1 FROM dataset_image y"    \
-    " WHERE y.content_id = ? AND y.name = x.name)"
-#define BOTH                                                                                       \
-    "FROM dataset_image x JOIN dataset_image y ON y.name = x.name"                                 \
-    " WHERE x.content_id = ? AND y.content_id = ? AND "
-#define PAIR(c) "SELECT count(*) " c, "SELECT x.name " c " ORDER BY x.name LIMIT ?"
-    [DIFF_ADDED] = {true, PAIR(ALONE)},
-    [DIFF_REMOVED] = {false, PAIR(ALONE)},
-    [DIFF_CHANGED] = {false, PAIR(BOTH "x.sha256 <> y.sha256")},
-    [DIFF_RELABELLED] = {false, PAIR(BOTH "x.sha256 = y.sha256 AND"
-                                          " (x.label <> y.label OR x.shapes <> y.shapes)")},
-    [DIFF_MOVED] = {false, PAIR(BOTH "x.split <> y.split")},
-#undef ALONE
-#undef BOTH
-#undef PAIR
-};
-
-static enum rc diff_one(struct tx *tx, struct arena *a, enum diff_kind k, int64_t from, int64_t to,
-                        struct diff *d, struct err *e)
-{
-    struct db_val args[] = {db_i(diffs[k].swap ? to : from), db_i(diffs[k].swap ? from : to),
-                            db_i(DIFF_SHOWN_MAX)};
-    struct rows *r = NULL;
-    enum rc rc = tx_query_(tx, &r, e, diffs[k].count, args, 2), end;
-
-    if (!rc && rows_next(r))
-        d->count[k] = rows_int(r, 0);
-    end = rows_done(r, rc ? NULL : e);
-    rc = rc ? rc : end;
-    r = NULL;
-    d->names[k] = ARENA_ARRAY(a, str, DIFF_SHOWN_MAX);
-    if (!rc && !d->names[k])
-        rc = dataset_nomem(e);
-    if (!rc)
-        rc = tx_query_(tx, &r, e, diffs[k].names, args, 3);
-    while (!rc && d->names_n[k] < DIFF_SHOWN_MAX && rows_next(r)) {
-        str name = rows_copy(r, a, 0);
-        if (!name.p)
-            rc = dataset_nomem(e);
-        d->names[k][d->names_n[k]++] = name;
-    }
-    end = rows_done(r, rc ? NULL : e);
-    return rc ? rc : end;
-}
-
-enum rc dataset_diff(struct db *db, struct arena *a, const struct dataset_version *from,
-                     const struct dataset_version *to, struct diff *ret, struct err *e)
-{
-    struct diff d = {0};
-    struct tx *tx;
-    enum rc rc = db_begin(db, DB_READ, &tx, e);
-
-    if (rc)
-        return rc;
-    for (int k = 0; !rc && k < DIFF_KINDS; k++)
-        rc = diff_one(tx, a, (enum diff_kind)k, from->content, to->content, &d, e);
-    rc = tx_end(tx, rc, e);
-    if (!rc)
-        *ret = d;
-    return rc;
 }
 
 /* ---- loading */

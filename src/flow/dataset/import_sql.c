@@ -1,5 +1,5 @@
 /* import_sql.c - the SQL of uploads and imports.  The states stand in dataset.h. */
-#include "flow/dataset/dataset_int.h"
+#include "flow/dataset/draft_int.h"
 #include "os/os.h"
 
 #define S struct import
@@ -7,7 +7,8 @@ const struct field import_fields[] = {
     F_STR(S, import, .help = "Id of the import."),
     F_STR(S, dataset, .help = "Id of the dataset."),
     F_STR(S, dataset_name, .help = "Its name."),
-    F_STR(S, kind, .help = "archive: an upload; split: another split of a version."),
+    F_STR(S, kind,
+          .help = "archive: an upload; split: another split of a version; draft: edited labels."),
     F_STR(S, state, .help = "queued, running, done or failed."),
     F_STR(S, phase, .help = "scan, images, rows; \"\" before."),
     F_NUM(S, progress, .help = "0 to 1."),
@@ -18,7 +19,8 @@ const struct field import_fields[] = {
     F_STR(S, error_fault, .flags = FIELD_NULLABLE,
           .help = "failed: what it was about, e.g. unsafe_path, encrypted, bomb, truncated."),
     F_STR(S, error, .flags = FIELD_NULLABLE, .help = "failed: what happened and what to do."),
-    F_STR(S, base_version, .flags = FIELD_NULLABLE, .help = "split: of which version."),
+    F_STR(S, base_version, .flags = FIELD_NULLABLE, .help = "split, draft: of which version."),
+    F_STR(S, message, .help = "What it brings, in words."),
     F_INT(S, attempt, .help = "How often it was begun."),
     F_STR(S, created_by, .flags = FIELD_NULLABLE, .help = "Id of the account that asked for it."),
     F_TIME(S, created_at, .help = "When it was queued."),
@@ -206,11 +208,11 @@ enum rc upload_stale(struct db *db, struct arena *a, int64_t now, str **ret, siz
 
 /* ---- imports: reading */
 
-#define IMPORT                                                                                     \
-    "SELECT i.id, i.dataset_id, d.name, coalesce(d.project_id, d.project_was, ''), i.kind,"        \
-    " i.state, i.phase, i.version, i.error_code, i.error_fault, i.error, i.upload_id,"             \
-    " i.base_version, i.split, coalesce(i.created_by, ''), i.progress, i.images, i.faults,"        \
-    " i.attempt, i.created_at, i.started_at, i.ended_at"                                           \
+#define IMPORT                                                                                                     \
+    "SELECT i.id, i.dataset_id, d.name, coalesce(d.project_id, d.project_was, ''), i.kind,"                        \
+    " i.state, i.phase, i.version, i.error_code, i.error_fault, i.error, i.upload_id,"                             \
+    " i.base_version, i.draft_id, i.message, i.split, coalesce(i.created_by, ''), i.progress, i.images, i.faults," \
+    " i.attempt, i.created_at, i.started_at, i.ended_at"                                                           \
     " FROM dataset_import i JOIN dataset d ON d.id = i.dataset_id "
 
 static enum rc import_row(struct rows *r, struct arena *a, struct import *ret, struct err *e)
@@ -231,6 +233,8 @@ static enum rc import_row(struct rows *r, struct arena *a, struct import *ret, s
     i.error = col_text(&c);
     i.upload = col_text(&c);
     i.base_version = col_text(&c);
+    i.draft = col_text(&c);
+    i.message = col_text(&c);
     i.split = col_text(&c);
     i.created_by = col_text(&c);
     i.progress = rows_num(r, c.at++);
@@ -337,28 +341,36 @@ static enum rc dataset_open(struct tx *tx, struct arena *a, const struct upload 
     return rc;
 }
 
-static enum rc enqueue(struct tx *tx, struct arena *a, str dataset, const char *kind, str upload,
-                       str base, str split, str who, struct import *ret, struct err *e)
+/* im: dataset, kind, upload, base_version, draft, message, split, created_by; "" where none. */
+static enum rc enqueue(struct tx *tx, struct arena *a, const struct import *im, struct import *ret,
+                       struct err *e)
 {
     char id[OS_ID_TEXT];
 
     os_id(id);
-    enum rc rc =
-        tx_exec(tx, e,
-                "INSERT INTO dataset_import (id, dataset_id, kind, upload_id, base_version,"
-                " split, state, created_by, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?)",
-                db_c(id), db_s(dataset), db_c(kind), db_s(upload), db_s(base), db_s(split),
-                db_text_or_null(who), db_i(os_now_ms()));
+    enum rc rc = tx_exec(
+        tx, e,
+        "INSERT INTO dataset_import (id, dataset_id, kind, upload_id, base_version, draft_id,"
+        " message, split, state, created_by, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)",
+        db_c(id), db_s(im->dataset), db_s(im->kind), db_s(im->upload), db_s(im->base_version),
+        db_s(im->draft), db_s(im->message), db_s(im->split), db_text_or_null(im->created_by),
+        db_i(os_now_ms()));
     return rc ? rc : import_find(tx, a, str_of(id), ret, e);
 }
+
+#define NEW_IMPORT(k)                                                                              \
+    {                                                                                              \
+        .kind = STR(k), .upload = STR(""), .base_version = STR(""), .draft = STR(""),              \
+        .message = STR("")                                                                         \
+    }
 
 enum rc import_of_upload(struct db *db, struct arena *a, str upload_id, struct import *ret,
                          struct err *e)
 {
     struct upload u;
     struct tx *tx;
-    str dataset = STR_NONE;
+    struct import im = NEW_IMPORT("archive");
     enum rc rc = db_begin(db, DB_WRITE, &tx, e);
 
     if (rc)
@@ -371,34 +383,66 @@ enum rc import_of_upload(struct db *db, struct arena *a, str upload_id, struct i
                      "UPDATE dataset_upload SET state = 'complete', updated_at = ? WHERE id = ?",
                      db_i(os_now_ms()), db_s(upload_id));
     if (!rc)
-        rc = dataset_open(tx, a, &u, &dataset, e);
-    if (!rc)
-        rc = enqueue(tx, a, dataset, "archive", u.id, STR(""), u.split, u.created_by, ret, e);
+        rc = dataset_open(tx, a, &u, &im.dataset, e);
+    if (!rc) {
+        im.upload = u.id;
+        im.split = u.split;
+        im.created_by = u.created_by;
+        rc = enqueue(tx, a, &im, ret, e);
+    }
     return tx_end(tx, rc, e);
+}
+
+static enum rc split_text(const struct split_spec *split, struct buf *out, struct err *e)
+{
+    struct jw w;
+    enum rc rc = split_spec_check(split, e);
+
+    buf_init(out, 64 << 20);
+    jw_init(&w, out);
+    field_write(split_spec_fields, split, &w);
+    return rc ? rc : buf_ok(out, e);
 }
 
 enum rc import_of_version(struct db *db, struct arena *a, const struct dataset_version *base,
                           const struct split_spec *split, str who, struct import *ret,
                           struct err *e)
 {
+    struct import im = NEW_IMPORT("split");
     struct buf spec;
-    struct jw w;
     struct tx *tx;
-    enum rc rc = split_spec_check(split, e);
+    enum rc rc = split_text(split, &spec, e);
 
-    if (rc)
-        return rc;
-    buf_init(&spec, 64 << 20);
-    jw_init(&w, &spec);
-    field_write(split_spec_fields, split, &w);
-    rc = buf_ok(&spec, e);
     if (!rc)
         rc = db_begin(db, DB_WRITE, &tx, e);
-    if (!rc)
-        rc = tx_end(tx,
-                    enqueue(tx, a, base->dataset, "split", STR(""), base->version, buf_view(&spec),
-                            who, ret, e),
-                    e);
+    if (!rc) {
+        im.dataset = base->dataset;
+        im.base_version = base->version;
+        im.split = buf_view(&spec);
+        im.created_by = who;
+        rc = tx_end(tx, enqueue(tx, a, &im, ret, e), e);
+    }
+    buf_done(&spec);
+    return rc;
+}
+
+enum rc import_of_draft(struct tx *tx, struct arena *a, const struct draft *d,
+                        const struct split_spec *split, str message, str who, struct import *ret,
+                        struct err *e)
+{
+    struct import im = NEW_IMPORT("draft");
+    struct buf spec;
+    enum rc rc = split_text(split, &spec, e);
+
+    if (!rc) {
+        im.dataset = d->dataset;
+        im.base_version = d->base_version;
+        im.draft = d->id;
+        im.message = message;
+        im.split = buf_view(&spec);
+        im.created_by = who;
+        rc = enqueue(tx, a, &im, ret, e);
+    }
     buf_done(&spec);
     return rc;
 }
@@ -486,6 +530,8 @@ enum rc import_fail(struct db *db, const struct import *im, str code, str fault,
             " AND NOT EXISTS (SELECT 1 FROM dataset_import i WHERE i.dataset_id = dataset.id"
             " AND i.state IN ('queued', 'running'))",
             db_i(now), db_s(im->dataset));
+    if (!rc && im->draft.n)
+        rc = draft_ended(tx, im->draft, false, e);
     return tx_end(tx, rc, e);
 }
 
@@ -552,5 +598,7 @@ enum rc import_finish(struct db *db, const struct import *im, const struct impor
     if (!rc)
         rc = tx_exec(tx, e, "UPDATE dataset SET updated_at = ? WHERE id = ?", db_i(now),
                      db_s(im->dataset));
+    if (!rc && im->draft.n)
+        rc = draft_ended(tx, im->draft, true, e);
     return tx_end(tx, rc, e);
 }

@@ -1,6 +1,7 @@
 /* imports.c - see imports.h. */
 #include "flow/dataset/imports.h"
 #include "base/log.h"
+#include "flow/dataset/draft.h"
 #include "flow/dataset/ingest.h"
 #include "flow/dataset/load.h"
 #include "flow/dataset/sweep.h"
@@ -30,6 +31,17 @@ struct outcome {
 
 /* ---- the order */
 
+/* The draft's edits as an object, which the process reads. */
+static enum rc put_edits(struct imports *im, struct arena *a, const struct import *row,
+                         str *ret_key, struct err *e)
+{
+    char key[BLOB_KEY_MAX];
+
+    draft_key(row->import, key);
+    *ret_key = arena_str(a, str_of(key));
+    return ret_key->p ? draft_write(im->s.db, im->s.s3, row->draft, key, e) : dataset_nomem(e);
+}
+
 static enum rc fill_order(struct imports *im, struct arena *a, const struct import *row,
                           struct ingest_order *ret, struct err *e)
 {
@@ -38,7 +50,9 @@ static enum rc fill_order(struct imports *im, struct arena *a, const struct impo
     size_t n = 0;
     enum rc rc = field_read_text(split_spec_fields, row->split, &o.split, a, e);
 
-    o.kind = str_is(row->kind, "split") ? INGEST_SPLIT : INGEST_ARCHIVE;
+    o.kind = str_is(row->kind, "split")   ? INGEST_SPLIT
+             : str_is(row->kind, "draft") ? INGEST_DRAFT
+                                          : INGEST_ARCHIVE;
     o.endpoint = str_of(im->s.store.endpoint);
     o.region = str_of(im->s.store.region);
     o.bucket = str_of(im->s.store.bucket);
@@ -46,11 +60,13 @@ static enum rc fill_order(struct imports *im, struct arena *a, const struct impo
     o.secret_key = str_of(im->s.store.secret_key);
     o.unpacked_bytes_max = (int64_t)im->s.unpacked_bytes_max;
     o.entries_max = (int64_t)im->s.entries_max;
-    if (!rc && o.kind == INGEST_SPLIT) {
+    if (!rc && o.kind != INGEST_ARCHIVE) {
         struct dataset_version base;
         rc = dataset_version_find(im->s.db, a, row->dataset, row->base_version, &base, e);
         if (!rc)
             o.format = base.format;
+        if (!rc && o.kind == INGEST_DRAFT)
+            rc = put_edits(im, a, row, &o.edits_key, e);
     } else if (!rc) {
         rc = upload_parts(im->s.db, a, row->upload, &parts, &n, e);
     }
@@ -224,7 +240,7 @@ static enum rc short_split(struct arena *a, str text, str *ret, struct err *e)
 
     if (rc)
         return rc;
-    s.train_files = s.val_files = s.test_files = s.exclude = (struct strs){0};
+    s.train_files = s.val_files = s.test_files = s.none_files = s.exclude = (struct strs){0};
     buf_init(&b, 64 << 10);
     jw_init(&w, &b);
     field_write(split_spec_fields, &s, &w);
@@ -286,6 +302,16 @@ static void remove_upload(struct imports *im, struct arena *a, str id)
         log_warn("the upload %.*s could not be removed: %s", STR_F(id), e.text);
 }
 
+static void remove_edits(struct imports *im, const struct import *row)
+{
+    char key[BLOB_KEY_MAX];
+    struct err e = {0};
+
+    draft_key(row->import, key);
+    if (s3_delete(im->s.s3, key, &e))
+        log_warn("the edits of import %.*s could not be removed: %s", STR_F(row->import), e.text);
+}
+
 /* What the failed import has stored and no version has. */
 static void take_back(struct imports *im)
 {
@@ -312,6 +338,8 @@ static void fail(struct imports *im, struct arena *a, const struct import *row, 
     tell_ended(im, false);
     if (row->upload.n)
         remove_upload(im, a, row->upload);
+    if (row->draft.n)
+        remove_edits(im, row);
     if (im->stored || row->attempt > 1)
         take_back(im);
 }
@@ -359,6 +387,8 @@ static void run_one(struct imports *im, struct arena *a, const struct import *ro
     } else if (out.done) {
         if (row->upload.n)
             remove_upload(im, a, row->upload);
+        if (row->draft.n)
+            remove_edits(im, row);
     } else {
         snprintf(why, sizeof why, "the process that read the archive died (exit status %d%s)",
                  status, status == 128 + SIGKILL ? ", killed: perhaps for want of memory" : "");

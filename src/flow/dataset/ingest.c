@@ -7,7 +7,7 @@
 
 enum { PROGRESS_MS = 500, REPORT_LINE_MAX = 64 << 20 };
 
-const char *const ingest_kind_names[] = {"archive", "split", NULL};
+const char *const ingest_kind_names[] = {"archive", "split", "draft", NULL};
 
 #define P struct ingest_part
 const struct field ingest_part_fields[] = {
@@ -25,6 +25,7 @@ const struct field ingest_order_fields[] = {
            .help = "The uploaded archive."),
     F_STR(S, base_version, .max = SHA256_HEX, .help = "Version to split anew."),
     F_STR(S, format, .max = 16, .help = "Format of the base version's archive."),
+    F_STR(S, edits_key, .max = BLOB_KEY_MAX, .help = "draft: object of the edited labels."),
     F_OBJ(S, split, split_spec_fields, .help = "How to split."),
     F_STR(S, endpoint, .flags = FIELD_REQUIRED, .help = "Of the object store."),
     F_STR(S, region, .flags = FIELD_REQUIRED, .help = "Of the object store."),
@@ -234,6 +235,8 @@ struct lines {
     struct buf partial;
     struct dataset_header header;
     bool have_header;
+    bool edits;          /* they replace pictures of the base */
+    struct map pictures; /* edits: by name, index + 1 */
 };
 
 static enum rc add_mark(struct harvest *p, struct picture *pic, enum mark_kind kind, int32_t cls,
@@ -248,11 +251,22 @@ static enum rc add_mark(struct harvest *p, struct picture *pic, enum mark_kind k
     return RC_OK;
 }
 
-static enum rc picture_of_sample(struct harvest *p, const struct sample *s, struct err *e)
+static bool has_shapes(const struct sample *s)
+{
+    return s->boxes_n || s->polygons_n || s->quads_n;
+}
+
+/* What somebody has looked at is labelled even if it shows nothing, unless it needs a class. */
+static enum rc picture_of_sample(struct harvest *p, const struct sample *s, bool edited,
+                                 struct picture *ret, struct err *e)
 {
     struct picture pic = {
         .path = s->name, .name = s->name, .label = s->label, .split = s->split, .keep = true};
     enum rc rc = RC_OK;
+
+    pic.unlabelled = p->task == TASK_CLASSIFICATION
+                         ? s->label < 0
+                         : !edited && s->split == SPLIT_NONE && !has_shapes(s);
 
     pic.got = (struct checked){
         .done = true, .bytes = s->bytes, .type = s->type, .width = s->width, .height = s->height};
@@ -264,28 +278,57 @@ static enum rc picture_of_sample(struct harvest *p, const struct sample *s, stru
                       2 * s->polygons[i].points, STR_NONE, e);
     for (size_t i = 0; !rc && i < s->quads_n; i++)
         rc = add_mark(p, &pic, MARK_QUAD, 0, s->quads[i].xy, 8, s->quads[i].text, e);
-    p->splits_given |= s->split != SPLIT_NONE;
-    if (!rc && !VEC_PUSH(&p->pictures, pic))
-        rc = harvest_nomem(p, e);
+    if (!rc)
+        *ret = pic;
     return rc;
+}
+
+/* A line of the draft: in place of the base's picture of that name. */
+static enum rc take_edit(struct lines *l, const struct sample *s, struct err *e)
+{
+    struct harvest *p = &l->in->harvest;
+    size_t at = (size_t)(intptr_t)map_get(&l->pictures, s->name);
+
+    if (!at)
+        return err_set(e, RC_CORRUPT, "the draft edits '%.*s', which its base has not",
+                       STR_F(s->name));
+    return picture_of_sample(p, s, true, &p->pictures.p[at - 1], e);
+}
+
+/* With another task other pictures are unlabelled: a class is no box. */
+static void judge_anew(struct harvest *p, enum task task)
+{
+    for (size_t i = 0; i < p->pictures.n; i++) {
+        struct picture *pic = &p->pictures.p[i];
+        pic->unlabelled = task == TASK_CLASSIFICATION ? pic->label < 0 : !pic->marks;
+    }
 }
 
 static enum rc take_line(struct lines *l, str line, struct err *e)
 {
     struct harvest *p = &l->in->harvest;
+    struct picture pic;
     struct sample s;
     enum rc rc;
 
     if (!l->have_header) {
+        p->classes.n = 0;
         l->have_header = true;
         rc = dataset_header_read(line, p->a, &l->header, e);
         for (size_t i = 0; !rc && i < l->header.classes_n; i++)
             rc = VEC_PUSH(&p->classes, l->header.classes[i]) ? RC_OK : harvest_nomem(p, e);
+        if (l->edits && p->task != l->header.task)
+            judge_anew(p, l->header.task);
         p->task = l->header.task;
         return rc;
     }
     rc = sample_read(line, &l->header, p->a, &s, e);
-    return rc ? rc : picture_of_sample(p, &s, e);
+    if (!rc && l->edits)
+        return take_edit(l, &s, e);
+    if (!rc)
+        rc = picture_of_sample(p, &s, false, &pic, e);
+    p->splits_given |= !rc && s.split != SPLIT_NONE;
+    return rc || VEC_PUSH(&p->pictures, pic) ? rc : harvest_nomem(p, e);
 }
 
 static enum rc lines_sink(void *ud, const void *bytes, size_t n, struct err *e)
@@ -307,6 +350,30 @@ static enum rc lines_sink(void *ud, const void *bytes, size_t n, struct err *e)
     return rc ? rc : buf_ok(&l->partial, e);
 }
 
+static enum rc read_lines(struct lines *l, const char *key, struct err *e)
+{
+    buf_init(&l->partial, DATASET_LINE_BYTES_MAX);
+    enum rc rc = s3_get_stream(l->in->s3, key, lines_sink, l, e);
+    buf_done(&l->partial);
+    return rc;
+}
+
+static enum rc read_edits(struct ingest *in, struct err *e)
+{
+    struct lines l = {.in = in, .edits = true};
+    struct harvest *p = &in->harvest;
+    const char *key = arena_cstr(in->a, in->order->edits_key);
+    enum rc rc = key ? RC_OK : harvest_nomem(p, e);
+
+    map_init(&l.pictures);
+    for (size_t i = 0; !rc && i < p->pictures.n; i++)
+        rc = map_put(&l.pictures, p->pictures.p[i].name, (void *)(intptr_t)(i + 1), e);
+    if (!rc)
+        rc = read_lines(&l, key, e);
+    map_done(&l.pictures);
+    return rc;
+}
+
 static enum rc read_version(struct ingest *in, struct err *e)
 {
     struct lines l = {.in = in};
@@ -320,9 +387,9 @@ static enum rc read_version(struct ingest *in, struct err *e)
         if (str_is(in->order->format, dataset_format_names[i]))
             in->harvest.format = (enum dataset_format)i;
     manifest_key(version, key);
-    buf_init(&l.partial, DATASET_LINE_BYTES_MAX);
-    enum rc rc = s3_get_stream(in->s3, key, lines_sink, &l, e);
-    buf_done(&l.partial);
+    enum rc rc = read_lines(&l, key, e);
+    if (!rc && in->order->kind == INGEST_DRAFT)
+        rc = read_edits(in, e);
     return rc;
 }
 
@@ -382,7 +449,7 @@ static enum rc put_report(struct ingest *in, const struct assembly *as, struct e
 static enum rc work(struct ingest *in, struct err *e)
 {
     struct assembly as;
-    bool anew = in->order->kind == INGEST_SPLIT;
+    bool anew = in->order->kind != INGEST_ARCHIVE;
     enum rc rc = anew ? read_version(in, e) : read_archive(in, e);
 
     if (!rc)

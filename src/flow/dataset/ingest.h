@@ -18,8 +18,8 @@
 
 #include "flow/dataset/split.h"
 
-enum ingest_kind { INGEST_ARCHIVE, INGEST_SPLIT };
-extern const char *const ingest_kind_names[]; /* "archive", "split" */
+enum ingest_kind { INGEST_ARCHIVE, INGEST_SPLIT, INGEST_DRAFT };
+extern const char *const ingest_kind_names[]; /* "archive", "split", "draft" */
 
 enum {
     INGEST_ORDER_BYTES_MAX = 256 << 20, /* lists of names can be long */
@@ -38,8 +38,9 @@ struct ingest_order {
     int kind;
     str import_id;
     struct objs parts; /* archive */
-    str base_version;  /* split */
-    str format;        /* split: as the base's report says */
+    str base_version;  /* split, draft */
+    str format;        /* split, draft: as the base's report says */
+    str edits_key;     /* draft: the object of its edits (draft.h) */
     struct split_spec split;
     str endpoint, region, bucket, access_key, secret_key;
     int64_t unpacked_bytes_max, entries_max;

@@ -3,7 +3,7 @@
 #include "base/map.h"
 #include <math.h>
 
-const char *const split_method_names[] = {"auto", "given", "ratio", "lists", NULL};
+const char *const split_method_names[] = {"auto", "given", "ratio", "lists", "moves", "fill", NULL};
 
 #define S             struct split_spec
 #define F_NAMES(m, h) F_STRS(S, m, .max = SPLIT_NAMES_MAX, .help = h)
@@ -11,16 +11,18 @@ const struct field split_spec_fields[] = {
     F_ENUM(
         S, method, split_method_names, .dflt = "\"auto\"",
         .help =
-            "given: as the data say; ratio: at random by class; lists: by name; auto: given, else "
-            "ratio."),
+            "given: as the data say; ratio: at random by class; lists: by name; moves: as given, but "
+            "the named ones move; fill: as given, and labelled pictures in no split by ratio; auto: "
+            "given, else ratio."),
     F_NUM(S, train, .min = 0, .max = 1, .dflt = "0.8", .help = "Share of training pictures."),
     F_NUM(S, val, .min = 0, .max = 1, .dflt = "0.2", .help = "Share of validation pictures."),
     F_NUM(S, test, .min = 0, .max = 1, .dflt = "0", .help = "Share of test pictures."),
     F_INT(S, seed, .min = 0, .max = 9007199254740991.0, .dflt = "42",
           .help = "The same seed and content give the same split."),
-    F_NAMES(train_files, "lists: names of training pictures."),
-    F_NAMES(val_files, "lists: names of validation pictures."),
-    F_NAMES(test_files, "lists: names of test pictures."),
+    F_NAMES(train_files, "lists, moves: names of training pictures."),
+    F_NAMES(val_files, "lists, moves: names of validation pictures."),
+    F_NAMES(test_files, "lists, moves: names of test pictures."),
+    F_NAMES(none_files, "moves: names of pictures that go into no split."),
     F_NAMES(exclude, "Names of pictures to leave out of the version."),
     FIELD_END};
 #undef S
@@ -36,6 +38,11 @@ enum rc split_spec_check(const struct split_spec *s, struct err *e)
         return err_field(e, RC_INVALID, "train", "no picture would be left to train on");
     if (s->method == SPLIT_LISTS && !s->train_files.n)
         return err_field(e, RC_INVALID, "train_files", "a split by lists needs train_files");
+    if (s->method == SPLIT_MOVES && !s->train_files.n && !s->val_files.n && !s->test_files.n &&
+        !s->none_files.n && !s->exclude.n)
+        return err_field(e, RC_INVALID, "train_files",
+                         "name the pictures that move: train_files, val_files, test_files, "
+                         "none_files or exclude");
     return RC_OK;
 }
 
@@ -130,7 +137,7 @@ static enum rc by_ratio(struct split_item *items, size_t n, enum split from, boo
     if (!p)
         return err_set(e, RC_NOMEM, "no memory to split %zu pictures", n);
     for (size_t i = 0; i < n; i++)
-        if (!items[i].excluded && (any || items[i].split == from))
+        if (!items[i].excluded && !items[i].unlabelled && (any || items[i].split == from))
             p[k++] = (struct place){word_of(items[i].sha256, seed), &items[i]};
     qsort(p, k, sizeof *p, by_place);
     for (size_t i = 0; i < k;) {
@@ -144,6 +151,14 @@ static enum rc by_ratio(struct split_item *items, size_t n, enum split from, boo
     return RC_OK;
 }
 
+/* An unlabelled picture teaches nothing and measures nothing. */
+static void keep_unlabelled_out(struct split_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (items[i].unlabelled)
+            items[i].split = SPLIT_NONE;
+}
+
 /* ---- by name */
 
 static enum rc index_names(struct map *m, struct split_item *items, size_t n, struct err *e)
@@ -154,7 +169,9 @@ static enum rc index_names(struct map *m, struct split_item *items, size_t n, st
     return rc;
 }
 
-static void take_list(const struct map *m, const struct strs *names, enum split s, bool exclude,
+enum listing { LIST_EXCLUDES, LIST_PLACES, LIST_MOVES };
+
+static void take_list(const struct map *m, const struct strs *names, enum split s, enum listing how,
                       struct faults *f)
 {
     for (size_t i = 0; i < names->n; i++) {
@@ -162,12 +179,16 @@ static void take_list(const struct map *m, const struct strs *names, enum split 
         if (!it)
             faults_add(f, FAULT_CODE_MISSING_IMAGE, STR_NONE, 0, STR_NONE, "ignored",
                        "the %s list names '%.*s', which is not in the dataset",
-                       exclude ? "exclude" : split_names[s], STR_F(str_sub(names->p[i], 0, 200)));
-        else if (exclude)
+                       how == LIST_EXCLUDES ? "exclude" : split_names[s],
+                       STR_F(str_sub(names->p[i], 0, 200)));
+        else if (how == LIST_EXCLUDES)
             it->excluded = true;
-        else if (it->split != SPLIT_NONE && it->split != s)
+        else if (how == LIST_PLACES && it->split != SPLIT_NONE && it->split != s)
             faults_add(f, FAULT_CODE_SPLIT_CONFLICT, STR_NONE, 0, it->name,
                        "it stays in the first one", "the picture is in two lists");
+        else if (it->unlabelled && s != SPLIT_NONE)
+            faults_add(f, FAULT_CODE_MISSING_ANNOTATION, STR_NONE, 0, it->name,
+                       "it stays in no split", "the picture has no labels yet");
         else
             it->split = s;
     }
@@ -178,18 +199,22 @@ static enum rc by_lists(const struct split_spec *s, struct split_item *items, si
 {
     struct map m;
 
-    if (s->method != SPLIT_LISTS && !s->exclude.n)
+    bool places = s->method == SPLIT_LISTS;
+
+    if (!places && s->method != SPLIT_MOVES && !s->exclude.n)
         return RC_OK;
     map_init(&m);
     enum rc rc = index_names(&m, items, n, e);
     if (!rc)
-        take_list(&m, &s->exclude, SPLIT_NONE, true, f);
-    if (!rc && s->method == SPLIT_LISTS) {
-        for (size_t i = 0; i < n; i++)
+        take_list(&m, &s->exclude, SPLIT_NONE, LIST_EXCLUDES, f);
+    if (!rc && (places || s->method == SPLIT_MOVES)) {
+        enum listing how = places ? LIST_PLACES : LIST_MOVES;
+        for (size_t i = 0; places && i < n; i++)
             items[i].split = SPLIT_NONE;
-        take_list(&m, &s->train_files, SPLIT_TRAIN, false, f);
-        take_list(&m, &s->val_files, SPLIT_VAL, false, f);
-        take_list(&m, &s->test_files, SPLIT_TEST, false, f);
+        take_list(&m, &s->train_files, SPLIT_TRAIN, how, f);
+        take_list(&m, &s->val_files, SPLIT_VAL, how, f);
+        take_list(&m, &s->test_files, SPLIT_TEST, how, f);
+        take_list(&m, &s->none_files, SPLIT_NONE, how, f);
     }
     map_done(&m);
     return rc;
@@ -202,8 +227,13 @@ enum rc split_apply(const struct split_spec *s, struct split_item *items, size_t
     bool has_val = false;
     enum rc rc = by_lists(s, items, n, faults, e);
 
-    if (rc || s->method == SPLIT_LISTS)
+    if (rc)
         return rc;
+    keep_unlabelled_out(items, n);
+    if (s->method == SPLIT_LISTS || s->method == SPLIT_MOVES)
+        return RC_OK;
+    if (s->method == SPLIT_FILL)
+        return by_ratio(items, n, SPLIT_NONE, false, seed, s->val, s->test, e);
     if (s->method == SPLIT_GIVEN && !given)
         return err_field(
             e, RC_CORRUPT, "split",

@@ -149,11 +149,53 @@ TEST(auto_takes_val_from_train_and_leaves_test_alone)
     tear_down();
 }
 
+TEST(moves_touch_only_what_they_name)
+{
+    str train[] = {STR("0001.png"), STR("0005.png")}, none[] = {STR("0002.png")};
+    struct split_spec s = {
+        SPLIT_MOVES, 0.8, 0.2, 0, 42, .train_files = {train, 2}, .none_files = {none, 1}};
+
+    set_up();
+    for (int i = 0; i < N; i++)
+        items[i].split = i % 3 ? SPLIT_TRAIN : SPLIT_TEST;
+    items[5].unlabelled = true;
+    CHECK_OK(split_spec_check(&s, &err), &err);
+    CHECK_OK(split_apply(&s, items, N, true, &faults, &err), &err);
+    CHECK_EQ(items[1].split, SPLIT_TRAIN);
+    CHECK_EQ(items[2].split, SPLIT_NONE);
+    CHECK_EQ(items[3].split, SPLIT_TEST);
+    CHECK_EQ(items[5].split, SPLIT_NONE); /* nobody trains on what has no labels */
+    CHECK_EQ(faults.counts[FAULT_CODE_MISSING_ANNOTATION], 1);
+    s.train_files = s.none_files = (struct strs){0};
+    CHECK_EQ(split_spec_check(&s, &err), RC_INVALID);
+    tear_down();
+}
+
+TEST(fill_places_the_labelled_and_leaves_the_rest)
+{
+    struct split_spec s = {SPLIT_FILL, 0.75, 0.25, 0, 42};
+
+    set_up();
+    for (int i = 0; i < N; i++) {
+        items[i].split = i < 100 ? SPLIT_TEST : SPLIT_NONE;
+        items[i].unlabelled = i >= 140;
+    }
+    CHECK_OK(split_apply(&s, items, N, true, &faults, &err), &err);
+    CHECK_EQ(count(-1, SPLIT_TEST), 100);
+    CHECK_EQ(count(-1, SPLIT_TRAIN), 30);
+    CHECK_EQ(count(-1, SPLIT_VAL), 10);
+    CHECK_EQ(count(-1, SPLIT_NONE), 160);
+    s = ratio;
+    CHECK_OK(split_apply(&s, items, N, true, &faults, &err), &err);
+    CHECK_EQ(count(-1, SPLIT_NONE), 160); /* a ratio leaves them out, too */
+    tear_down();
+}
+
 TEST(lists_and_exclusions_are_by_name)
 {
     str train[] = {STR("0001.png"), STR("0002.png"), STR("nowhere.png")};
     str val[] = {STR("0003.png"), STR("0001.png")}, out[] = {STR("0002.png"), STR("gone.png")};
-    struct split_spec s = {SPLIT_LISTS, 0.8, 0.2, 0, 42, {train, 3}, {val, 2}, {0}, {out, 2}};
+    struct split_spec s = {SPLIT_LISTS, 0.8, 0.2, 0, 42, {train, 3}, {val, 2}, {0}, {0}, {out, 2}};
 
     set_up();
     items[9].split = SPLIT_TEST; /* as given: lists replace it */

@@ -266,26 +266,14 @@ static const struct {
     /* the most specific first */
     {FORMAT_COCO, coco_fits, coco_read},       {FORMAT_VOC, voc_fits, voc_read},
     {FORMAT_YOLO, yolo_fits, yolo_read},       {FORMAT_ICDAR, icdar_fits, icdar_read},
-    {FORMAT_FOLDER, folder_fits, folder_read},
+    {FORMAT_FOLDER, folder_fits, folder_read}, {FORMAT_PICTURES, pictures_fit, pictures_read},
 };
 
 static enum rc nothing_found(const struct harvest *p, struct err *e)
 {
-    size_t images = 0;
-
-    for (size_t i = 0; i < p->files.n; i++)
-        images += p->files.p[i].is_image;
-    if (!images)
-        return err_field(e, RC_CORRUPT, "unknown_layout",
-                         "the archive holds no JPEG, PNG or WebP picture (%zu other files)",
-                         p->files.n);
-    return err_field(
-        e, RC_CORRUPT, "unknown_layout",
-        "the archive holds %zu pictures but no labels that are known.  Looked for: a folder for "
-        "each of two or more classes (cat/1.jpg, or train/cat/1.jpg); YOLO (images/1.jpg, "
-        "labels/1.txt, data.yaml); COCO (a .json with images and annotations); Pascal VOC (1.jpg, "
-        "1.xml); ICDAR (1.jpg, 1.txt or 1.csv with x1,y1,x2,y2,x3,y3,x4,y4,text)",
-        images);
+    return err_field(e, RC_CORRUPT, "unknown_layout",
+                     "the archive holds no JPEG, PNG or WebP picture (%zu other files)",
+                     p->files.n);
 }
 
 enum rc survey_recognise(struct harvest *p, struct err *e)
@@ -294,7 +282,7 @@ enum rc survey_recognise(struct harvest *p, struct err *e)
         if (!formats[i].fits(p))
             continue;
         p->format = formats[i].format;
-        strip_top(p, p->format == FORMAT_FOLDER);
+        strip_top(p, p->format == FORMAT_FOLDER || p->format == FORMAT_PICTURES);
         enum rc rc = harvest_take_pictures(p, e);
         if (!rc)
             rc = formats[i].read(p, e);

@@ -84,7 +84,7 @@ TEST(stray_text_does_not_make_a_folder_something_else)
     testing_import_done(&t);
 }
 
-TEST(one_class_folder_is_not_stripped_and_flat_pictures_are_refused)
+TEST(pictures_without_labels_wait_for_them_and_other_files_are_refused)
 {
     struct testing_import t;
     struct testing_zip *z = testing_zip_new("tar.gz");
@@ -92,11 +92,13 @@ TEST(one_class_folder_is_not_stripped_and_flat_pictures_are_refused)
     testing_zip_image(z, "flat/1.png", 8, 8, 1);
     testing_zip_image(z, "flat/2.png", 8, 8, 2);
     finish(z, &t);
-    CHECK_EQ(t.rc, RC_CORRUPT);
-    CHECK(str_find(str_of(t.err.text), STR("2 pictures")) >= 0);
-    CHECK(str_find(str_of(t.err.text), STR("YOLO")) >= 0);
-    CHECK_STR(str_of(t.err.field), "unknown_layout");
-    CHECK_EQ(t.puts, 0);
+    CHECK_OK(t.rc, &t.err);
+    CHECK_EQ(t.harvest.format, FORMAT_PICTURES);
+    CHECK_EQ(t.as.n, 2);
+    CHECK_EQ(t.as.header.classes_n, 0);
+    CHECK_EQ(t.as.header.splits[SPLIT_NONE], 2);
+    CHECK(t.as.order[0]->label == -1);
+    check_fault(&t, FAULT_CODE_UNLABELLED, 0, "", 0);
     testing_import_done(&t);
     z = testing_zip_new("zip");
     testing_zip_add(z, "readme.txt", STR("nothing"));
