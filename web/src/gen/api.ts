@@ -213,7 +213,7 @@ export interface Routes {
       dataset: string;
       /** Its name. */
       dataset_name: string;
-      /** archive: an upload; split: another split of a version. */
+      /** archive: an upload; split: another split of a version; draft: edited labels. */
       kind: string;
       /** queued, running, done or failed. */
       state: string;
@@ -233,8 +233,10 @@ export interface Routes {
       error_fault: string | null;
       /** failed: what happened and what to do. */
       error: string | null;
-      /** split: of which version. */
+      /** split, draft: of which version. */
       base_version: string | null;
+      /** What it brings, in words. */
+      message: string;
       /** How often it was begun. */
       attempt: number;
       /** Id of the account that asked for it. */
@@ -276,6 +278,8 @@ export interface Routes {
       bytes: number;
       /** Faults that the newest version's import reported. */
       faults: number;
+      /** Colours of classes, by name; null in lists. */
+      colours: unknown;
       /** When it was made. */
       created_at: string | null;
       /** When it last got a version or was described. */
@@ -311,7 +315,7 @@ export interface Routes {
       s3_uri: string;
       /** classification, detection, segmentation or text. */
       task: string;
-      /** As recognised: folder, yolo, coco, voc or icdar. */
+      /** As recognised: folder, yolo, coco, voc, icdar; pictures: no labels. */
       format: string;
       /** Pictures. */
       images: number;
@@ -335,6 +339,12 @@ export interface Routes {
       split: unknown;
       /** Class balance for each split, sizes, types, duplicates, counts of faults. */
       stats: unknown;
+      /** What made it: archive, split or draft. */
+      kind: string;
+      /** split, draft: the version it changed. */
+      base_version: string | null;
+      /** What it brings, in words. */
+      message: string;
       /** Id of the account that made it. */
       created_by: string | null;
       /** When it was made. */
@@ -358,13 +368,11 @@ export interface Routes {
       limit?: number;
     };
   };
-  /** What {other} has that {v} has not: counts and the first 100 names of pictures. */
-  "GET /datasets/{id}/versions/{v}/diff/{other}": Record<string, never>;
   /** Make a version with another split; no picture is copied. */
   "POST /datasets/{id}/versions/{v}/split": {
     body: {
-      /** given: as the data say; ratio: at random by class; lists: by name; auto: given, else ratio. */
-      method?: "auto" | "given" | "ratio" | "lists";
+      /** given: as the data say; ratio: at random by class; lists: by name; moves: as given, but the named ones move; fill: as given, and labelled pictures in no split by ratio; auto: given, else ratio. */
+      method?: "auto" | "given" | "ratio" | "lists" | "moves" | "fill";
       /** Share of training pictures. */
       train?: number;
       /** Share of validation pictures. */
@@ -373,12 +381,14 @@ export interface Routes {
       test?: number;
       /** The same seed and content give the same split. */
       seed?: number;
-      /** lists: names of training pictures. */
+      /** lists, moves: names of training pictures. */
       train_files?: string[];
-      /** lists: names of validation pictures. */
+      /** lists, moves: names of validation pictures. */
       val_files?: string[];
-      /** lists: names of test pictures. */
+      /** lists, moves: names of test pictures. */
       test_files?: string[];
+      /** moves: names of pictures that go into no split. */
+      none_files?: string[];
       /** Names of pictures to leave out of the version. */
       exclude?: string[];
     };
@@ -427,14 +437,35 @@ export interface Routes {
       split?: string;
       /** Only pictures with this class, by name. */
       class?: string;
-      /** Only pictures with a fault of this code. */
+      /** Only pictures with a fault of this code; any: with a fault. */
       fault?: string;
       /** Part of the name. */
       q?: string;
+      /** yes or no: only with or without labels. */
+      labelled?: string;
       /** `next` of the page before. */
       cursor?: string;
+      /** Without a cursor: the first index that may come. */
+      from?: number;
       /** Rows a page. */
       limit?: number;
+    };
+  };
+  /** How many pictures a filter has, and the index of every n-th: {count, every, anchors}. */
+  "GET /datasets/{id}/versions/{v}/anchors": {
+    query: {
+      /** train, val, test or none. */
+      split?: string;
+      /** Only pictures with this class, by name. */
+      class?: string;
+      /** Only pictures with a fault of this code; any: with a fault. */
+      fault?: string;
+      /** Part of the name. */
+      q?: string;
+      /** yes or no: only with or without labels. */
+      labelled?: string;
+      /** Pictures from one to the next. */
+      every?: number;
     };
   };
   /** One picture with its labels. */
@@ -444,6 +475,125 @@ export interface Routes {
     query: {
       /** A preview of at most 256 pixels a side. */
       thumb?: boolean;
+    };
+  };
+  /** What {other} has that {v} has not: counts and the first 100 names of pictures. */
+  "GET /datasets/{id}/versions/{v}/diff/{other}": Record<string, never>;
+  /** The pictures of one kind of difference, as they were and are: {pictures, next}. */
+  "GET /datasets/{id}/versions/{v}/diff/{other}/{kind}": {
+    query: {
+      /** `next` of the page before. */
+      cursor?: string;
+      /** Rows a page. */
+      limit?: number;
+    };
+  };
+  /** The dataset's open draft; 404 if there is none. */
+  "GET /datasets/{id}/draft": {
+    reply: {
+      /** Id of the draft. */
+      id: string;
+      /** Id of the dataset. */
+      dataset: string;
+      /** The version that it changes. */
+      base_version: string;
+      /** That version's number. */
+      base_number: number;
+      /** open, or committing while its import runs. */
+      state: string;
+      /** classification, detection, segmentation or text. */
+      task: string;
+      /** Names of the classes, in the order of their numbers. */
+      classes: unknown;
+      /** Of task and classes: send it back with a change of them. */
+      revision: number;
+      /** Pictures whose labels were changed or confirmed. */
+      edited: number;
+      /** Pictures with a model's labels that nobody has confirmed. */
+      suggested: number;
+      /** Id of the account that opened it. */
+      created_by: string | null;
+      /** That account's name. */
+      created_by_name: string;
+      /** When it was opened. */
+      created_at: string | null;
+      /** When it was last changed. */
+      updated_at: string | null;
+    };
+  };
+  /** Open a draft on top of a version, or join the one that is open. */
+  "POST /datasets/{id}/draft": {
+    body: {
+      /** The version to change; the newest unless told. */
+      version?: string;
+      /** What is labelled: classification or detection; as the version says unless told. */
+      task?: string;
+    };
+    reply: Routes["GET /datasets/{id}/draft"]["reply"];
+  };
+  /** Change the draft's task or classes. */
+  "PUT /datasets/{id}/draft": {
+    body: {
+      /** The draft's revision that this changes; 412 if it has another by now. */
+      revision: number;
+      /** classification, detection, segmentation or text. */
+      task?: string;
+      /** All names, in the order of their numbers: renamed in place, new ones last. */
+      classes: string[];
+      /** Object: name of a class to a number of the palette, 0 to 63. */
+      colours?: unknown;
+    };
+    reply: Routes["GET /datasets/{id}/draft"]["reply"];
+  };
+  /** Discard the draft with all its labels. */
+  "DELETE /datasets/{id}/draft": Record<string, never>;
+  /** Make a version of the draft; its import says when it is there. */
+  "POST /datasets/{id}/draft/commit": {
+    body: {
+      /** What the version brings, in words. */
+      message?: string;
+      /** Share of validation among the pictures that get their first labels. */
+      val?: number;
+      /** Share of test among them. */
+      test?: number;
+      /** The same seed and content give the same split. */
+      seed?: number;
+    };
+    reply: Routes["GET /datasets/imports/{id}"]["reply"];
+  };
+  /** Which pictures the draft changes: {edits, next}. */
+  "GET /datasets/{id}/draft/edits": {
+    query: {
+      /** edited or suggested; both unless told. */
+      state?: string;
+      /** `next` of the page before. */
+      cursor?: string;
+      /** Rows a page. */
+      limit?: number;
+    };
+  };
+  /** A picture with its labels as they stand in the draft. */
+  "GET /datasets/{id}/draft/images/{index}": Record<string, never>;
+  /** Set a picture's labels in the draft. */
+  "PUT /datasets/{id}/draft/images/{index}": {
+    body: {
+      /** The picture's revision that this replaces, 0 for none; 412 if it has another. */
+      revision: number;
+      /** edited, or suggested: a model's labels that nobody has confirmed. */
+      state?: "edited" | "suggested";
+      /** Number of the class; -1: none. */
+      label?: number;
+      /** {boxes: [[class,x,y,w,h]], polygons: [[class,x1,y1,..]], quads: ..} in pixels. */
+      shapes?: unknown;
+      /** suggested: the model's certainty of the label, or of each box. */
+      scores?: unknown;
+    };
+  };
+  /** Take a picture's labels back to those of the base version. */
+  "DELETE /datasets/{id}/draft/images/{index}": {
+    query: {
+      /** The picture's revision that this takes back; 412 if it has another. */
+      revision?: number;
     };
   };
   /** Jobs of the caller's projects, by page. */
