@@ -7,8 +7,10 @@ export default {
     extend: {
       colors: Object.fromEntries(
         ["background", "surface", "raised", "foreground", "muted", "border", "primary", "primary-foreground",
-          "success", "warning", "info", "destructive"].map((name) => [name, token(name)])),
+          "veil", "success", "warning", "info", "destructive"].map((name) => [name, token(name)])),
       borderRadius: { DEFAULT: "var(--radius)" },
+      keyframes: { fade: { from: { opacity: "0" }, to: { opacity: "1" } } },
+      animation: { fade: "fade 120ms ease-out" },
       minHeight: { 10: "2.5rem", 11: "2.75rem" },
     },
   },

@@ -16,6 +16,7 @@ import { noise, patterns, png } from "../lib/pictures";
 const chromium = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const skip = existsSync(chromium) ? false : `there is no ${chromium}; apt-get install chromium`;
 const SLOW_MS = 120_000;
+const dialog = "[role=dialog], [role=alertdialog]";
 
 let anneal: Anneal, browser: Browser, context: BrowserContext, page: Page, dir: string;
 const foreign: string[] = [], complaints: string[] = [];
@@ -82,11 +83,11 @@ describe("the web app", { skip }, () => {
 
   test("a dataset is split anew: the page shows the new version when it is there", async () => {
     await page.getByRole("button", { name: "Split anew" }).click();
-    await page.locator("dialog").getByLabel("Training").fill("0.5");
-    await page.locator("dialog").getByRole("button", { name: "Make the version" }).click();
-    await page.locator("dialog").getByText(/add up to 0.7/).waitFor();
-    await page.locator("dialog").getByLabel("Validation").fill("0.5");
-    await page.locator("dialog").getByRole("button", { name: "Make the version" }).click();
+    await page.locator(dialog).getByLabel("Training").fill("0.5");
+    await page.locator(dialog).getByRole("button", { name: "Make the version" }).click();
+    await page.locator(dialog).getByText(/add up to 0.7/).waitFor();
+    await page.locator(dialog).getByLabel("Validation").fill("0.5");
+    await page.locator(dialog).getByRole("button", { name: "Make the version" }).click();
     await page.getByRole("tab", { name: "Versions (2)" }).click({ timeout: SLOW_MS });
     await page.getByRole("cell", { name: /^1[2-4] \/ 1[2-4] \/ 0$/ }).waitFor();
   });
@@ -129,9 +130,9 @@ describe("the web app", { skip }, () => {
     await page.getByRole("tab", { name: "Validation" }).click();
     await page.getByText("Confusion matrix").waitFor();
     await page.locator("table button:enabled").first().click();
-    await page.locator("dialog img").first().waitFor();
+    await page.locator(dialog).locator("img").first().waitFor();
     await page.keyboard.press("Escape");
-    assert.equal(await page.locator("dialog").count(), 0);
+    assert.equal(await page.locator(dialog).count(), 0);
 
     await page.getByRole("tab", { name: "Try it" }).click();
     const disc = png(24, 24, (x, y) => ((x - 12) ** 2 + (y - 12) ** 2 < 36 ? [190, 190, 190] : [60, 60, 60 + Math.floor(20 * noise(x, y))]));
@@ -150,8 +151,8 @@ describe("the web app", { skip }, () => {
     await other.goto(`${anneal.url}/app/jobs/${id}`);
     await other.getByRole("img", { name: /^Loss/ }).waitFor({ timeout: SLOW_MS });
     await other.getByRole("button", { name: "Cancel the job" }).click();
-    await other.locator("dialog").getByText(/is under way|No epoch has been/).waitFor();
-    await other.locator("dialog").getByRole("button", { name: "Cancel the job" }).click();
+    await other.locator(dialog).getByText(/is under way|No epoch has been/).waitFor();
+    await other.locator(dialog).getByRole("button", { name: "Cancel the job" }).click();
     await other.locator("main").getByText("Cancelled", { exact: true }).waitFor();
     await other.close();
   });
@@ -194,13 +195,13 @@ describe("the web app", { skip }, () => {
     await context.clearCookies();
     await page.getByRole("link", { name: "Jobs" }).first().click();
     await page.getByRole("heading", { name: "Log in again" }).waitFor();
-    await page.locator("dialog").getByLabel("Password").fill("wrong wrong wrong");
-    await page.locator("dialog").getByRole("button", { name: "Log in" }).click();
-    await page.locator("dialog").getByRole("alert").waitFor();
-    await page.locator("dialog").getByLabel("Password").fill("correct horse battery");
-    await page.locator("dialog").getByRole("button", { name: "Log in" }).click();
+    await page.locator(dialog).getByLabel("Password").fill("wrong wrong wrong");
+    await page.locator(dialog).getByRole("button", { name: "Log in" }).click();
+    await page.locator(dialog).getByRole("alert").waitFor();
+    await page.locator(dialog).getByLabel("Password").fill("correct horse battery");
+    await page.locator(dialog).getByRole("button", { name: "Log in" }).click();
     await page.locator("main li").first().waitFor();
-    assert.equal(await page.locator("dialog").count(), 0);
+    assert.equal(await page.locator(dialog).count(), 0);
   });
 
   test("the language is kept, and logging out leads to the log-in form", async () => {

@@ -3,6 +3,8 @@ import { type ComponentType, lazy, Suspense, useEffect, useRef, useState } from 
 
 import { useTexts } from "./i18n";
 import { Mark, Preferences } from "./parts/brand";
+import { TooltipProvider } from "./parts/menu";
+import { Toasts } from "./parts/toast";
 import { ButtonLink, Dialog, Empty, Icon, icons, Loading } from "./parts/ui";
 import { Link, usePath } from "./router";
 import { find, navigation, type Route, routes, type Section } from "./routes";
@@ -132,5 +134,10 @@ function Shell() {
 }
 
 export function App() {
-  return <SessionGate><Shell /></SessionGate>;
+  return (
+    <TooltipProvider>
+      <SessionGate><Shell /></SessionGate>
+      <Toasts />
+    </TooltipProvider>
+  );
 }

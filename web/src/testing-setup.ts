@@ -25,16 +25,17 @@ if (typeof window === "object") {
     disconnect = none;
     takeRecords = () => [];
   };
+  // jsdom lays nothing out: every box is 600 x 400, and scrolls where it is told to.
+  Object.defineProperty(Element.prototype, "clientWidth", { configurable: true, get: () => 600 });
+  Object.defineProperty(Element.prototype, "clientHeight", { configurable: true, get: () => 400 });
+  Element.prototype.scrollTo = function (this: Element, to?: ScrollToOptions | number) {
+    if (typeof to === "object") this.scrollTop = to.top ?? this.scrollTop;
+    this.dispatchEvent(new Event("scroll"));
+  } as typeof Element.prototype.scrollTo;
   Element.prototype.scrollIntoView = none;
   Element.prototype.hasPointerCapture = () => false;
   Element.prototype.setPointerCapture = none;
   Element.prototype.releasePointerCapture = none;
-  HTMLDialogElement.prototype.showModal = function () {
-    this.open = true;
-  };
-  HTMLDialogElement.prototype.close = function () {
-    this.open = false;
-  };
   URL.createObjectURL = () => "blob:test";
   URL.revokeObjectURL = none;
 }

@@ -10,6 +10,7 @@ import type { ReactNode } from "react";
 import { vi } from "vitest";
 
 import { type Language, LanguageProvider } from "./i18n";
+import { TooltipProvider } from "./parts/menu";
 import { SessionGate } from "./session";
 import type { Account } from "./types";
 
@@ -59,7 +60,9 @@ export async function show(what: ReactNode, { path = "/app", language = "en", se
   const client = new QueryClient({ defaultOptions: { queries: { retry: false }, mutations: { retry: false } } });
   const tree = (
     <QueryClientProvider client={client}>
-      <LanguageProvider>{session ? <SessionGate>{what}</SessionGate> : what}</LanguageProvider>
+      <LanguageProvider>
+        <TooltipProvider>{session ? <SessionGate>{what}</SessionGate> : what}</TooltipProvider>
+      </LanguageProvider>
     </QueryClientProvider>
   );
   let shown: RenderResult | undefined;

@@ -5,18 +5,20 @@
 import { datasets } from "./datasets";
 import { home } from "./home";
 import { jobs } from "./jobs";
+import { parts } from "./parts";
 import { people } from "./people";
 import { shell } from "./shell";
 import { train } from "./train";
 import { upload } from "./upload";
 import { words } from "./words";
 
-export const areas = { datasets, home, jobs, people, shell, train, upload, words };
+export const areas = { datasets, home, jobs, parts, people, shell, train, upload, words };
 
 export const messages = {
   ...datasets,
   ...home,
   ...jobs,
+  ...parts,
   ...people,
   ...shell,
   ...train,

@@ -1,50 +1,15 @@
 // The small parts that every page is made of.
 import { type UseQueryResult } from "@tanstack/react-query";
-import {
-  type ButtonHTMLAttributes, type InputHTMLAttributes, type ReactElement, type ReactNode, cloneElement, useEffect, useId, useRef,
-} from "react";
+import { type InputHTMLAttributes, type ReactElement, type ReactNode, cloneElement, useId } from "react";
 
-import { Problem, unlabelled, unreachable } from "../api";
 import { useTexts } from "../i18n";
-import { Link } from "../router";
 import type { Status } from "../types";
-import { icons } from "./icons";
+import { ErrorNote } from "./error";
 
-type Look = "primary" | "plain" | "danger" | "quiet";
-
-const looks: Record<Look, string> = {
-  primary: "bg-primary text-primary-foreground hover:opacity-90",
-  plain: "border border-border bg-surface hover:bg-raised",
-  danger: "border border-destructive text-destructive hover:bg-destructive/10",
-  quiet: "text-muted hover:bg-raised hover:text-foreground",
-};
-const shape = "inline-flex min-h-10 items-center justify-center gap-2 rounded px-4 py-2 text-sm font-medium " +
-  "whitespace-nowrap disabled:cursor-not-allowed disabled:opacity-50";
-
-type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look; busy?: boolean };
-
-export function Button({ look = "plain", busy, disabled, className = "", children, ...rest }: ButtonProps) {
-  return (
-    <button type="button" className={`${shape} ${looks[look]} ${className}`} disabled={disabled || busy} aria-busy={busy} {...rest}>
-      {children}
-    </button>
-  );
-}
-
-export function ButtonLink({ look = "plain", href, children, className = "" }: { look?: Look; href: string; children: ReactNode; className?: string }) {
-  return <Link href={href} className={`${shape} ${looks[look]} ${className}`}>{children}</Link>;
-}
-
-/** An icon as strokes on a 24 x 24 field; it says nothing to a screen reader, its button must. */
-export function Icon({ d, size = 20 }: { d: string; size?: number }) {
-  return (
-    <svg viewBox="0 0 24 24" width={size} height={size} fill="none" stroke="currentColor" strokeWidth={1.75}
-      strokeLinecap="round" strokeLinejoin="round" aria-hidden="true" className="shrink-0">
-      <path d={d} />
-    </svg>
-  );
-}
-export { icons };
+export { Button, ButtonLink, Icon, IconButton } from "./button";
+export { Confirm, Dialog } from "./dialog";
+export { icons } from "./icons";
+export { TabPanel, Tabs } from "./tabs";
 
 export function Badge({ tone = "muted", children }: { tone?: "muted" | "info" | "success" | "warning" | "destructive"; children: ReactNode }) {
   const tones = {
@@ -103,28 +68,7 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-function useErrorText() {
-  const { t } = useTexts();
-  return (error: unknown): string => {
-    const code = error instanceof Problem ? error.code : "";
-    if (code === unreachable || code === unlabelled) return t(code);
-    return error instanceof Error ? error.message : String(error);
-  };
-}
-
-export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void }) {
-  const { t } = useTexts();
-  const text = useErrorText();
-  const code = error instanceof Problem && error.status > 0 ? error.code : "";
-  return (
-    <div role="alert" className="flex flex-wrap items-center gap-x-4 gap-y-2 rounded border border-destructive/50 bg-destructive/5 px-4 py-3 text-sm">
-      <p className="min-w-0 flex-1 break-words">
-        {text(error)} {code && <code className="ml-1 text-xs text-muted">{code}</code>}
-      </p>
-      {retry && <Button onClick={retry}>{t("retry")}</Button>}
-    </div>
-  );
-}
+export { ErrorNote, useErrorText } from "./error";
 
 /** Loading, error and the data of a query, so that no view forgets one of them. */
 export function Show<T>({ of, lines, children }: { of: UseQueryResult<T>; lines?: number; children: (data: T) => ReactNode }) {
@@ -207,93 +151,6 @@ export function Card({ title, aside, children, className = "" }: { title?: strin
       )}
       {children}
     </section>
-  );
-}
-
-export function Tabs<K extends string>({ label, tabs, value, onChange }: {
-  label: string; tabs: [K, string][]; value: K; onChange: (to: K) => void;
-}) {
-  const move = (at: number) => {
-    const to = tabs[(at + tabs.length) % tabs.length];
-    if (to) onChange(to[0]);
-  };
-  const list = useRef<HTMLDivElement>(null);
-  const moved = useRef(false);
-  useEffect(() => {
-    if (moved.current) list.current?.querySelector<HTMLElement>("[aria-selected=true]")?.focus();
-    moved.current = false;
-  }, [value]);
-  return (
-    <div ref={list} role="tablist" aria-label={label} className="mb-5 flex gap-1 overflow-x-auto border-b border-border">
-      {tabs.map(([key, text], i) => (
-        <button key={key} type="button" role="tab" aria-selected={key === value} tabIndex={key === value ? 0 : -1}
-          onClick={() => onChange(key)}
-          onKeyDown={(e) => {
-            const step = e.key === "ArrowRight" ? 1 : e.key === "ArrowLeft" ? -1 : 0;
-            if (!step) return;
-            e.preventDefault();
-            moved.current = true;
-            move(i + step);
-          }}
-          className={`min-h-11 whitespace-nowrap border-b-2 px-3 text-sm font-medium ${key === value ? "border-primary text-foreground" : "border-transparent text-muted hover:text-foreground"}`}>
-          {text}
-        </button>
-      ))}
-    </div>
-  );
-}
-
-export function TabPanel({ label, children }: { label: string; children: ReactNode }) {
-  return <div role="tabpanel" aria-label={label}>{children}</div>;
-}
-
-/** A modal dialog: the browser keeps the focus inside and gives it back; Escape closes. */
-export function Dialog({ title, onClose, children, wide }: { title: string; onClose?: () => void; children: ReactNode; wide?: boolean }) {
-  const { t } = useTexts();
-  const ref = useRef<HTMLDialogElement>(null);
-  const id = useId();
-  useEffect(() => {
-    const dialog = ref.current;
-    dialog?.showModal();
-    return () => dialog?.close();
-  }, []);
-  return (
-    <dialog ref={ref} aria-labelledby={id} onCancel={(e) => {
-      e.preventDefault();
-      onClose?.();
-    }} onClick={(e) => e.target === ref.current && onClose?.()}
-      className={`m-auto max-h-[92dvh] w-[min(100vw-1rem,var(--width))] overflow-auto rounded border border-border bg-surface p-0 text-foreground`}
-      style={{ "--width": wide ? "64rem" : "28rem" } as React.CSSProperties}>
-      <div className="p-5">
-        <div className="mb-3 flex items-start justify-between gap-3">
-          <h2 id={id} className="min-w-0 break-words text-lg font-semibold">{title}</h2>
-          {onClose && (
-            <button type="button" aria-label={t("close")} onClick={onClose} className="-m-2 rounded p-2.5 text-muted hover:text-foreground">
-              <Icon d={icons.close} />
-            </button>
-          )}
-        </div>
-        {children}
-      </div>
-    </dialog>
-  );
-}
-
-export function Confirm({ title, text, action, busy, error, onConfirm, onClose }: {
-  title: string; text: ReactNode; action: string; busy?: boolean; error?: unknown; onConfirm: () => void; onClose: () => void;
-}) {
-  const { t } = useTexts();
-  return (
-    <Dialog title={title} onClose={onClose}>
-      <div className="space-y-4 text-sm">
-        <div>{text}</div>
-        {error ? <ErrorNote error={error} /> : null}
-        <div className="flex flex-wrap justify-end gap-2">
-          <Button autoFocus onClick={onClose}>{t("back")}</Button>
-          <Button look="danger" busy={busy ?? false} onClick={onConfirm}>{action}</Button>
-        </div>
-      </div>
-    </Dialog>
   );
 }
 

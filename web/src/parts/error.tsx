@@ -1,0 +1,27 @@
+// What went wrong, in the reader's language where we know it, else in the server's words.
+import { Problem, unlabelled, unreachable } from "../api";
+import { useTexts } from "../i18n";
+import { Button } from "./button";
+
+export function useErrorText() {
+  const { t } = useTexts();
+  return (error: unknown): string => {
+    const code = error instanceof Problem ? error.code : "";
+    if (code === unreachable || code === unlabelled) return t(code);
+    return error instanceof Error ? error.message : String(error);
+  };
+}
+
+export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void }) {
+  const { t } = useTexts();
+  const text = useErrorText();
+  const code = error instanceof Problem && error.status > 0 ? error.code : "";
+  return (
+    <div role="alert" className="flex flex-wrap items-center gap-x-4 gap-y-2 rounded border border-destructive/50 bg-destructive/5 px-4 py-3 text-sm">
+      <p className="min-w-0 flex-1 break-words">
+        {text(error)} {code && <code className="ml-1 text-xs text-muted">{code}</code>}
+      </p>
+      {retry && <Button onClick={retry}>{t("retry")}</Button>}
+    </div>
+  );
+}
