@@ -24,6 +24,7 @@
     X(export)                                                                                      \
     X(trainer_call)                                                                                \
     X(model)                                                                                       \
+    X(webhook)                                                                                     \
     X(audit)                                                                                       \
     X(system)                                                                                      \
     X(openapi)                                                                                     \

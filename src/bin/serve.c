@@ -18,6 +18,7 @@
 #include "flow/job/scheduler.h"
 #include "flow/people/people.h"
 #include "flow/telemetry/metrics.h"
+#include "flow/webhook/webhook.h"
 #include "os/os.h"
 #include "s3/s3.h"
 #include "store/store.h"
@@ -37,6 +38,7 @@ struct serve {
     struct app app;
     struct api *api;
     struct http_server *http;
+    struct webhook_sender *webhooks;
     const char *own_url; /* under which this machine reaches us */
 };
 
@@ -286,6 +288,8 @@ static enum rc start(struct serve *s, struct err *e)
     if (!rc)
         rc = start_scheduler(s, e);
     if (!rc)
+        rc = webhook_sender_start(&s->webhooks, s->app.db, e);
+    if (!rc)
         rc = admin_token(s, &admin, e);
     return rc ? rc : print_welcome(s, &admin, e);
 }
@@ -301,6 +305,7 @@ static void stop(struct serve *s)
         scheduler_stop(s->app.scheduler); /* the trainer's last words still find us */
     if (s->http)
         http_server_drain(s->http, drain_ms);
+    webhook_sender_stop(s->webhooks);
     if (s->app.db)
         db_interrupt(s->app.db); /* a query that outlasted the drain */
     http_server_free(s->http);

@@ -1,0 +1,3 @@
+DROP TRIGGER job_webhook;
+DROP TABLE webhook_delivery;
+DROP TABLE webhook;
