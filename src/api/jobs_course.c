@@ -197,23 +197,44 @@ static enum rc get_series(struct ctx *c, struct err *e)
     return reply_json(c, 200, &b, e);
 }
 
+static enum rc samples_of(struct ctx *c, struct artifact *ret, struct err *e)
+{
+    struct job j;
+    enum rc rc = job_of(c, ROLE_VIEWER, &j, e);
+
+    if (rc)
+        return rc;
+    rc = job_artifact(c->app->jobs, c->a, j.id, "samples", ret, e);
+    return rc == RC_NOT_FOUND ? err_set(e, rc, "the job has not shown its training pictures") : rc;
+}
+
 static enum rc get_samples(struct ctx *c, struct err *e)
 {
     struct artifact f;
-    struct job j;
-    const char *key;
-    enum rc rc = job_of(c, ROLE_VIEWER, &j, e);
+    struct buf b;
+    struct jw w;
+    enum rc rc = samples_of(c, &f, e);
 
-    if (!rc)
-        rc = job_artifact(c->app->jobs, c->a, j.id, "samples", &f, e);
-    if (rc == RC_NOT_FOUND)
-        return err_set(e, rc, "the job has not shown its training pictures");
+    if (rc)
+        return rc;
+    reply_begin(&b, &w);
+    buf_str(&b, f.info);
+    return reply_json(c, 200, &b, e);
+}
+
+static enum rc get_sheet(struct ctx *c, struct err *e)
+{
+    struct artifact f;
+    const char *key;
+    enum rc rc = samples_of(c, &f, e);
+
     if (rc)
         return rc;
     key = arena_cstr(c->a, f.key);
     if (!key)
         return err_set(e, RC_NOMEM, "out of memory");
-    return reply_immutable(c, f.sha256, key, "image/png", f.bytes, e);
+    return reply_immutable(c, f.sha256, key,
+                           str_is(f.type, "image/png") ? "image/png" : "image/jpeg", f.bytes, e);
 }
 
 extern const struct route job_course_routes[];
@@ -228,8 +249,15 @@ const struct route job_course_routes[] = {
              "system/wait the part of the time spent waiting for pictures.",
      .fn = get_series},
     {HTTP_GET, "/training/jobs/{id}/samples", ACCESS_VIEWER, "jobs:read", .tag = "Results",
-     .summary = "Training pictures as they enter the network, with their labels: one PNG.",
+     .summary = "What the sheet of training pictures shows: classes, labels and boxes.",
+     .help =
+         "{columns, cell, gap, classes, pictures: [{name, size, labels: [[class, share]], boxes: "
+         "[[class, x, y, width, height]]}]}; boxes are in pixels of an input `size` wide, which "
+         "the sheet shows `cell` wide, `gap` apart.  404: not yet, or its trainer shows none.",
+     .fn = get_samples},
+    {HTTP_GET, "/training/jobs/{id}/samples/sheet", ACCESS_VIEWER, "jobs:read", .tag = "Results",
+     .summary = "Training pictures as they enter the network, on one sheet (JPEG).",
      .help = "The first ones of the first epoch, augmented as configured: the same for every "
              "attempt.  404: not yet, or its trainer shows none.",
-     .fn = get_samples},
+     .fn = get_sheet},
     ROUTE_END};

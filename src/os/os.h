@@ -122,7 +122,8 @@ int os_stop_wait(void);
 int os_terminal_columns(int fd); /* 0: not a terminal, or it does not tell */
 /* Path of the running binary. */
 const char *os_self_path(void);
-uint64_t os_rss_bytes(void); /* resident memory of this process */
+uint64_t os_rss_bytes(void);       /* resident memory of this process */
+uint64_t os_disk_read_bytes(void); /* that this process had to fetch from disk; 0: unknown */
 /* Bytes that can still be taken without the kernel killing somebody: of the machine, or of the
  * container if that is less.  0: unknown. */
 uint64_t os_memory_available(void);

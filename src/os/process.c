@@ -301,6 +301,26 @@ uint64_t os_rss_bytes(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+uint64_t os_disk_read_bytes(void)
+{
+    char text[512];
+    size_t n = 0;
+    uint64_t bytes = 0;
+    str rest, line, name = STR("read_bytes: ");
+    int fd = -1;
+
+    if (os_open("/proc/self/io", O_RDONLY, 0, &fd, NULL) != RC_OK)
+        return 0;
+    if (os_read(fd, text, sizeof text, &n, NULL) != RC_OK)
+        n = 0;
+    os_close(fd);
+    rest = (str){text, n};
+    while (str_line(&rest, &line))
+        if (str_starts(line, name) && str_u64(str_sub(line, name.n, line.n), &bytes))
+            return bytes;
+    return 0;
+}
+
 /* The quota of a container: "<microseconds> <period>" in cpu.max (cgroup v2); 0 if there is none.
  */
 static int quota_cpus(str text)

@@ -75,6 +75,7 @@ const struct field artifact_fields[] = {
     F_STR(S, sha256, .max = 64, .help = "SHA-256 of the content."),
     F_STR(S, type, .max = 64, .help = "Media type."),
     F_INT(S, bytes, .help = "Size in bytes."),
+    F_JSON(S, info, .help = "What else is to be known of it."),
     FIELD_END};
 #undef S
 
@@ -98,7 +99,7 @@ const struct field report_fields[] = {
     F_STR(S, message, .max = 1024, .help = "What is going on, in a sentence."),
     F_OBJ(S, engine, engine_fields, .help = "What computes, said at the start."),
     F_OBJ(S, samples, artifact_fields,
-          .help = "Started: training pictures as they enter the network, a PNG."),
+          .help = "Started: training pictures as they enter the network, on a sheet."),
     F_STR(S, error_code, .max = 64, .help = "Stable code of a failure."),
     F_STR(S, error, .max = 2048, .help = "What failed and what to do."),
     F_BOOL(S, retryable, .help = "Another attempt may help."),

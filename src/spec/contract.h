@@ -113,6 +113,7 @@ extern const struct field best_fields[];
 struct artifact {
     str key, path, sha256, type;
     int64_t bytes;
+    str info; /* JSON: what else is to be known of it */
 };
 extern const struct field artifact_fields[];
 
@@ -145,12 +146,13 @@ struct report {
     struct checkpoint checkpoint; /* kind checkpoint */
     struct validation validation; /* kind epoch, completed (test) */
     struct best best;
-    str weights_sha256;      /* completed: of the best checkpoint's weights file */
-    str message;             /* what is going on, for people */
-    struct engine engine;    /* started; version "": not told */
-    struct artifact samples; /* started: pictures as they enter the network, labelled; a PNG */
-    str error_code, error;   /* failed */
-    bool retryable;          /* failed: another attempt may help (lost worker, no memory, I/O) */
+    str weights_sha256;   /* completed: of the best checkpoint's weights file */
+    str message;          /* what is going on, for people */
+    struct engine engine; /* started; version "": not told */
+    struct artifact
+        samples; /* started: pictures as they enter the network, labelled (worker/sheet.h) */
+    str error_code, error; /* failed */
+    bool retryable;        /* failed: another attempt may help (lost worker, no memory, I/O) */
 };
 extern const struct field report_fields[];
 

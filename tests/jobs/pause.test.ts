@@ -129,6 +129,14 @@ test("the course is told by step, its ends agree with the metrics, and thinning 
   assert.ok(thin.n.length < series.n.length);
   const all = loss.filter((v): v is number => v !== null), few: number[] = thin.metrics["train/loss"];
   assert.deepEqual([Math.min(...few), Math.max(...few)], [Math.min(...all), Math.max(...all)]);
+  for (const [name, low, high] of [["system/cpu", 0, 64], ["system/memory", 1e6, 1e11], ["system/wait", 0, 1]] as const)
+    for (const value of series.metrics[name].filter((v: number | null) => v !== null)) assert.ok(value >= low && value <= high, `${name} ${value}`);
+  const samples = await anneal.get(at(job, "/samples"));
+  assert.equal(samples.pictures.length, 16);
+  assert.deepEqual(samples.classes, ["disc", "square", "stripes"]);
+  const sheet = await anneal.api("GET", at(job, "/samples/sheet"));
+  const jpeg = Buffer.from(await sheet.arrayBuffer());
+  assert.deepEqual([sheet.status, sheet.headers.get("content-type"), jpeg.readUInt16BE(0)], [200, "image/jpeg", 0xffd8]);
   const rest = await anneal.get(at(job, `/series?after=${series.n.at(-2)}`));
   assert.deepEqual(rest.n, series.n.slice(-1));
 });

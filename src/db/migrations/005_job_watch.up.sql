@@ -23,6 +23,7 @@ CREATE TABLE job_artifact (
     sha256 TEXT NOT NULL,
     bytes  INTEGER NOT NULL,
     type   TEXT NOT NULL,
+    info   TEXT NOT NULL,                       -- JSON: what else is to be known of it
     at     INTEGER NOT NULL,
     PRIMARY KEY (job_id, name)
 );

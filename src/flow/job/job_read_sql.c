@@ -483,16 +483,18 @@ enum rc job_artifact(struct jobs *js, struct arena *a, str job_id, const char *n
 
     if (rc)
         return rc;
-    rc = tx_query(tx, &r, e,
-                  "SELECT key, sha256, type, bytes FROM job_artifact WHERE job_id = ? AND name = ?",
-                  db_s(job_id), db_c(name));
+    rc = tx_query(
+        tx, &r, e,
+        "SELECT key, sha256, type, bytes, info FROM job_artifact WHERE job_id = ? AND name = ?",
+        db_s(job_id), db_c(name));
     if (!rc) {
         there = rows_next(r);
         if (there)
             f = (struct artifact){.key = rows_copy(r, a, 0),
                                   .sha256 = rows_copy(r, a, 1),
                                   .type = rows_copy(r, a, 2),
-                                  .bytes = rows_int(r, 3)};
+                                  .bytes = rows_int(r, 3),
+                                  .info = rows_copy(r, a, 4)};
         rc = rows_done(r, e);
     }
     tx_rollback(tx);
@@ -500,7 +502,7 @@ enum rc job_artifact(struct jobs *js, struct arena *a, str job_id, const char *n
         return rc;
     if (!there)
         return err_set(e, RC_NOT_FOUND, "the job has no %s", name);
-    if (!f.key.p || !f.sha256.p || !f.type.p)
+    if (!f.key.p || !f.sha256.p || !f.type.p || !f.info.p)
         return err_set(e, RC_NOMEM, "out of memory");
     *ret = f;
     return RC_OK;

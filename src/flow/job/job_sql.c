@@ -403,12 +403,13 @@ enum rc artifact_put(struct tx *tx, str job_id, const char *name, const struct a
                      int64_t now, struct err *e)
 {
     return tx_exec(tx, e,
-                   "INSERT INTO job_artifact (job_id, name, key, sha256, bytes, type, at)"
-                   " VALUES (?,?,?,?,?,?,?) ON CONFLICT (job_id, name) DO UPDATE"
+                   "INSERT INTO job_artifact (job_id, name, key, sha256, bytes, type, info,"
+                   " at)"
+                   " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (job_id, name) DO UPDATE"
                    " SET key = excluded.key, sha256 = excluded.sha256, bytes = excluded.bytes,"
-                   " type = excluded.type, at = excluded.at",
+                   " type = excluded.type, info = excluded.info, at = excluded.at",
                    db_s(job_id), db_c(name), db_s(f->key), db_s(f->sha256), db_i(f->bytes),
-                   db_s(f->type), db_i(now));
+                   db_s(f->type), db_s(f->info.n ? f->info : STR("{}")), db_i(now));
 }
 
 enum rc checkpoint_to_keep(struct tx *tx, struct arena *a, str job_id, str *ret_sha256,

@@ -128,5 +128,8 @@ enum rc job_keep_checkpoint(struct job *j, struct checkpoint *c, struct arena *a
                             struct err *e) must_check;
 enum rc job_keep_validation(struct job *j, struct validation *v, struct arena *a,
                             struct err *e) must_check;
+/* The sheet of samples, likewise. */
+enum rc job_keep_samples(struct job *j, struct artifact *f, struct arena *a,
+                         struct err *e) must_check;
 
 #endif

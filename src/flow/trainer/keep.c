@@ -157,3 +157,25 @@ enum rc job_keep_validation(struct job *j, struct validation *v, struct arena *a
     v->path = STR("");
     return RC_OK;
 }
+
+enum rc job_keep_samples(struct job *j, struct artifact *f, struct arena *a, struct err *e)
+{
+    struct upload_item item;
+    bool need = false, png = str_is(f->type, "image/png");
+    enum rc rc;
+
+    if (!f->path.n)
+        return RC_OK;
+    if (!png && !str_is(f->type, "image/jpeg"))
+        return broke(e, "samples must be image/png or image/jpeg");
+    rc = plan(j, "samples", png ? "image/png" : "image/jpeg", f->path, f->sha256, a, &item, &need,
+              e);
+    if (!rc && need)
+        rc = upload_patiently(j, &item, 1, e);
+    if (rc)
+        return err_wrap(e, rc, "the sheet of samples");
+    f->key = key_of(j, f->sha256, a);
+    remove_local(j, f->path, a);
+    f->path = STR("");
+    return RC_OK;
+}

@@ -85,6 +85,9 @@ static enum rc handle_report(struct job *j, struct report *r, struct arena *a, s
     case REPORT_LOG:
         job_note_logs(j, &r->logs);
         return RC_OK;
+    case REPORT_STARTED:
+        rc = job_keep_samples(j, &r->samples, a, e);
+        return rc ? rc : job_say(j, r, e);
     case REPORT_CHECKPOINT:
         rc = job_keep_checkpoint(j, &r->checkpoint, a, e);
         return rc ? rc : job_say(j, r, e);

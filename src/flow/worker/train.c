@@ -12,7 +12,7 @@
  * so that the first steps, which are far off, are soon forgotten.  It is what is validated, kept in
  * the weights file and predicted with.
  */
-#include "flow/worker/train.h"
+#include "flow/worker/sheet.h"
 
 #include "base/log.h"
 #include "os/os.h"
@@ -70,12 +70,21 @@ static enum rc say_started(struct train *t, struct err *e)
     struct run *r = t->r;
     struct report out = {.kind = REPORT_STARTED, .epoch = t->at.epoch, .steps = t->steps};
     struct net_info i;
+    struct err why = {0};
     char *text;
     enum rc rc = spec_warnings(t, e);
 
     if (rc)
         return rc;
     out.logs = t->logs;
+    rc = sheet_make(t, &out.samples, &why);
+    if (rc == RC_CANCELLED) {
+        *e = why;
+        return rc;
+    }
+    if (rc) /* whatever it is: training will meet it and say so, or do without */
+        log_debug("no sheet of samples: %s", why.text);
+    load_begin(&t->load);
     net_get_info(r->model->net, &i);
     text = arena_printf(
         &r->arena,
@@ -107,7 +116,7 @@ static double per_second(const struct train *t)
 }
 
 /* An object; v NULL inside an epoch. */
-static void write_metrics(const struct train *t, double images_per_second, const struct judge *v,
+static void write_metrics(struct train *t, double images_per_second, const struct judge *v,
                           struct buf *out)
 {
     double n = t->tally.images ? (double)t->tally.images : 1;
@@ -122,6 +131,7 @@ static void write_metrics(const struct train *t, double images_per_second, const
         t->ops->judge_metrics(v, &w);
     jw_knum(&w, "learning_rate", t->lr);
     jw_knum(&w, "images_per_second", round(images_per_second * 10) / 10);
+    load_say(&t->load, &w);
     jw_obj_end(&w);
 }
 
@@ -223,6 +233,15 @@ static enum rc one_step(struct train *t, const struct batch *b, int64_t step, st
     return say_progress(t, step + 1, e);
 }
 
+static enum rc next_batch(struct train *t, const struct batch **ret, struct err *e)
+{
+    int64_t before = os_mono_ns();
+    enum rc rc = loader_next(t->train, ret, e);
+
+    t->load.waited_ns += os_mono_ns() - before;
+    return rc;
+}
+
 static enum rc train_epoch(struct train *t, struct err *e)
 {
     const struct batch *b;
@@ -235,7 +254,7 @@ static enum rc train_epoch(struct train *t, struct err *e)
     for (int64_t step = 0; !rc; step++) {
         rc = run_check_cancel(e);
         if (!rc)
-            rc = loader_next(t->train, &b, e);
+            rc = next_batch(t, &b, e);
         if (rc || !b)
             break;
         rc = one_step(t, b, step, e);

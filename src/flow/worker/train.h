@@ -3,6 +3,7 @@
 #define ANNEAL_FLOW_WORKER_TRAIN_H
 
 #include "flow/worker/cursor.h"
+#include "flow/worker/load.h"
 #include "flow/worker/task.h"
 
 struct train {
@@ -14,6 +15,7 @@ struct train {
     int64_t steps;        /* batches of an epoch */
     int32_t size;         /* input that the network is planned for now */
     int64_t said_ms;      /* last progress */
+    struct load load;     /* since the last report */
     struct objs logs;     /* struct log_line: what is worth telling at the start */
     /* of the epoch under way */
     int64_t epoch; /* from 0 */

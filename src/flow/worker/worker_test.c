@@ -156,6 +156,78 @@ TEST(threads_change_nothing_and_the_seed_does)
     outcome_done(&other);
 }
 
+/* The sheet of what a run learns from, decoded. */
+static struct image sheet_of(const struct outcome *o)
+{
+    const struct artifact *f = &nth(o, REPORT_STARTED, 0)->samples;
+    char hex[SHA256_HEX + 1];
+    struct image im = {0};
+    struct arena a;
+    struct err e;
+    str bytes;
+
+    arena_init(&a, 16 << 20);
+    CHECK_OK(os_read_file(&a, arena_cstr(&a, f->path), 8 << 20, &bytes, &e), &e);
+    sha256_hex(bytes, hex);
+    CHECK(str_is(f->sha256, hex));
+    CHECK_EQ(f->bytes, bytes.n);
+    CHECK(str_is(f->type, "image/jpeg"));
+    CHECK_OK(image_decode(bytes, NULL, 0, &im, &e), &e);
+    arena_done(&a);
+    return im;
+}
+
+TEST(a_run_shows_what_it_learns_from_and_shows_the_same_again)
+{
+    struct outcome one, two, other;
+    const struct json *info, *pictures;
+    struct arena a;
+    struct err e;
+    struct image im;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", "{" CONFIG ",\"epochs\":1,\"threads\":1}", "one", NULL, &one);
+    run_here("train", "{" CONFIG ",\"epochs\":2,\"threads\":3}", "two", NULL, &two);
+    run_here("train", "{" CONFIG ",\"epochs\":1,\"seed\":7}", "other", NULL, &other);
+    im = sheet_of(&one);
+    CHECK(str_eq(nth(&one, REPORT_STARTED, 0)->samples.sha256,
+                 nth(&two, REPORT_STARTED, 0)->samples.sha256));
+    CHECK(!str_eq(nth(&one, REPORT_STARTED, 0)->samples.sha256,
+                  nth(&other, REPORT_STARTED, 0)->samples.sha256));
+    arena_init(&a, 4 << 20);
+    CHECK_OK(json_parse(&a, nth(&one, REPORT_STARTED, 0)->samples.info, NULL, &info, &e), &e);
+    pictures = json_get(info, "pictures");
+    CHECK(pictures && pictures->list.count > 0 && pictures->list.count <= 16);
+    CHECK_EQ(im.width, 4 * json_int(info, "cell", 0) + 3 * json_int(info, "gap", -1));
+    JSON_EACH(p, pictures) {
+        double sum = 0;
+        JSON_EACH(l, json_get(p, "labels"))
+            sum += l->list.first->next->type == JSON_INT ? (double)l->list.first->next->i
+                                                         : l->list.first->next->f;
+        CHECK(sum > 0.5 && sum <= 1.01);
+    }
+    arena_done(&a);
+    image_done(&im);
+    outcome_done(&one);
+    outcome_done(&two);
+    outcome_done(&other);
+}
+
+TEST(a_run_says_what_its_process_uses)
+{
+    const struct report *r;
+    struct outcome o;
+
+    make_dataset(PER_CLASS, VAL_PER_CLASS, CLASSES);
+    run_here("train", "{" CONFIG ",\"epochs\":2}", "a", NULL, &o);
+    r = nth(&o, REPORT_EPOCH, 1);
+    CHECK(metric(r, "system/cpu") > 0);
+    CHECK(metric(r, "system/memory") > 1e6);
+    CHECK(metric(r, "system/read") >= 0);
+    CHECK(metric(r, "system/wait") >= 0 && metric(r, "system/wait") <= 1);
+    outcome_done(&o);
+}
+
 TEST(early_stop_ends_a_run_that_learns_nothing)
 {
     struct outcome o;

@@ -927,8 +927,10 @@ export interface Routes {
       after?: number;
     };
   };
-  /** Training pictures as they enter the network, with their labels: one PNG. */
+  /** What the sheet of training pictures shows: classes, labels and boxes. */
   "GET /training/jobs/{id}/samples": Record<string, never>;
+  /** Training pictures as they enter the network, on one sheet (JPEG). */
+  "GET /training/jobs/{id}/samples/sheet": Record<string, never>;
   /** A job's events as Server-Sent Events. */
   "GET /training/jobs/{id}/events": {
     query: {
@@ -1403,7 +1405,7 @@ export interface Routes {
       message?: string;
       /** What computes, said at the start. */
       engine?: unknown;
-      /** Started: training pictures as they enter the network, a PNG. */
+      /** Started: training pictures as they enter the network, on a sheet. */
       samples?: unknown;
       /** Stable code of a failure. */
       error_code?: string;
