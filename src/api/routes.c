@@ -3,6 +3,7 @@
 
 #define RESOURCES(X)                                                                               \
     X(people)                                                                                      \
+    X(quota)                                                                                       \
     X(project)                                                                                     \
     X(dataset)                                                                                     \
     X(upload)                                                                                      \

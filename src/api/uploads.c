@@ -7,6 +7,7 @@
 #include "api/datasets.h"
 #include "flow/dataset/imports.h"
 #include "flow/dataset/ingest.h"
+#include "flow/people/quota.h"
 #include "spec/config.h"
 #include <stdatomic.h>
 
@@ -178,6 +179,28 @@ static enum rc reply_queued(struct ctx *c, const struct upload *u, int64_t size,
     return reply_json(c, 202, &b, e);
 }
 
+/* ---- how much may come */
+
+/* Most bytes of one upload: the program's limit, and what the caller may still store.  RC_LIMIT if
+ * that is less than `want` (-1: not announced), or nothing. */
+static enum rc room(struct ctx *c, int64_t want, uint64_t *ret, struct err *e)
+{
+    const uint64_t max = config_u64(c->app->config, "upload_bytes_max");
+    int64_t left = 0;
+    enum rc rc = quota_room(c->app->db, c->who.user_id,
+                            (int64_t)config_u64(c->app->config, "storage_per_user"), &left, e);
+
+    if (rc)
+        return rc;
+    if (left < 1 || want > left)
+        return err_set(e, RC_LIMIT,
+                       "you may store %lld more bytes; delete datasets or jobs that you no longer "
+                       "need, or ask a manager for more",
+                       (long long)left);
+    *ret = (uint64_t)left < max ? (uint64_t)left : max;
+    return RC_OK;
+}
+
 /* ---- one stream */
 
 /* Streams into part 1 of u, whose row exists. */
@@ -185,9 +208,11 @@ static enum rc store_whole(struct ctx *c, const struct upload *u, pull_fn pull, 
                            int64_t *ret_bytes, struct err *e)
 {
     char key[UPLOAD_KEY_MAX];
-    uint64_t max = config_u64(c->app->config, "upload_bytes_max");
-    enum rc rc;
+    uint64_t max;
+    enum rc rc = room(c, u->bytes, &max, e);
 
+    if (rc)
+        return rc;
     upload_key(u->id, 1, key);
     rc = upload_part_put(c->app->db, u->id, 1, 0, e); /* so that discard knows the key */
     if (!rc)
@@ -392,13 +417,15 @@ static enum rc post_uploads(struct ctx *c, struct err *e)
 {
     const struct begin_body *b = c->body;
     struct upload u = {.bytes = b->size, .created_by = c->who.user_id};
-    uint64_t max = config_u64(c->app->config, "upload_bytes_max");
+    uint64_t max = config_u64(c->app->config, "upload_bytes_max"), most;
     int64_t least = (b->size + INGEST_PARTS_MAX - 1) / INGEST_PARTS_MAX;
     enum rc rc = dataset_name_check(b->name, &u.name, e);
 
     if (!rc && (uint64_t)b->size > max)
         rc = err_field(e, RC_TOO_LARGE, "size", "larger than the limit of %llu bytes",
                        (unsigned long long)max);
+    if (!rc)
+        rc = room(c, b->size, &most, e);
     u.part_bytes = b->part_bytes ? b->part_bytes : UPLOAD_PART_BYTES;
     if (u.part_bytes < least)
         u.part_bytes = least;

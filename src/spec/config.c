@@ -51,6 +51,8 @@ const struct config_row config_rows[] = {
      .group = "Limits", .help = "Most entries of an archive."},
     {"jobs_per_user", "ANNEAL_JOBS_PER_USER", CONFIG_INT, "10", 1, 10000, .group = "Limits",
      .help = "Jobs of one user that run at once."},
+    {"storage_per_user", "ANNEAL_STORAGE_PER_USER", CONFIG_BYTES, "0", 0, 1e18, .group = "Limits",
+     .help = "Bytes of pictures and checkpoints of one user; 0: no limit."},
     {"jobs_per_trainer", "ANNEAL_JOBS_PER_TRAINER", CONFIG_INT, "1", 1, 10000, .group = "Limits",
      .help = "Jobs that run at once on one trainer."},
     {"training_mode", "TRAINING_MODE", CONFIG_CHOICE, "subprocess", .choices = modes,

@@ -190,6 +190,7 @@ struct job_due {
     str job_id, framework, trainer, user_id;
     str waiting; /* of jobs_queued: the reason that it shows now */
     int64_t attempt, lease_at, last_seq;
+    int64_t user_jobs_max; /* of jobs_queued: its maker's own limit; -1: none */
     bool starting; /* of jobs_active: sent, not yet accepted */
 };
 /* Queued and due, first first; at most max. */

@@ -23,6 +23,7 @@ static enum rc read_due(struct rows *r, struct arena *a, size_t max, struct job_
             .last_seq = rows_int(r, 6),
             .starting = rows_int(r, 7) != 0,
             .waiting = rows_copy(r, a, 8),
+            .user_jobs_max = rows_int(r, 9),
         };
 
         if (n == cap) { /* the old array stays in the arena: at most as much again */
@@ -60,7 +61,8 @@ enum rc jobs_queued(struct jobs *js, struct arena *a, int64_t now, size_t max, s
     rc = tx_query(
         tx, &r, e,
         "SELECT j.id, j.framework, '', j.created_by, j.attempt, 0, 0, 0,"
-        " j.waiting_reason FROM job j"
+        " j.waiting_reason,"
+        " coalesce((SELECT jobs_max FROM quota WHERE user_id = j.created_by), -1) FROM job j"
         " WHERE j.status = 'queued' AND j.wish <> 'pause' AND j.not_before <= ? AND NOT EXISTS"
         " (SELECT 1 FROM job_attempt t WHERE t.job_id = j.id AND t.attempt = j.attempt"
         "  AND t.status = 'starting')"
@@ -84,7 +86,7 @@ enum rc jobs_active(struct jobs *js, struct arena *a, struct job_due **ret, size
     rc = tx_query0(
         tx, &r, e,
         "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
-        " t.last_seq, t.status = 'starting', '' FROM job j JOIN job_attempt t"
+        " t.last_seq, t.status = 'starting', '', -1 FROM job j JOIN job_attempt t"
         " ON t.job_id = j.id AND t.attempt = j.attempt"
         " WHERE j.status IN ('queued', 'running') AND t.status IN ('starting', 'running')");
     if (!rc)
@@ -104,7 +106,7 @@ enum rc jobs_stopping(struct jobs *js, struct arena *a, struct job_due **ret, si
         return rc;
     rc = tx_query0(tx, &r, e,
                    "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
-                   " t.last_seq, 0, '' FROM job_attempt t JOIN job j ON j.id = t.job_id"
+                   " t.last_seq, 0, '', -1 FROM job_attempt t JOIN job j ON j.id = t.job_id"
                    " WHERE t.stop = 1");
     if (!rc)
         rc = read_due(r, a, DUE_MAX, ret, ret_n, e);

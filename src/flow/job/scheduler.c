@@ -594,9 +594,10 @@ static enum rc dispatch_one(struct scheduler *s, const struct job_due *d, const 
     struct site site;
     struct err why = {0};
     const char *text;
+    const int64_t most = d->user_jobs_max < 0 ? s->c.jobs_per_user : d->user_jobs_max;
     enum rc rc;
 
-    if (d->user_id.n && count_user(load, d->user_id) >= s->c.jobs_per_user)
+    if (d->user_id.n && count_user(load, d->user_id) >= most)
         return waits(s, d, "waiting: as many of your jobs run as one user may have", now, e);
     if (count_trainer(load, d->framework) >= s->c.jobs_per_trainer)
         return waits(s, d, "waiting for a free place on the trainer", now, e);

@@ -1,0 +1,3 @@
+DROP INDEX job_maker;
+DROP INDEX dataset_version_maker;
+DROP TABLE quota;
