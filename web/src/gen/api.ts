@@ -137,6 +137,45 @@ export interface Routes {
   };
   /** A link that logs this account in, once. */
   "POST /users/{id}/login-link": Record<string, never>;
+  /** What every account uses and may use. */
+  "GET /quotas": Record<string, never>;
+  /** What the caller uses and may use. */
+  "GET /auth/me/quota": {
+    reply: {
+      /** Id of the account. */
+      user_id: string;
+      /** Its e-mail address. */
+      email: string;
+      /** Its name. */
+      name: string;
+      /** Jobs that may run at once; -1: as the setting jobs_per_user says. */
+      jobs_max: number;
+      /** Bytes it may store, 0 no limit; -1: as the setting storage_per_user says. */
+      bytes_max: number;
+      /** Jobs that run. */
+      running: number;
+      /** Jobs that wait. */
+      waiting: number;
+      /** Jobs in all. */
+      jobs: number;
+      /** Dataset versions that it made. */
+      datasets: number;
+      /** Bytes of their pictures, each content once. */
+      picture_bytes: number;
+      /** Bytes of its jobs' checkpoints. */
+      checkpoint_bytes: number;
+    };
+  };
+  /** Change what an account may use. */
+  "PUT /users/{id}/quota": {
+    body: {
+      /** Jobs that may run at once, 0 none; -1: as the setting jobs_per_user says. */
+      jobs_max?: number;
+      /** Bytes it may store, 0 no limit; -1: as the setting storage_per_user says. */
+      bytes_max?: number;
+    };
+    reply: Routes["GET /auth/me/quota"]["reply"];
+  };
   /** The caller's projects; all of them for managers. */
   "GET /projects": Record<string, never>;
   /** Make a project; the caller is its owner. */
