@@ -6,7 +6,7 @@ type With<T, More> = Omit<T, keyof More> & More;
 
 export type Account = Reply<"GET /auth/me">;
 export type Project = Reply<"GET /projects/{id}">;
-export type Dataset = Reply<"GET /datasets/{id}">;
+export type Dataset = With<Reply<"GET /datasets/{id}">, { colours: Record<string, number> | null }>;
 export type Import = Reply<"GET /datasets/imports/{id}">;
 export type Prediction = Reply<"POST /training/jobs/{id}/predict">;
 
@@ -33,7 +33,7 @@ export type Version = With<Reply<"GET /datasets/{id}/versions/{v}">, {
   stats: Stats | null;
 }>;
 export interface Fault {
-  n: number; severity: string; code: string; file: string; line: number; image: string; message: string; action: string;
+  index: number; n: number; severity: string; code: string; file: string; line: number; image: string; message: string; action: string;
 }
 export interface Faults extends Page { total: number; faults: Fault[] }
 
@@ -44,6 +44,22 @@ export interface Picture {
   label: string | null; label_id: number; shapes: Shapes; url: string; thumb_url: string;
 }
 export interface Pictures extends Page { images: Picture[] }
+/** The index of every n-th picture of a filter. */
+export interface Anchors { count: number; every: number; anchors: number[] }
+
+export const diffKinds = ["added", "removed", "changed", "relabelled", "moved"] as const;
+export type DiffKind = (typeof diffKinds)[number];
+export type Diff = { from: string; to: string; classes: { name: string; from: number | null; to: number | null }[] }
+  & Record<DiffKind, { count: number; first: string[] }>;
+export interface DiffPictures extends Page { pictures: { name: string; from: Picture | null; to: Picture | null }[] }
+
+export type Draft = With<Reply<"GET /datasets/{id}/draft">, { classes: string[] }>;
+export interface DraftEdits extends Page { edits: { index: number; revision: number; state: "edited" | "suggested"; label_id: number }[] }
+/** A picture of the draft's base with its labels as they stand in the draft. */
+export interface DraftPicture extends Picture {
+  revision: number; state: "base" | "edited" | "suggested"; scores: number[]; updated_by: string;
+  base: { label_id: number; shapes: Shapes };
+}
 
 export type FieldValue = string | number | boolean | null | string[];
 export interface FormField {

@@ -3,9 +3,8 @@ import { useState } from "react";
 
 import { useTexts } from "../i18n";
 import type { Shapes } from "../types";
+import { classColour, type Colours } from "./colours";
 
-const SERIES = 6;
-const stroke = (cls: number) => `rgb(var(--series-${(cls % SERIES) + 1}))`;
 
 function points(numbers: (number | string)[]): string {
   const out: string[] = [];
@@ -13,9 +12,10 @@ function points(numbers: (number | string)[]): string {
   return out.join(" ");
 }
 
-export function Overlay({ shapes, width, height, classes, names, dashed }: {
-  shapes: Shapes; width: number; height: number; classes: string[]; names?: boolean; dashed?: boolean;
+export function Overlay({ shapes, width, height, classes, colours = null, names, dashed }: {
+  shapes: Shapes; width: number; height: number; classes: string[]; colours?: Colours | null; names?: boolean; dashed?: boolean;
 }) {
+  const stroke = (cls: number) => classColour(cls, classes, colours);
   const line = { fill: "none", strokeWidth: 2, vectorEffect: "non-scaling-stroke" as const, ...(dashed ? { strokeDasharray: "5 4" } : {}) };
   const size = Math.max(10, Math.max(width, height) / 45);
   const name = (x: number, y: number, cls: number, text: string, high = size) =>

@@ -1,12 +1,12 @@
-// What one can do with a dataset: describe it, split it anew, delete it.
+// What one can do with a dataset: describe it, delete it.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
-import { api, Problem } from "../../api";
+import { api } from "../../api";
 import { useTexts } from "../../i18n";
 import { Button, Confirm, Dialog, ErrorNote, Field, Input } from "../../parts/ui";
 import { navigate } from "../../router";
-import type { Dataset, Import, Version } from "../../types";
+import type { Dataset } from "../../types";
 import { datasetPath } from "../datasets/queries";
 
 export function Describe({ dataset, onClose }: { dataset: Dataset; onClose: () => void }) {
@@ -37,45 +37,6 @@ export function Describe({ dataset, onClose }: { dataset: Dataset; onClose: () =
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>{t("back")}</Button>
           <Button type="submit" look="primary" busy={save.isPending}>{t("save")}</Button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
-export function Resplit({ version, onClose }: { version: Version; onClose: () => void }) {
-  const { t } = useTexts();
-  const client = useQueryClient();
-  const [shares, setShares] = useState({ train: "0.8", val: "0.2", test: "0", seed: "42" });
-  const split = useMutation({
-    mutationFn: () => api.post<Import>(`${datasetPath(version.dataset, version.version)}/split`, {
-      method: "ratio", train: Number(shares.train), val: Number(shares.val), test: Number(shares.test), seed: Number(shares.seed),
-    }),
-    onSuccess: () => {
-      void client.invalidateQueries({ queryKey: ["dataset", version.dataset] });
-      onClose();
-    },
-  });
-  const field = split.error instanceof Problem ? split.error.field : undefined;
-  return (
-    <Dialog title={t("split.new")} onClose={onClose}>
-      <form onSubmit={(e) => {
-        e.preventDefault();
-        split.mutate();
-      }} className="space-y-4">
-        <p className="text-sm text-muted">{t("split.text")}</p>
-        <div className="grid grid-cols-2 gap-4">
-          {(["train", "val", "test", "seed"] as const).map((name) => (
-            <Field key={name} label={t(name === "seed" ? "seed" : `split.${name}`)} error={field === name ? split.error?.message : undefined}>
-              <Input type="number" required min={0} max={name === "seed" ? undefined : 1} step={name === "seed" ? 1 : 0.01}
-                value={shares[name]} onChange={(e) => setShares({ ...shares, [name]: e.target.value })} />
-            </Field>
-          ))}
-        </div>
-        {split.isError && !(field && field in shares) && <ErrorNote error={split.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>{t("back")}</Button>
-          <Button type="submit" look="primary" busy={split.isPending}>{t("split.make")}</Button>
         </div>
       </form>
     </Dialog>

@@ -1,104 +1,148 @@
-// The pictures of a version: previews with labels, filters, and one of them in full size.
-import { useDeferredValue, useEffect, useState } from "react";
+// The pictures of a version, however many: previews with labels, filters, selection, and one in full size.
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 
 import { useTexts } from "../../i18n";
-import { Paged } from "../../parts/more";
+import type { Colours } from "../../parts/colours";
+import { Grid } from "../../parts/grid";
 import { Overlay, Thumb } from "../../parts/picture";
-import { Button, Dialog, Empty, Facts, Input, Select } from "../../parts/ui";
+import { Button, Empty, ErrorNote, Input, Loading, Select } from "../../parts/ui";
+import { setQuery, useQueryParams } from "../../router";
+import { useMay } from "../../session";
 import { splits, type Picture, type Version } from "../../types";
-import { usePictures } from "../datasets/queries";
+import { MoveBar } from "./splits";
+import { Viewer } from "./viewer";
+import { type Filter, isFiltered, noFilter, useWindows } from "./windows";
 
-function Large({ pictures, at, version, onMove, onClose }: {
-  pictures: Picture[]; at: number; version: Version; onMove: (to: number) => void; onClose: () => void;
-}) {
-  const { t, bytes, of } = useTexts();
-  const [labels, setLabels] = useState(true);
-  const one = pictures[at];
-  const count = pictures.length;
-  useEffect(() => {
-    const key = (e: KeyboardEvent) => {
-      if (e.key === "ArrowRight" && at + 1 < count) onMove(at + 1);
-      if (e.key === "ArrowLeft" && at > 0) onMove(at - 1);
-    };
-    window.addEventListener("keydown", key);
-    return () => window.removeEventListener("keydown", key);
-  }, [at, count, onMove]);
-  if (!one) return null;
-  const shapes = (one.shapes.boxes?.length ?? 0) + (one.shapes.polygons?.length ?? 0) + (one.shapes.quads?.length ?? 0);
-  return (
-    <Dialog wide title={one.name} onClose={onClose}>
-      <div className="relative mx-auto w-full bg-raised" style={{ aspectRatio: `${one.width}/${one.height}`, maxWidth: `calc(65dvh * ${one.width / one.height})` }}>
-        <img src={one.url} alt={one.label ?? one.name} className="absolute inset-0 h-full w-full object-contain [image-rendering:auto]"
-          style={one.width < 128 ? { imageRendering: "pixelated" } : undefined} />
-        {labels && <Overlay shapes={one.shapes} width={one.width} height={one.height} classes={version.classes} names />}
-      </div>
-      <div className="mt-4 flex flex-wrap items-center gap-2">
-        <Button disabled={at === 0} onClick={() => onMove(at - 1)}>{t("previous")}</Button>
-        <Button disabled={at + 1 >= count} onClick={() => onMove(at + 1)}>{t("next")}</Button>
-        {shapes > 0 && (
-          <label className="ml-2 flex min-h-10 items-center gap-2 text-sm">
-            <input type="checkbox" checked={labels} onChange={(e) => setLabels(e.target.checked)} />{t("picture.labels")}
-          </label>
-        )}
-      </div>
-      <div className="mt-4">
-        <Facts rows={[
-          ...(one.label ? [[t("class"), one.label] as [string, string]] : []),
-          ...(shapes ? [[t("picture.shapes"), String(shapes)] as [string, string]] : []),
-          [t("split"), of("split", one.split)],
-          [t("size"), `${one.width} × ${one.height}, ${bytes(one.bytes)}, ${one.type}`],
-          ["SHA-256", <code key="sha" className="break-all text-xs">{one.sha256}</code>],
-        ]} />
-      </div>
-    </Dialog>
-  );
+const LEAST = 128;
+const CAPTION = 24;
+const SHAPES_DRAWN = 60; // in a preview; more are a blur
+
+/** Few enough shapes to draw hundreds of previews. */
+function few(picture: Picture): Picture["shapes"] {
+  const { boxes, polygons, quads } = picture.shapes;
+  return {
+    ...(boxes && { boxes: boxes.slice(0, SHAPES_DRAWN) }), ...(polygons && { polygons: polygons.slice(0, SHAPES_DRAWN) }),
+    ...(quads && { quads: quads.slice(0, SHAPES_DRAWN) }),
+  };
 }
 
-export function Gallery({ version }: { version: Version }) {
+const Cell = memo(function Cell({ picture, rank, classes, colours, marking, marked, onOpen }: {
+  picture: Picture | undefined; rank: number; classes: string[]; colours: Colours | null; marking: boolean; marked: boolean;
+  onOpen: (rank: number, picture: Picture, range: boolean) => void;
+}) {
+  if (!picture) return <div className="aspect-square rounded bg-raised" />;
+  return (
+    <button type="button" onClick={(e) => onOpen(rank, picture, e.shiftKey)} className="block w-full text-left" title={picture.name}
+      aria-pressed={marking ? marked : undefined}>
+      <span className={`relative block rounded ${marked ? "outline outline-2 outline-offset-1 outline-primary" : ""}`}>
+        <Thumb src={picture.thumb_url} alt={picture.label ?? picture.name}>
+          <Overlay shapes={few(picture)} width={picture.width} height={picture.height} classes={classes} colours={colours} />
+        </Thumb>
+        {marking && (
+          <span aria-hidden="true" className={`absolute right-1 top-1 grid h-5 w-5 place-items-center rounded border text-xs ${marked ? "border-primary bg-primary text-primary-foreground" : "border-border bg-surface"}`}>
+            {marked ? "✓" : ""}
+          </span>
+        )}
+      </span>
+      <span className="mt-1 block truncate text-xs text-muted">{picture.label ?? picture.name.split("/").at(-1)}</span>
+    </button>
+  );
+});
+
+function useFilter(): [Filter, (change: Partial<Filter>) => void] {
+  const query = useQueryParams();
+  const filter = useMemo(() => Object.fromEntries(Object.keys(noFilter).map((key) => [key, query.get(key) ?? ""])) as unknown as Filter, [query.toString()]);
+  return [filter, (change) => setQuery({ ...change, picture: "" })];
+}
+
+function Filters({ version, filter, setFilter }: { version: Version; filter: Filter; setFilter: (change: Partial<Filter>) => void }) {
   const { t, of } = useTexts();
-  const [split, setSplit] = useState("");
-  const [cls, setClass] = useState("");
-  const [fault, setFault] = useState("");
-  const [q, setQ] = useState("");
-  const [open, setOpen] = useState<number>();
-  const list = usePictures(version.dataset, version.version, { split, class: cls, fault, q: useDeferredValue(q.trim()) });
   const faults = Object.keys(version.stats?.fault_counts ?? {});
   const any: [string, string] = ["", t("all")];
   return (
+    <>
+      <Select label={t("split")} value={filter.split} onChange={(split) => setFilter({ split })}
+        options={[any, ...splits.filter((s) => version[s] > 0).map((s): [string, string] => [s, `${of("split", s)} (${version[s]})`])]} />
+      {version.classes.length > 0 && (
+        <Select label={t("class")} value={filter.class} onChange={(cls) => setFilter({ class: cls })}
+          options={[any, ...version.classes.map((c): [string, string] => [c, c])]} />
+      )}
+      <Select label={t("picture.labels")} value={filter.labelled} onChange={(labelled) => setFilter({ labelled })}
+        options={[any, ["yes", t("picture.labelled")], ["no", t("picture.unlabelled")]]} />
+      {faults.length > 0 && (
+        <Select label={t("fault")} value={filter.fault} onChange={(fault) => setFilter({ fault })}
+          options={[any, ["any", t("fault.any")], ...faults.map((f): [string, string] => [f, of("faultCode", f)])]} />
+      )}
+      <div className="min-w-40 flex-1 sm:max-w-64">
+        <Input type="search" aria-label={t("searchName")} placeholder={t("searchName")} value={filter.q} onChange={(e) => setFilter({ q: e.target.value })} />
+      </div>
+    </>
+  );
+}
+
+export function Gallery({ version, colours }: { version: Version; colours: Colours | null }) {
+  const { t } = useTexts();
+  const [filter, setFilter] = useFilter();
+  const [rank, setRank] = useState<number>();
+  const windows = useWindows(version.dataset, version.version, { ...filter, q: useDeferredValue(filter.q.trim()) }, rank);
+  const query = useQueryParams();
+  const shown = query.get("picture");
+  const [marking, setMarking] = useState(false);
+  const [marked, setMarked] = useState<ReadonlyMap<number, string>>(new Map());
+  const last = useRef<number>();
+  const at = useRef(windows.at);
+  at.current = windows.at;
+  const may = useMay("engineer");
+  const count = windows.count ?? 0;
+  useEffect(() => { // a link to a picture: without a filter its index is its rank
+    if (shown !== null && !isFiltered(filter)) setRank(Number(shown));
+  }, [shown, filter]);
+  useEffect(() => setMarked(new Map()), [filter, version.version, marking]);
+  const open = useCallback((to: number, picture: Picture, range: boolean) => {
+    if (!marking) return setRank(to);
+    setMarked((old) => {
+      const next = new Map(old);
+      const from = range && last.current !== undefined ? last.current : to;
+      const on = !old.has(to);
+      for (let i = Math.min(from, to); i <= Math.max(from, to); i++) {
+        const one = i === to ? picture : at.current(i);
+        if (one && on) next.set(i, one.name);
+        else if (one) next.delete(i);
+      }
+      last.current = to;
+      return next;
+    });
+  }, [marking]);
+  const move = useCallback((to: number) => setRank(to), []);
+  const close = () => {
+    setRank(undefined);
+    if (shown !== null) setQuery({ picture: "" });
+  };
+  const look = rank !== undefined && rank < count ? rank : undefined;
+  return (
     <div className="space-y-4">
       <div className="flex flex-wrap items-end gap-3">
-        <Select label={t("split")} value={split} onChange={setSplit}
-          options={[any, ...splits.filter((s) => version[s] > 0).map((s): [string, string] => [s, `${of("split", s)} (${version[s]})`])]} />
-        {version.classes.length > 0 && (
-          <Select label={t("class")} value={cls} onChange={setClass} options={[any, ...version.classes.map((c): [string, string] => [c, c])]} />
+        <Filters version={version} filter={filter} setFilter={setFilter} />
+        {may && version.images > 0 && (
+          <Button className="ml-auto" aria-pressed={marking} onClick={() => setMarking(!marking)}>{marking ? t("select.end") : t("select.begin")}</Button>
         )}
-        {faults.length > 0 && (
-          <Select label={t("fault")} value={fault} onChange={setFault}
-            options={[any, ...faults.map((f): [string, string] => [f, f.replaceAll("_", " ")])]} />
-        )}
-        <div className="min-w-40 flex-1 sm:max-w-64">
-          <Input type="search" aria-label={t("searchName")} placeholder={t("searchName")} value={q} onChange={(e) => setQ(e.target.value)} />
-        </div>
       </div>
-      <Paged of={list} items={(page) => page.images} empty={<Empty title={t("picture.none")} />}>
-        {(all) => (
-          <>
-            <ul className="grid grid-cols-3 gap-2 sm:grid-cols-4 md:grid-cols-6 lg:grid-cols-8">
-              {all.map((one, i) => (
-                <li key={one.index} className="min-w-0">
-                  <button type="button" onClick={() => setOpen(i)} className="block w-full text-left" title={one.name}>
-                    <Thumb src={one.thumb_url} alt={one.label ?? one.name}>
-                      <Overlay shapes={one.shapes} width={one.width} height={one.height} classes={version.classes} />
-                    </Thumb>
-                    <span className="mt-1 block truncate text-xs text-muted">{one.label ?? one.name.split("/").at(-1)}</span>
-                  </button>
-                </li>
-              ))}
-            </ul>
-            {open !== undefined && <Large pictures={all} at={open} version={version} onMove={setOpen} onClose={() => setOpen(undefined)} />}
-          </>
-        )}
-      </Paged>
+      <p className="numbers text-sm text-muted" role="status">{windows.count !== undefined && t("pictures", { n: count })}</p>
+      {windows.error && <ErrorNote error={windows.error} retry={windows.retry} />}
+      {windows.isPending ? <Loading lines={6} /> : count === 0 && !windows.error ? (
+        <Empty title={t("picture.none")}>
+          {isFiltered(filter) && <Button onClick={() => setFilter(noFilter)}>{t("filter.clear")}</Button>}
+        </Empty>
+      ) : (
+        <Grid count={count} least={LEAST} caption={CAPTION} label={t("picturesWord")} at={look} onRange={windows.want}
+          cell={(i) => (
+            <Cell picture={windows.at(i)} rank={i} classes={version.classes} colours={colours} marking={marking} marked={marked.has(i)} onOpen={open} />
+          )} />
+      )}
+      {marking && <MoveBar version={version} names={[...marked.values()]} onClear={() => setMarked(new Map())} onDone={() => setMarking(false)} />}
+      {look !== undefined && (
+        <Viewer picture={windows.at(look)} rank={look} count={count} version={version} colours={colours} onMove={move} onClose={close} />
+      )}
     </div>
   );
 }

@@ -10,9 +10,11 @@ import { useMay } from "../../session";
 import type { Dataset, Version } from "../../types";
 import { useDataset, useImports, useVersion, useVersions } from "../datasets/queries";
 import { Balance } from "./balance";
-import { Describe, Remove, Resplit } from "./dialogs";
+import { Describe, Remove } from "./dialogs";
 import { FaultReport } from "./faults";
 import { Gallery } from "./gallery";
+import { SplitEditor } from "./splits";
+import { Versions } from "./versions";
 
 function Imports({ id }: { id: string }) {
   const { t, percent } = useTexts();
@@ -39,39 +41,6 @@ function Imports({ id }: { id: string }) {
   );
 }
 
-function Versions({ versions, dataset }: { versions: Version[]; dataset: Dataset }) {
-  const { t, time, number, bytes } = useTexts();
-  const may = useMay("engineer");
-  return (
-    <div className="space-y-5">
-      <div className="overflow-x-auto rounded border border-border bg-surface">
-        <table className="numbers w-full text-sm">
-          <thead className="border-b border-border">
-            <tr><th>{t("version")}</th><th>{t("picturesWord")}</th><th>{t("splits")}</th><th>{t("size")}</th><th>{t("faultsWord")}</th><th>{t("created")}</th></tr>
-          </thead>
-          <tbody className="divide-y divide-border">
-            {versions.map((v) => (
-              <tr key={v.version}>
-                <td><Link className="link" href={`?version=${v.number}`} onClick={(e) => {
-                  e.preventDefault();
-                  setQuery({ version: String(v.number), tab: "" });
-                }}>{v.number}</Link> <code className="ml-2 text-xs text-muted">{v.version.slice(0, 8)}</code></td>
-                <td>{number(v.images)}</td>
-                <td className="whitespace-nowrap">{v.train} / {v.val} / {v.test}</td>
-                <td className="whitespace-nowrap">{bytes(v.bytes)}</td>
-                <td>{number(v.faults)}</td>
-                <td className="whitespace-nowrap text-muted">{time(v.created_at)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {may && <UploadPlace name={dataset.name} title={t("upload.version")} />}
-      <Uploads />
-    </div>
-  );
-}
-
 const tabs = ["pictures", "balance", "faults", "versions"] as const;
 
 function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }) {
@@ -87,21 +56,31 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
   return (
     <>
       <PageHead title={dataset.name} above={<Link href="/app/datasets" className="link text-sm">{t("datasets")}</Link>}>
-        {may && version && <ButtonLink look="primary" href={`/app/train?dataset=${dataset.id}&version=${version.number}`}>{t("train.start")}</ButtonLink>}
+        {may && version && (
+          <ButtonLink look={version.classes.length ? "plain" : "primary"} href={`/app/datasets/${dataset.id}/label${version === versions[0] ? "" : `?version=${version.number}`}`}>
+            {t("label.start")}
+          </ButtonLink>
+        )}
+        {may && version && version.classes.length > 0 && (
+          <ButtonLink look="primary" href={`/app/train?dataset=${dataset.id}&version=${version.number}`}>{t("train.start")}</ButtonLink>
+        )}
         {may && version && <Button onClick={() => setDialog("split")}>{t("split.new")}</Button>}
         {may && <Button onClick={() => setDialog("describe")}>{t("describe")}</Button>}
         {may && <Button look="danger" onClick={() => setDialog("delete")}>{t("delete")}</Button>}
       </PageHead>
       {dataset.description && <p className="mb-5 max-w-prose whitespace-pre-wrap text-sm text-muted">{dataset.description}</p>}
       <Imports id={dataset.id} />
+      {version && !version.classes.length && may && (
+        <div className="mb-5 rounded border border-info/40 bg-info/10 px-4 py-3 text-sm"><p>{t("label.needed")}</p></div>
+      )}
       {version ? (
         <>
           <Summary version={version} versions={versions} />
-          <Tabs label={dataset.name} value={tab} onChange={(to) => setQuery({ tab: to === "pictures" ? "" : to })}
+          <Tabs label={dataset.name} value={tab} onChange={(to) => setQuery({ tab: to === "pictures" ? "" : to, picture: "" })}
             tabs={[["pictures", t("picturesWord")], ["balance", t("balance")], ["faults", `${t("faultsWord")} (${version.faults})`],
               ["versions", `${t("versions")} (${versions.length})`]]} />
           <TabPanel label={t(tab === "pictures" ? "picturesWord" : tab === "faults" ? "faultsWord" : tab)}>
-            {tab === "pictures" && <Gallery key={version.version} version={version} />}
+            {tab === "pictures" && <Gallery key={version.version} version={version} colours={dataset.colours} />}
             {tab === "balance" && <Show of={full} lines={8}>{(v) => <Balance version={v} />}</Show>}
             {tab === "faults" && <FaultReport version={version} />}
             {tab === "versions" && <Versions versions={versions} dataset={dataset} />}
@@ -115,7 +94,7 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
         </div>
       )}
       {dialog === "describe" && <Describe dataset={dataset} onClose={() => setDialog(undefined)} />}
-      {dialog === "split" && version && <Resplit version={version} onClose={() => setDialog(undefined)} />}
+      {dialog === "split" && version && <SplitEditor version={version} onClose={() => setDialog(undefined)} />}
       {dialog === "delete" && <Remove dataset={dataset} onClose={() => setDialog(undefined)} />}
     </>
   );

@@ -2,7 +2,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
 import { api, withQuery } from "../../api";
-import type { Dataset, Datasets, Faults, Import, Pictures, Version } from "../../types";
+import type { Dataset, Datasets, Faults, Import, Version } from "../../types";
 
 const path = (id: string, version?: string) =>
   `/datasets/${encodeURIComponent(id)}${version === undefined ? "" : `/versions/${encodeURIComponent(version)}`}`;
@@ -37,17 +37,6 @@ export const useImports = (id: string) => useQuery({
   queryKey: ["dataset", id, "imports"],
   queryFn: async () => (await api.get<{ imports: Import[] }>(`${path(id)}/imports`)).imports,
   refetchInterval: (query) => (query.state.data?.some((one) => one.state === "queued" || one.state === "running") ? 1000 : false),
-});
-
-export interface PictureFilter { split: string; class: string; fault: string; q: string }
-
-export const usePictures = (id: string, version: string, filter: PictureFilter) => useInfiniteQuery({
-  queryKey: ["dataset", id, "pictures", version, filter],
-  queryFn: ({ pageParam, signal }) =>
-    api.get<Pictures>(withQuery(`${path(id, version)}/images`, { ...filter, cursor: pageParam, limit: 60 }), signal),
-  initialPageParam: "",
-  getNextPageParam: (page) => page.next,
-  placeholderData: (before) => before,
 });
 
 export const useFaults = (id: string, version: string, code: string) => useInfiniteQuery({
