@@ -1,11 +1,11 @@
 // The pictures of a version, however many: previews with labels, filters, selection, and one in full size.
-import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type ReactNode, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 
 import { useTexts } from "../../i18n";
 import type { Colours } from "../../parts/colours";
-import { Grid } from "../../parts/grid";
 import { Overlay, Thumb } from "../../parts/picture";
 import { Button, Empty, ErrorNote, Input, Loading, Select } from "../../parts/ui";
+import { VirtualGrid } from "../../parts/virtual";
 import { setQuery, useQueryParams } from "../../router";
 import { useMay } from "../../session";
 import { splits, type Picture, type Version } from "../../types";
@@ -13,8 +13,10 @@ import { MoveBar } from "./splits";
 import { Viewer } from "./viewer";
 import { type Filter, isFiltered, noFilter, useWindows } from "./windows";
 
-const LEAST = 128;
+const TILE = 128;
+const TILE_PHONE = 96;
 const CAPTION = 24;
+const SETTLED_MS = 60; // so long must scrolling rest before pictures are asked for
 const SHAPES_DRAWN = 60; // in a preview; more are a blur
 
 /** Few enough shapes to draw hundreds of previews. */
@@ -48,6 +50,44 @@ const Cell = memo(function Cell({ picture, rank, classes, colours, marking, mark
     </button>
   );
 });
+
+/** Tiles that the arrow keys, Home, End and the Page keys walk over; pictures are asked for when scrolling rests. */
+function Walk({ count, at, label, cell, onRange }: {
+  count: number; at: number | undefined; label: string; cell: (i: number) => ReactNode; onRange: (first: number, end: number) => void;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  const timer = useRef<ReturnType<typeof setTimeout>>();
+  const wanted = useRef<number>();
+  const [columns, setColumns] = useState(1);
+  const [focus, setFocus] = useState<number>();
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (wanted.current === undefined) return;
+    const element = box.current?.querySelector<HTMLElement>(`[data-tile="${wanted.current}"] button`);
+    if (element) wanted.current = void element.focus({ preventScroll: true });
+  });
+  const key = (e: KeyboardEvent) => {
+    const from = Number((e.target as HTMLElement).closest<HTMLElement>("[data-tile]")?.dataset["tile"] ?? 0);
+    const page = columns * 4;
+    const steps: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, PageDown: page, PageUp: -page };
+    const step = steps[e.key];
+    const to = step !== undefined ? from + step : e.key === "Home" ? 0 : e.key === "End" ? count - 1 : undefined;
+    if (to === undefined || e.altKey || e.ctrlKey || e.metaKey) return;
+    e.preventDefault();
+    wanted.current = Math.max(0, Math.min(count - 1, to));
+    setFocus(wanted.current);
+  };
+  const range = (first: number, last: number) => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onRange(first, last + 1), SETTLED_MS);
+  };
+  return (
+    <div ref={box} onKeyDown={key}>
+      <VirtualGrid count={count} tile={window.innerWidth < 640 ? TILE_PHONE : TILE} extra={CAPTION} label={label} at={focus ?? at} onColumns={setColumns}
+        onRange={range} item={(i) => <div data-tile={i}>{cell(i)}</div>} />
+    </div>
+  );
+}
 
 function useFilter(): [Filter, (change: Partial<Filter>) => void] {
   const query = useQueryParams();
@@ -134,7 +174,7 @@ export function Gallery({ version, colours }: { version: Version; colours: Colou
           {isFiltered(filter) && <Button onClick={() => setFilter(noFilter)}>{t("filter.clear")}</Button>}
         </Empty>
       ) : (
-        <Grid count={count} least={LEAST} caption={CAPTION} label={t("picturesWord")} at={look} onRange={windows.want}
+        <Walk count={count} label={t("picturesWord")} at={look} onRange={windows.want}
           cell={(i) => (
             <Cell picture={windows.at(i)} rank={i} classes={version.classes} colours={colours} marking={marking} marked={marked.has(i)} onOpen={open} />
           )} />
