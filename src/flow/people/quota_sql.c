@@ -25,8 +25,6 @@ const struct field quota_fields[] = {
 #define CHECKPOINT_BYTES(user)                                                                     \
     "(SELECT coalesce(sum(k.weights_bytes + k.state_bytes), 0) FROM checkpoint k"                  \
     " JOIN job j ON j.id = k.job_id WHERE j.created_by = " user ")"
-#define JOBS(user, which) "(SELECT count(*) FROM job j WHERE j.created_by = " user which ")"
-
 enum rc quota_set(struct db *db, str user_id, int64_t jobs_max, int64_t bytes_max, struct err *e)
 {
     struct tx *tx = NULL;
@@ -45,6 +43,19 @@ enum rc quota_set(struct db *db, str user_id, int64_t jobs_max, int64_t bytes_ma
     return tx_end(tx, rc, e);
 }
 
+static const char list[] =
+    "SELECT u.id, u.email, u.name, coalesce(q.jobs_max, -1), coalesce(q.bytes_max, -1),"
+    " (SELECT count(*) FROM job j WHERE j.created_by = u.id AND j.status = 'running'),"
+    " (SELECT count(*) FROM job j WHERE j.created_by = u.id"
+    "  AND j.status IN ('queued', 'pending')),"
+    " (SELECT count(*) FROM job j WHERE j.created_by = u.id),"
+    " (SELECT count(*) FROM dataset_version v WHERE v.created_by = u.id),"
+    /* clang-format off */
+    PICTURE_BYTES("u.id") "," CHECKPOINT_BYTES("u.id")
+    /* clang-format on */
+    " FROM \"user\" u LEFT JOIN quota q ON q.user_id = u.id"
+    " WHERE ?1 = '' OR u.id = ?1 ORDER BY u.email LIMIT 10000";
+
 enum rc quota_list(struct db *db, str user_id, quota_each_fn each, void *ud, struct err *e)
 {
     struct tx *tx = NULL;
@@ -52,16 +63,7 @@ enum rc quota_list(struct db *db, str user_id, quota_each_fn each, void *ud, str
     enum rc rc = db_begin(db, DB_READ, &tx, e);
 
     if (!rc)
-        rc = tx_query(
-            tx, &r, e,
-            "SELECT u.id, u.email, u.name, coalesce(q.jobs_max, -1),"
-            " coalesce(q.bytes_max, -1)," JOBS("u.id", " AND j.status = 'running'") "," JOBS("u.id", " AND j.status IN ('queued', 'pending')") "," JOBS(
-                "u.id",
-                "") ","
-                    " (SELECT count(*) FROM dataset_version v WHERE v.created_by = u.id)," PICTURE_BYTES(
-                        "u.id") "," CHECKPOINT_BYTES("u.id") " FROM \"user\" u LEFT JOIN quota q ON q.user_id = u.id"
-                                                             " WHERE ?1 = '' OR u.id = ?1 ORDER BY u.email LIMIT 10000",
-            db_s(user_id));
+        rc = tx_query(tx, &r, e, list, db_s(user_id));
     while (!rc && rows_next(r)) {
         const struct quota q = {rows_text(r, 0), rows_text(r, 1), rows_text(r, 2), rows_int(r, 3),
                                 rows_int(r, 4),  rows_int(r, 5),  rows_int(r, 6),  rows_int(r, 7),
