@@ -3,6 +3,8 @@ import type { Rows } from "./rows";
 
 export const parts = {
   "confirm.lost": ["This is lost:", "사라지는 것:"],
+  "chart.toggle": ["Show or hide {name}", "{name} 표시 또는 숨기기"],
+  "chart.whole": ["Show all", "전체 보기"],
   "table.sort": ["Sort by {column}", "{column} 기준 정렬"],
   "toast.label": ["Notifications", "알림"],
   "palette.title": ["Go to anything", "무엇이든 찾기"],
