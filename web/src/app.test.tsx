@@ -1,6 +1,6 @@
 import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { App } from "./app";
 import { find, match, navigation, routes } from "./routes";
@@ -59,4 +59,15 @@ test("paths are matched part by part, and a fixed one goes before a parameter", 
   const load = routes[0]?.load as (typeof routes)[0]["load"];
   expect(find("/app/x/new", [{ path: "/app/x/:id", load }, { path: "/app/x/new", load }])?.route.path).toBe("/app/x/new");
   expect(find("/")?.route.path).toBe("/app");
+});
+
+test("a page that fails says so and takes nothing else with it", async () => {
+  const quiet = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  serve({ ...empty, "GET /datasets": { datasets: [{ id: "d", name: "flowers", versions: 1, task: "classification", created_at: "not a time" }], next: null } });
+  await show(<App />, { path: "/app/datasets", session: false });
+  await screen.findByRole("heading", { name: "This page has failed." });
+  screen.getAllByRole("link", { name: "Jobs" });
+  await userEvent.click(screen.getAllByRole("link", { name: "Projects" })[0] as HTMLElement);
+  await screen.findByRole("heading", { level: 1, name: "Projects" });
+  quiet.mockRestore();
 });

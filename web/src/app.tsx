@@ -2,15 +2,19 @@
 import { type ComponentType, lazy, Suspense, useEffect, useRef, useState } from "react";
 
 import { useTexts } from "./i18n";
+import { mac, useCommands, useKeys } from "./keys";
+import { Boundary } from "./parts/boundary";
 import { Mark, Preferences } from "./parts/brand";
 import { TooltipProvider } from "./parts/menu";
 import { Toasts } from "./parts/toast";
-import { ButtonLink, Dialog, Empty, Icon, icons, Loading } from "./parts/ui";
-import { Link, usePath } from "./router";
+import { ButtonLink, Dialog, Empty, Icon, IconButton, icons, Loading } from "./parts/ui";
+import { Link, navigate, usePath } from "./router";
 import { find, navigation, type Route, routes, type Section } from "./routes";
 import { atLeast, SessionGate, useSession } from "./session";
 
 const pages = new Map<Route, ComponentType<Record<string, string>>>(routes.map((route) => [route, lazy(route.load)]));
+const Palette = lazy(() => import("./parts/palette"));
+const KeysSheet = lazy(() => import("./parts/keys-sheet"));
 const BAR = 4; // pages in a phone's bar; the rest is behind "More"
 
 /** The page of the navigation that a path belongs to: the longest that it goes on from. */
@@ -44,13 +48,45 @@ function NavLinks({ path, of, item, onGo }: { path: string; of: ReturnType<typeo
 const rowLook = "flex min-h-10 items-center gap-3 rounded px-3 text-sm";
 const barLook = "flex min-h-14 flex-col items-center justify-center gap-0.5 px-1 text-[0.7rem]";
 
-function Sidebar({ path }: { path: string }) {
+/** "g" and then the first letter of the page's address. */
+const keysOf = (route: Route) => `g ${route.path.split("/")[2]?.[0] ?? "h"}`;
+
+/** The palette and the sheet of keys, over any page. */
+function Everywhere({ open, setOpen }: { open: Over; setOpen: (to: Over) => void }) {
+  const { t } = useTexts();
+  const offered = useOffered();
+  const taken = new Set<string>();
+  const pages = offered.filter((one) => !taken.has(keysOf(one)) && taken.add(keysOf(one)));
+  useKeys();
+  useCommands([
+    { text: t("keys.palette"), keys: "Mod+k", run: () => setOpen("palette"), everywhere: true },
+    { text: t("keys.palette"), keys: "/", run: () => setOpen("palette"), everywhere: true },
+    { text: t("keys.help"), keys: "?", run: () => setOpen("keys"), everywhere: true },
+    ...pages.map((one) => ({ text: t("keys.go", { page: t(one.nav.text) }), keys: keysOf(one), run: () => navigate(one.path), everywhere: true })),
+  ]);
+  const close = () => setOpen(undefined);
+  return (
+    <Suspense>
+      {open === "palette" && <Palette onClose={close} />}
+      {open === "keys" && <KeysSheet onClose={close} />}
+    </Suspense>
+  );
+}
+type Over = "palette" | "keys" | undefined;
+
+function Sidebar({ path, onSearch }: { path: string; onSearch: () => void }) {
   const { t } = useTexts();
   const { me } = useSession();
   const work = useOffered("work"), manage = useOffered("manage");
   return (
     <aside className="sticky top-0 hidden h-dvh flex-col gap-5 overflow-y-auto border-r border-border bg-surface p-4 lg:flex">
       <Link href="/app" className="flex items-center gap-2 px-2 text-lg font-semibold"><Mark />Anneal</Link>
+      <button type="button" onClick={onSearch} aria-haspopup="dialog"
+        className="flex min-h-10 items-center gap-3 rounded border border-border px-3 text-sm text-muted hover:bg-raised hover:text-foreground">
+        <Icon d={icons.search} size={18} />
+        <span className="flex-1 text-left">{t("palette.open")}</span>
+        <kbd className="font-sans text-xs">{mac ? "⌘ K" : "Ctrl K"}</kbd>
+      </button>
       <nav aria-label={t("navigation")} className="flex flex-col gap-5">
         <div className="flex flex-col gap-1"><NavLinks path={path} of={work} item={rowLook} /></div>
         <div className="flex flex-col gap-1">
@@ -99,7 +135,7 @@ function Pages({ path }: { path: string }) {
   const found = find(path);
   const Page = found && pages.get(found.route);
   if (!Page) return <Empty title={t("noPage")}><ButtonLink href="/app">{t("home")}</ButtonLink></Empty>;
-  return <Page key={path} {...found.params} />;
+  return <Boundary key={path}><Page {...found.params} /></Boundary>;
 }
 
 function Shell() {
@@ -108,6 +144,7 @@ function Shell() {
   const path = usePath();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
+  const [over, setOver] = useState<Over>();
   useEffect(() => {
     if (!first.current) main.current?.focus({ preventScroll: true });
     first.current = false;
@@ -122,13 +159,17 @@ function Shell() {
       </a>
       <div className="flex items-center justify-between border-b border-border bg-surface px-4 py-2 lg:hidden">
         <Link href="/app" className="flex items-center gap-2 font-semibold"><Mark size={24} />Anneal</Link>
-        <Link href="/app/account" className="max-w-[50%] truncate py-2 text-sm text-muted">{me.name || me.email}</Link>
+        <div className="flex min-w-0 items-center gap-1">
+          <IconButton label={t("palette.open")} d={icons.search} aria-haspopup="dialog" onClick={() => setOver("palette")} />
+          <Link href="/app/account" className="truncate py-2 text-sm text-muted">{me.name || me.email}</Link>
+        </div>
       </div>
-      <Sidebar path={path} />
+      <Sidebar path={path} onSearch={() => setOver("palette")} />
       <main id="main" ref={main} tabIndex={-1} className="mx-auto w-full min-w-0 max-w-6xl px-4 pb-28 pt-6 outline-none sm:px-6 lg:px-8 lg:pb-12 lg:pt-8">
         <Suspense fallback={<Loading lines={4} />}><Pages path={path} /></Suspense>
       </main>
       <Bar path={path} />
+      <Everywhere open={over} setOpen={setOver} />
     </div>
   );
 }
