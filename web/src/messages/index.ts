@@ -2,6 +2,7 @@
 // lists below.  A row without both languages does not compile, and neither does a call that leaves out one of the
 // {parameters} of the English text (i18n.tsx).  {n|one|many} chooses by the number n.  A key stands in one area
 // only (index.test.ts).
+import { compare } from "./compare";
 import { datasets } from "./datasets";
 import { home } from "./home";
 import { jobs } from "./jobs";
@@ -12,9 +13,10 @@ import { train } from "./train";
 import { upload } from "./upload";
 import { words } from "./words";
 
-export const areas = { datasets, home, jobs, parts, people, shell, train, upload, words };
+export const areas = { compare, datasets, home, jobs, parts, people, shell, train, upload, words };
 
 export const messages = {
+  ...compare,
   ...datasets,
   ...home,
   ...jobs,

@@ -17,6 +17,9 @@ const DASHES: number[][] = [[], [6, 4], [2, 3]];
 const stroke = (i: number) => color(`series-${(i % COLOURS) + 1}`);
 const dash = (i: number) => DASHES[Math.floor(i / COLOURS) % DASHES.length] ?? [];
 
+/** Steps and epochs are whole. */
+const WHOLE = Array.from({ length: 10 }, (_, k) => [1, 2, 5].map((m) => m * 10 ** k)).flat();
+
 /** A few digits, as many as a reader can use. */
 export const short = (v: number | null | undefined) =>
   v === null || v === undefined || Number.isNaN(v) ? "–"
@@ -38,7 +41,7 @@ function options(width: number, height: number, series: number, log: boolean, ho
     width, height, hooks, legend: { show: false },
     cursor: { points: { size: 7 }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
-    axes: [{ ...axis, size: 30 }, { ...axis, size: 58, values: (_, ticks) => ticks.map((v) => (v === null ? "" : short(v))) }],
+    axes: [{ ...axis, size: 30, incrs: WHOLE }, { ...axis, size: 58, values: (_, ticks) => ticks.map((v) => (v === null ? "" : short(v))) }],
     series: [{}, ...Array.from({ length: series }, (_, i) => ({ stroke: stroke(i), dash: dash(i), width: 1.75, spanGaps: true, points: { size: 5 } }))],
   };
 }
