@@ -174,7 +174,7 @@ WASM_CFLAGS := -std=c17 -g0 -ffp-contract=off -ffunction-sections -fdata-section
 WASM_LDFLAGS := -nostartfiles -Wl,--no-entry -Wl,--gc-sections -Wl,--strip-all -Wl,--import-memory \
                 -Wl,--stack-first -Wl,-z,stack-size=524288 -Wl,--initial-memory=2097152
 # Left out: what wasm/platform.c stands in for, and decoders, which the browser has.
-WASM_NOT := src/base/err_system.c src/base/hash.c src/base/log.c src/base/map_key.c src/base/test.c \
+WASM_NOT := src/base/crc32c.c src/base/err_system.c src/base/hash.c src/base/log.c src/base/map_key.c src/base/test.c \
             src/engine/graph/crew.c src/engine/kernel/portable/kernels_avx% \
             src/engine/%_file.c %_test.c %_fuzz.c %_bench.c
 WASM_SRC := $(filter-out $(WASM_NOT),$(sort $(wildcard wasm/*.c src/base/*.c src/spec/*.c \

@@ -1,8 +1,9 @@
 /* commit.c - see commit.h.
  *
- * A batch in which one change fails (not: is refused) is rolled back and its changes are tried one
- * by one, so that a change which can never succeed does not take its neighbours with it.  After a
- * failed COMMIT nothing is tried again: whether it reached the disk is not known.
+ * A batch in which one change fails (not: is refused), or the sync of what it refers to, is rolled
+ * back and its changes are tried one by one, so that a change which can never succeed does not take
+ * its neighbours with it.  After a failed COMMIT nothing is tried again: whether it reached the
+ * disk is not known.
  */
 #include "store/commit.h"
 
@@ -12,6 +13,7 @@
 
 struct committer {
     struct db *db;
+    struct commit_hook hook;
     struct pool *thread;
     pthread_mutex_t mu;
     pthread_cond_t work, finished;
@@ -53,6 +55,12 @@ static bool run_batch(struct committer *c, struct commit_op **ops, size_t n)
             applied = false;
         }
     }
+    if (applied && c->hook.before) {
+        rc = c->hook.before(c->hook.ud, tx, &e);
+        applied = !rc;
+        if (rc)
+            c->hook.after(c->hook.ud, false);
+    }
     if (!applied) {
         tx_rollback(tx);
         for (size_t i = 0; i < n; i++) {
@@ -62,6 +70,8 @@ static bool run_batch(struct committer *c, struct commit_op **ops, size_t n)
         return false;
     }
     rc = tx_commit(tx, &e);
+    if (c->hook.before)
+        c->hook.after(c->hook.ud, !rc);
     for (size_t i = 0; i < n; i++)
         if (rc && !ops[i]->refused)
             settle(ops[i], rc, &e, true);
@@ -105,7 +115,8 @@ static void committer_main(void *ud)
     pthread_mutex_unlock(&c->mu);
 }
 
-enum rc committer_new(struct committer **ret, struct db *db, struct err *e)
+enum rc committer_new(struct committer **ret, struct db *db, const struct commit_hook *hook,
+                      struct err *e)
 {
     struct committer *c = mem_zalloc(sizeof *c);
     enum rc rc;
@@ -113,6 +124,8 @@ enum rc committer_new(struct committer **ret, struct db *db, struct err *e)
     if (!c)
         return err_set(e, RC_NOMEM, "out of memory");
     c->db = db;
+    if (hook)
+        c->hook = *hook;
     pthread_mutex_init(&c->mu, NULL);
     pthread_cond_init(&c->work, NULL);
     pthread_cond_init(&c->finished, NULL);

@@ -27,8 +27,18 @@ struct commit_op {
     struct commit_op *next;
 };
 
+/* What belongs to every transaction: on the committer's thread. */
+struct commit_hook {
+    /* After the changes, before COMMIT: what they refer to becomes durable first.  A failure rolls
+     * the batch back. */
+    enum rc (*before)(void *ud, struct tx *tx, struct err *e);
+    void (*after)(void *ud, bool committed); /* once for each `before` */
+    void *ud;
+};
 struct committer;
-enum rc committer_new(struct committer **ret, struct db *db, struct err *e) must_check;
+/* hook: copied; NULL: none. */
+enum rc committer_new(struct committer **ret, struct db *db, const struct commit_hook *hook,
+                      struct err *e) must_check;
 void committer_free(
     struct committer *c); /* after the last committer_run has returned; NULL is fine */
 /* RC_OK: applied and durable.  `refused`: the code of apply.  Any thread. */

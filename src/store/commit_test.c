@@ -116,7 +116,7 @@ TEST(many_threads_share_commits_and_each_hears_its_own_result)
     uint64_t commits, ops;
     char name[32];
 
-    CHECK_OK(committer_new(&c, db, &e), &e);
+    CHECK_OK(committer_new(&c, db, NULL, &e), &e);
     for (int i = 0; i < 8; i++) {
         m[i] = (struct many){c, i, 0};
         CHECK(!pthread_create(&m[i].thread, NULL, submit_many, &m[i]));

@@ -24,7 +24,7 @@ struct line {
     uint32_t slot, n;
 };
 
-/* Every fifth change deletes; sizes fall on both sides of STORE_INLINE_BYTES. */
+/* Every fifth change deletes; sizes fall on both sides of PACK_BYTES_MAX. */
 static bool deletes(uint32_t n)
 {
     return n % 5 == 4;
@@ -32,7 +32,7 @@ static bool deletes(uint32_t n)
 
 static size_t size_of(uint32_t slot, uint32_t n)
 {
-    return 8 + (slot * 31337 + n * 7919) % (2 * STORE_INLINE_BYTES);
+    return 8 + (slot * 31337 + n * 7919) % (2 * PACK_BYTES_MAX);
 }
 
 static char *bytes_of(uint32_t slot, uint32_t n)
@@ -137,7 +137,7 @@ static long file_objects(struct rig *g, const struct slot *now)
     long n = 0;
 
     for (uint32_t i = 0; i < SLOTS; i++)
-        n += now[i].acked && size_of(i, now[i].acked) > STORE_INLINE_BYTES;
+        n += now[i].acked && size_of(i, now[i].acked) > PACK_BYTES_MAX;
     return n;
 }
 

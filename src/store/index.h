@@ -48,7 +48,7 @@ enum rc index_get(struct tx *tx, struct arena *a, int64_t bucket, str key, struc
                   struct err *e) must_check;
 /* New data under a key (o->data and o->kind play no part); what was there is freed. */
 enum rc index_put(struct tx *tx, int64_t bucket, str key, const struct object *o,
-                  const struct data_new *d, struct freed_list *freed, struct err *e) must_check;
+                  struct data_new *d, struct freed_list *freed, struct err *e) must_check;
 /* The data of an object that exists, under another key (or its own, with new headers). */
 enum rc index_link(struct tx *tx, int64_t bucket, str key, const struct object *o,
                    struct freed_list *freed, struct err *e) must_check;
@@ -71,8 +71,7 @@ enum rc index_upload_add(struct tx *tx, const struct upload *u, int64_t now_ms,
 enum rc index_upload(struct tx *tx, struct arena *a, int64_t id, struct upload *ret,
                      struct err *e) must_check;
 enum rc index_part_put(struct tx *tx, int64_t upload, unsigned number, const struct object *o,
-                       const struct data_new *d, struct freed_list *freed,
-                       struct err *e) must_check;
+                       struct data_new *d, struct freed_list *freed, struct err *e) must_check;
 struct part {
     unsigned number;
     int64_t data;

@@ -222,7 +222,7 @@ static enum rc object_set(struct tx *tx, int64_t bucket, str key, const struct o
 }
 
 enum rc index_put(struct tx *tx, int64_t bucket, str key, const struct object *o,
-                  const struct data_new *d, struct freed_list *freed, struct err *e)
+                  struct data_new *d, struct freed_list *freed, struct err *e)
 {
     struct object put = *o;
     enum rc rc = data_add(tx, d, &put.data, e);
@@ -333,7 +333,7 @@ enum rc index_upload(struct tx *tx, struct arena *a, int64_t id, struct upload *
 }
 
 enum rc index_part_put(struct tx *tx, int64_t upload, unsigned number, const struct object *o,
-                       const struct data_new *d, struct freed_list *freed, struct err *e)
+                       struct data_new *d, struct freed_list *freed, struct err *e)
 {
     struct rows *r;
     int64_t old, data;

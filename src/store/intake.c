@@ -1,107 +1,209 @@
-/* intake.c - the bytes of a put or a part: into memory while they are few, into a file when they
- * become more.  The file has its final name from the start; it counts only once the index has a row
- * for it, and the sweep at the next start removes it if a crash came between. */
+/* intake.c - the bytes of a put or a part on their way to the disk.
+ *
+ * Up to PACK_BYTES_MAX they gather in memory, then go into the index (INLINE) or the open segment
+ * (PACKED); more go into a file of their own (BLOCKS), which counts only once the index has a row
+ * for it.  What is longer than INLINE_BYTES_MAX is looked up by its SHA-256 before it is made
+ * durable: content that the store has is read and verified there, and shared, never written again.
+ */
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/store_int.h"
+
+enum { GROW_BYTES = 16 << 10 };
+
+/* A limit of the file system is the disk's fault, not the client's. */
+static enum s3_code disk_code(struct call *c, enum rc rc)
+{
+    return s3_code_of(c, rc == RC_TOO_LARGE ? RC_FULL : rc);
+}
 
 static enum s3_code spill(struct intake *in, struct call *c)
 {
     enum rc rc = files_create(in->files, in->d.id, &in->fd, &c->err);
 
-    if (!rc && in->o.bytes)
-        rc = os_write_all(in->fd, in->small, (size_t)in->o.bytes, &c->err);
-    return rc ? s3_code_of(c, rc) : S3_OK;
+    if (!rc)
+        rc = blocks_begin(&in->blocks, in->fd, in->d.id, &c->err);
+    if (!rc)
+        rc = sha256_init(&in->sha, &c->err);
+    if (!rc && in->o.bytes) {
+        hasher_add(&in->sha, in->small, (size_t)in->o.bytes);
+        rc = blocks_add(&in->blocks, in->small, (size_t)in->o.bytes, &c->err);
+    }
+    return rc ? disk_code(c, rc) : S3_OK;
 }
 
-static enum s3_code add(struct intake *in, struct call *c, const char *p, size_t n)
+/* Room for more in memory; false: it is full, or there is no memory (a file takes the rest). */
+static bool grow(struct intake *in)
 {
-    enum s3_code code = S3_OK;
+    size_t cap = in->small_cap ? 4 * in->small_cap : GROW_BYTES;
+    char *p;
 
-    hasher_add(&in->md5, p, n);
-    if (in->fd < 0 && in->o.bytes + n <= in->small_cap) {
-        if (p != in->small + in->o.bytes)
-            memcpy(in->small + in->o.bytes, p, n);
-        in->o.bytes += n;
-        return S3_OK;
-    }
-    if (in->fd < 0)
-        code = spill(in, c);
-    if (!code) {
-        enum rc rc = os_write_all(in->fd, p, n, &c->err);
-        in->o.bytes += n;
-        if (rc)
-            code = s3_code_of(c, rc);
-    }
-    return code;
+    if (in->small_cap >= PACK_BYTES_MAX + 1)
+        return false;
+    if (cap > PACK_BYTES_MAX + 1)
+        cap = PACK_BYTES_MAX + 1;
+    p = mem_realloc(in->small, cap);
+    if (!p)
+        return false;
+    in->small = p;
+    in->small_cap = cap;
+    return true;
 }
 
-static enum s3_code take_all(struct intake *in, struct call *c, struct body *b)
+static enum s3_code take_small(struct intake *in, struct call *c, struct body *b, bool *ret_ended)
 {
-    char *chunk = NULL;
     size_t n = 1;
     enum s3_code code = S3_OK;
 
+    while (!code && n && (in->o.bytes < in->small_cap || grow(in))) {
+        code = body_read(b, in->small + in->o.bytes, in->small_cap - (size_t)in->o.bytes, &n);
+        if (!code)
+            hasher_add(&in->md5, in->small + in->o.bytes, n);
+        if (!code)
+            in->o.bytes += n;
+    }
+    *ret_ended = !n;
+    return code;
+}
+
+static enum s3_code take_large(struct intake *in, struct call *c, struct body *b)
+{
+    char *chunk = mem_alloc(STORE_CHUNK_BYTES);
+    size_t n = 1;
+    enum s3_code code = chunk ? spill(in, c) : S3_INTERNAL;
+
+    mem_free(in->small);
+    in->small = NULL;
     while (!code && n) {
-        char *to = chunk;
-        size_t cap = STORE_CHUNK_BYTES;
-        if (in->fd < 0 && in->o.bytes < in->small_cap) { /* straight to where it stays */
-            to = in->small + in->o.bytes;
-            cap = in->small_cap - (size_t)in->o.bytes;
-        } else if (!chunk) {
-            to = chunk = mem_alloc(STORE_CHUNK_BYTES);
-            if (!chunk)
-                return S3_INTERNAL;
-        }
-        code = body_read(b, to, cap, &n);
-        if (!code && n)
-            code = add(in, c, to, n);
+        enum rc rc = RC_OK;
+        code = body_read(b, chunk, STORE_CHUNK_BYTES, &n);
+        if (code || !n)
+            break;
+        hasher_add(&in->md5, chunk, n);
+        hasher_add(&in->sha, chunk, n);
+        rc = blocks_add(&in->blocks, chunk, n, &c->err);
+        in->o.bytes += n;
+        if (rc)
+            code = disk_code(c, rc);
     }
     mem_free(chunk);
     return code;
 }
 
+/* Content that the store has already, and that is sound: in->d.same.  Whatever speaks against it
+ * only means that the bytes are written again. */
+static void find_same(struct intake *in, struct store *s)
+{
+    struct reader r;
+    struct err e = {0};
+    struct tx *tx;
+    int64_t id = 0;
+    enum rc rc = reader_pin(&r, s->files, s->disk.segments, &e);
+
+    if (!rc)
+        rc = db_begin(s->db, DB_READ, &tx, &e);
+    if (!rc) {
+        rc = data_find(tx, in->d.sha, in->o.bytes, &id, &e);
+        if (!rc)
+            rc = reader_find(&r, tx, id, &e);
+        tx_rollback(tx);
+    }
+    if (!rc)
+        rc = reader_verify(&r, &e);
+    reader_done(&r);
+    if (!rc)
+        in->d.same = id;
+    else if (rc != RC_NOT_FOUND)
+        log_error("store: content that could have been shared: %s", e.text);
+}
+
+static enum rc store_small(struct intake *in, struct store *s, struct err *e)
+{
+    str body = {in->small, (size_t)in->o.bytes};
+
+    in->d.kind = body.n <= INLINE_BYTES_MAX ? DATA_INLINE : DATA_PACKED;
+    if (in->d.kind == DATA_INLINE) {
+        in->d.body = body;
+        return RC_OK;
+    }
+    in->d.has_sha = true;
+    sha256(body, in->d.sha);
+    find_same(in, s);
+    in->d.segments = s->disk.segments;
+    return in->d.same ? RC_OK : segments_append(s->disk.segments, in->d.id, body, &in->d.place, e);
+}
+
+static enum rc store_large(struct intake *in, struct store *s, struct err *e)
+{
+    int fd = in->fd;
+    enum rc rc = blocks_end(&in->blocks, e);
+
+    in->d.kind = DATA_BLOCKS;
+    in->d.place = in->d.id;
+    in->d.has_sha = true;
+    hasher_final(&in->sha, in->d.sha);
+    if (rc)
+        return rc;
+    find_same(in, s);
+    if (in->d.same)
+        return RC_OK;
+    in->stored = true;
+    in->fd = -1;
+    return files_finish(in->files, in->d.id, fd, e);
+}
+
 static enum s3_code finish(struct intake *in, struct call *c)
 {
     uint8_t digest[MD5_BYTES];
-    enum rc rc = RC_OK;
+    enum rc rc;
 
     hasher_final(&in->md5, digest);
     hex_of(digest, sizeof digest, in->o.etag);
-    in->d.kind = in->fd < 0 ? DATA_INLINE : DATA_FILE;
     in->d.bytes = in->o.bytes;
     in->o.modified_ms = os_now_ms();
-    if (in->fd < 0) {
-        in->d.body = (str){in->small, (size_t)in->o.bytes};
-    } else {
-        in->stored = true;
-        rc = files_finish(in->files, in->d.id, in->fd, &c->err);
-        in->fd = -1;
-    }
-    return rc ? s3_code_of(c, rc) : S3_OK;
+    rc = in->fd < 0 ? store_small(in, c->s, &c->err) : store_large(in, c->s, &c->err);
+    return rc ? disk_code(c, rc) : S3_OK;
 }
 
 enum s3_code intake_take(struct intake *in, struct call *c, uint64_t bytes_max)
 {
     struct body *b;
+    bool ended = false;
     enum s3_code code;
 
-    *in = (struct intake){.files = c->s->files, .fd = -1};
+    *in = (struct intake){.files = c->s->files, .db = c->s->db, .fd = -1};
     in->d.id = files_new_id(in->files);
     code = body_open(&b, c, bytes_max);
     if (code)
         return code;
-    in->small_cap = STORE_INLINE_BYTES;
-    if (body_length(b) >= 0 && body_length(b) < STORE_INLINE_BYTES)
-        in->small_cap = (size_t)body_length(b) + 1; /* one more, to meet the end without a chunk */
-    in->small = mem_alloc(in->small_cap);
-    if (!in->small || md5_init(&in->md5, &c->err))
+    if (body_length(b) >= 0 && body_length(b) <= PACK_BYTES_MAX) {
+        in->small_cap = (size_t)body_length(b) + 1; /* one more, to meet the end without growing */
+        in->small = mem_alloc(in->small_cap);
+    }
+    if ((in->small_cap && !in->small) || md5_init(&in->md5, &c->err))
         code = S3_INTERNAL;
-    if (!code)
-        code = take_all(in, c, b);
+    if (!code && body_length(b) <= PACK_BYTES_MAX)
+        code = take_small(in, c, b, &ended);
+    if (!code && !ended)
+        code = take_large(in, c, b);
     if (!code)
         code = finish(in, c);
     body_close(b);
     return code;
+}
+
+/* The file has a row now?  Where a commit has failed, only the index can tell. */
+static bool named(const struct intake *in)
+{
+    struct tx *tx;
+    bool there = false;
+
+    if (db_begin(in->db, DB_READ, &tx, NULL))
+        return false;
+    if (data_file_named(tx, in->d.place, &there, NULL))
+        there = false;
+    tx_rollback(tx);
+    return there;
 }
 
 void intake_done(struct intake *in)
@@ -109,8 +211,12 @@ void intake_done(struct intake *in)
     bool file = in->fd >= 0 || in->stored;
 
     os_close(in->fd);
-    if (file && !in->keep)
+    if (file && (!in->keep || in->d.shared || in->d.same))
         files_discard(in->files, in->d.id);
+    else if (file && named(in)) /* else the next start decides */
+        files_settle(in->files, in->d.id);
+    blocks_done(&in->blocks);
+    hasher_done(&in->sha);
     hasher_done(&in->md5);
     mem_free(in->small);
 }

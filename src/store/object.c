@@ -68,7 +68,7 @@ static enum s3_code put_early(struct put_op *p)
     enum s3_code code;
     enum rc rc;
 
-    if (length >= 0 && length <= STORE_INLINE_BYTES)
+    if (length >= 0 && length <= PACK_BYTES_MAX)
         return S3_OK;
     code = call_begin_read(c, &tx, &bucket);
     if (code)

@@ -1,87 +1,16 @@
-/* store.c - the store's life: open, sweep, count, drain, close.  See store.h.
+/* store.c - the store's life: open, count, drain, close.  See store.h.
  *
- * Order of opening: lock, index (a new generation), files, committer, janitor, server; closing goes
- * the other way.  The janitor is one thread: at the start it removes files without a row, then and
- * every JANITOR_MS it aborts uploads that nobody has finished. */
+ * Order of opening: the disk (disk.h), identities, server, keeper; closing goes the other way. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/store_int.h"
 
-enum { JANITOR_MS = 3600 * 1000, HTTP_IDLE_S = 60, HTTP_WORKERS = 32 };
+enum { HTTP_IDLE_S = 60, HTTP_WORKERS = 32 };
 #define OBJECT_BYTES_MAX (UINT64_C(5) << 40)
 
 void store_count(struct store *s, enum counter c, uint64_t n)
 {
     atomic_fetch_add_explicit(&s->counts[c], n, memory_order_relaxed);
-}
-
-/* ---- janitor */
-
-static enum rc is_live(void *ud, int64_t id, bool *ret_live, struct err *e)
-{
-    struct store *s = ud;
-    struct tx *tx;
-    enum rc rc = db_begin(s->db, DB_READ, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = data_exists(tx, id, ret_live, e);
-    tx_rollback(tx);
-    return rc;
-}
-
-struct expire_op {
-    struct commit_op op;
-    int64_t before_ms;
-    struct freed_list freed;
-};
-
-static enum rc apply_expire(struct commit_op *op, struct tx *tx, struct err *e)
-{
-    struct expire_op *x = (struct expire_op *)op;
-    int64_t upload;
-    enum rc rc;
-
-    x->freed.n = 0;
-    rc = index_upload_older(tx, x->before_ms, &upload, e);
-    if (rc == RC_NOT_FOUND)
-        op->refused = true;
-    return rc ? rc : index_upload_drop(tx, upload, &x->freed, e);
-}
-
-static void expire_uploads(struct store *s, int64_t before)
-{
-    enum rc rc = RC_OK;
-    struct err e = {0};
-
-    while (!rc && !event_is_set(s->stop)) {
-        struct expire_op x = {.op.apply = apply_expire, .before_ms = before};
-        rc = committer_run(s->committer, &x.op, &e);
-        if (!rc) {
-            files_remove(s->files, &x.freed);
-            store_count(s, COUNT_SWEPT_UPLOADS, 1);
-        }
-        VEC_DONE(&x.freed);
-    }
-    if (rc && rc != RC_NOT_FOUND)
-        log_error("store: aborting old uploads: %s", e.text);
-}
-
-static void janitor(void *ud)
-{
-    struct store *s = ud;
-    uint64_t removed = 0;
-    struct err e = {0};
-
-    if (files_sweep(s->files, is_live, s, s->stop, &removed, &e))
-        log_error("store: removing files without a row: %s", e.text);
-    store_count(s, COUNT_SWEPT_FILES, removed);
-    if (removed)
-        log_info("store: removed %llu files that a crash had left behind",
-                 (unsigned long long)removed);
-    do
-        expire_uploads(s, os_now_ms() - (int64_t)STORE_UPLOAD_DAYS_MAX * 86400 * 1000);
-    while (!event_wait(s->stop, JANITOR_MS));
 }
 
 /* ---- opening */
@@ -130,27 +59,24 @@ static enum rc open_identities(struct store *s, const struct store_config *c, st
 
 static enum rc open_disk(struct store *s, struct err *e)
 {
-    char path[FILES_PATH_MAX + 16];
-    int64_t generation;
-    bool fresh = !os_exists(s->dir);
-    enum rc rc = os_mkdirs(s->dir, 0700, e);
+    enum rc rc = disk_open(&s->disk, s->dir, e);
 
-    snprintf(path, sizeof path, "%.*s/..", FILES_PATH_MAX, s->dir);
-    if (!rc && fresh)
-        rc = os_fsync_dir(path, e);
-    snprintf(path, sizeof path, "%.*s/lock", FILES_PATH_MAX, s->dir);
-    if (!rc)
-        rc = os_lock_file(path, &s->lock_fd, e);
-    snprintf(path, sizeof path, "%.*s/store.db", FILES_PATH_MAX, s->dir);
-    if (!rc)
-        rc = db_open(&s->db, path, e);
-    if (!rc)
-        rc = index_setup(s->db, &generation, e);
-    if (!rc)
-        rc = files_open(&s->files, s->dir, generation, e);
-    if (!rc)
-        rc = committer_new(&s->committer, s->db, e);
+    s->db = s->disk.db;
+    s->files = s->disk.files;
+    s->committer = s->disk.committer;
+    store_count(s, COUNT_SWEPT_FILES, s->disk.found.incoming + s->disk.found.freed);
     return rc;
+}
+
+static enum rc start_keeper(struct store *s, const struct store_config *c, struct err *e)
+{
+    struct keep_config k = {
+        .compact_bytes_per_s = c->compact_bytes_per_s ? c->compact_bytes_per_s : 32 << 20,
+        .scrub_bytes_per_s = c->scrub_bytes_per_s ? c->scrub_bytes_per_s : 16 << 20,
+        .dead_percent = c->dead_percent ? c->dead_percent : 25,
+        .scrub_days = c->scrub_days ? c->scrub_days : 14};
+
+    return keeper_start(&s->keeper, s, &k, e);
 }
 
 enum rc store_open(struct store **ret, const struct store_config *c, struct err *e)
@@ -165,22 +91,16 @@ enum rc store_open(struct store **ret, const struct store_config *c, struct err 
     s = mem_zalloc(sizeof *s);
     if (!s)
         return err_set(e, RC_NOMEM, "out of memory");
-    s->lock_fd = -1;
+    s->disk.lock_fd = s->disk.keep_fd = -1;
     rc = copy_config(s, c, e);
     if (!rc)
         rc = open_disk(s, e);
     if (!rc)
         rc = open_identities(s, c, e);
-    if (!rc) {
-        s->stop = event_new();
-        rc = s->stop ? RC_OK : err_set(e, RC_NOMEM, "out of memory");
-    }
-    if (!rc)
-        rc = pool_new(&s->janitor, "store-janitor", 1, 1, e);
     if (!rc)
         rc = http_server_new(&s->http, c->listen, &lim, store_handle, store_done, s, e);
     if (!rc)
-        rc = pool_submit(s->janitor, janitor, s, e);
+        rc = start_keeper(s, c, e);
     if (rc) {
         store_close(s);
         return err_wrap(e, rc, "opening the object store in '%s'", c->dir);
@@ -205,17 +125,9 @@ void store_close(struct store *s)
         return;
     if (s->http)
         http_server_free(s->http);
-    if (s->stop)
-        event_set(s->stop);
-    if (s->janitor)
-        pool_free(s->janitor);
-    committer_free(s->committer);
-    files_close(s->files);
-    db_close(s->db);
-    if (s->stop)
-        event_free(s->stop);
+    keeper_stop(s->keeper);
+    disk_close(&s->disk);
     identities_close(s->identities);
-    os_close(s->lock_fd);
     mem_free(s->dir);
     mem_free(s->region);
     mem_free(s);

@@ -21,7 +21,6 @@
 #include <stdint.h>
 
 enum {
-    STORE_INLINE_BYTES = 64 << 10,  /* a body up to this lives in the index: no file, no fsync */
     STORE_KEY_BYTES_MAX = 1024,     /* as S3 */
     STORE_LIST_KEYS_MAX = 1000,     /* keys in one page of a list */
     STORE_PART_NUMBER_MAX = 10000,  /* parts of one upload */
@@ -40,6 +39,11 @@ struct store_config {       /* copied */
     const char *master;     /* key over the secrets of other identities; NULL or "": DIR.master */
     const char *region;     /* "us-east-1" */
     uint64_t object_bytes_max; /* of one put, one part, and one finished upload; 0: 5 TiB */
+    /* In the background.  Bytes a second; 0: 32 MiB (compaction reads and writes), 16 MiB (scrub).
+     */
+    uint64_t compact_bytes_per_s, scrub_bytes_per_s;
+    unsigned dead_percent; /* a segment with so much dead space is rewritten; 0: 25 */
+    unsigned scrub_days;   /* everything is read and verified so often; 0: 14 */
 };
 
 struct store;

@@ -9,8 +9,7 @@
 
 #include "net/http.h"
 #include "s3/sigv4.h"
-#include "store/commit.h"
-#include "store/files.h"
+#include "store/disk.h"
 #include "store/identity.h"
 #include "store/index.h"
 #include "store/store.h"
@@ -90,6 +89,11 @@ enum counter {
     COUNT_BYTES_OUT,
     COUNT_SWEPT_FILES,
     COUNT_SWEPT_UPLOADS,
+    COUNT_DAMAGED_READS, /* a client asked for bytes that are wrong on the disk */
+    COUNT_DAMAGED_FOUND, /* contents that the scrub found wrong */
+    COUNT_SCRUBBED_BYTES,
+    COUNT_PACKED,
+    COUNT_COMPACTED_BYTES,
     COUNTERS
 };
 
@@ -97,13 +101,12 @@ struct store {
     char *dir, *region; /* owned */
     struct identities *identities;
     uint64_t object_bytes_max;
-    int lock_fd;
-    struct db *db;
+    struct disk disk;
+    struct db *db; /* these three are the disk's */
     struct files *files;
     struct committer *committer;
     struct http_server *http;
-    struct pool *janitor;
-    struct event *stop;
+    struct keeper *keeper;
     atomic_uint_fast64_t counts[COUNTERS];
 };
 
@@ -121,6 +124,16 @@ struct call {
 
 /* store.c */
 void store_count(struct store *s, enum counter c, uint64_t n);
+
+/* keep.c: what goes on in the background: packing, compaction, scrubbing, uploads that expire. */
+struct keep_config {
+    uint64_t compact_bytes_per_s, scrub_bytes_per_s; /* 0: as fast as it goes */
+    unsigned dead_percent, scrub_days;               /* scrub_days 0: no scrub */
+};
+struct keeper;
+enum rc keeper_start(struct keeper **ret, struct store *s, const struct keep_config *c,
+                     struct err *e) must_check;
+void keeper_stop(struct keeper *k); /* NULL is fine */
 
 /* route.c: the handler of the HTTP server */
 void store_handle(struct http_req *r, void *ud);
@@ -181,13 +194,15 @@ void body_close(struct body *b);                 /* NULL is fine */
 int64_t body_length(const struct body *b);       /* as announced, -1 unknown */
 enum s3_code body_xml(struct call *c, str *ret); /* the whole of it, in the arena */
 
-/* intake.c: a body on its way into the index or a file. */
+/* intake.c: a body on its way into the index, a segment or a file. */
 struct intake {
     struct files *files;
-    char *small; /* up to STORE_INLINE_BYTES */
+    struct db *db;
+    char *small; /* up to PACK_BYTES_MAX */
     size_t small_cap;
     int fd; /* -1: all in small */
-    struct hasher md5;
+    struct blocks_writer blocks;
+    struct hasher md5, sha;
     bool stored; /* the file is whole and synced; intake_done() discards it unless kept */
     bool keep;
     struct object o;   /* bytes, etag, modified_ms: whole after intake_take */

@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "s3/s3.h"
 #include "s3/sigv4.h"
+#include "store/segment.h"
 #include "store/store.h"
 
 #define TEST_ACCESS "AKIDTESTTEST"
@@ -147,7 +148,7 @@ static inline bool rig_says(const struct rig *g, const char *text)
     return str_find(buf_view(&g->body), str_of(text)) >= 0;
 }
 
-/* Files under objects/. */
+/* Files of large objects. */
 static inline enum rc rig_count_one(void *ud, const char *name, bool is_dir, struct err *e)
 {
     struct {
@@ -170,7 +171,7 @@ static inline enum rc rig_count_one(void *ud, const char *name, bool is_dir, str
     return rc;
 }
 
-static inline long rig_files(const struct rig *g)
+static inline long rig_files_in(const struct rig *g, const char *folder)
 {
     char path[1024];
     struct {
@@ -179,9 +180,26 @@ static inline long rig_files(const struct rig *g)
     } w = {path, 0};
     struct err e;
 
-    snprintf(path, sizeof path, "%s/objects", g->dir);
+    snprintf(path, sizeof path, "%s/%s", g->dir, folder);
     CHECK_OK(os_list_dir(path, rig_count_one, &w, &e), &e);
     return w.n;
+}
+
+static inline long rig_files(const struct rig *g)
+{
+    for (;;) { /* one may be on its way from the one to the other */
+        long before = rig_files_in(g, "incoming"), settled = rig_files_in(g, "objects");
+        if (rig_files_in(g, "incoming") == before)
+            return before + settled;
+    }
+}
+
+/* A reader keeps files until its reply has ended, which may be a moment after the client has it. */
+static inline bool rig_files_become(const struct rig *g, long n)
+{
+    for (int i = 0; i < 1000 && rig_files(g) != n; i++)
+        os_sleep_ms(5);
+    return rig_files(g) == n;
 }
 
 /* Bytes that depend on the seed and the place. */

@@ -1,0 +1,152 @@
+/* space_sql.c - see data.h: segments, files that are about to be removed, damage. */
+#include "store/data.h"
+
+/* ---- segments */
+
+enum rc data_segment_set(struct tx *tx, const struct segment_end *s, struct err *e)
+{
+    return tx_exec(tx, e,
+                   "INSERT INTO segment(number, bytes, dead, sealed) VALUES (?, ?, 0, ?)"
+                   " ON CONFLICT(number) DO UPDATE SET bytes = excluded.bytes,"
+                   " sealed = excluded.sealed",
+                   db_i(s->number), db_i(s->end), db_i(s->sealed));
+}
+
+static enum rc take_segment(struct rows *r, struct segment_row *ret, struct err *e)
+{
+    struct segment_row row = {0};
+    bool there = rows_next(r);
+    enum rc rc;
+
+    if (there)
+        row = (struct segment_row){(uint32_t)rows_int(r, 0), (uint32_t)rows_int(r, 1),
+                                   (uint32_t)rows_int(r, 2), rows_int(r, 3) != 0};
+    rc = rows_done(r, e);
+    if (!rc && !there)
+        rc = err_set(e, RC_NOT_FOUND, "there is no such segment");
+    if (!rc)
+        *ret = row;
+    return rc;
+}
+
+enum rc data_segment_next(struct tx *tx, uint32_t after, struct segment_row *ret, struct err *e)
+{
+    struct rows *r;
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT number, bytes, dead, sealed FROM segment WHERE number > ?"
+                          " ORDER BY number LIMIT 1",
+                          db_i(after));
+
+    return rc ? rc : take_segment(r, ret, e);
+}
+
+enum rc data_segment_worst(struct tx *tx, unsigned percent, struct segment_row *ret, struct err *e)
+{
+    struct rows *r;
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT number, bytes, dead, sealed FROM segment WHERE sealed = 1"
+                          " AND dead * 100 >= bytes * ? AND number NOT IN"
+                          " (SELECT d.place >> 32 FROM damage x JOIN data d ON d.id = x.data"
+                          "  WHERE d.kind = 3)"
+                          " ORDER BY dead * 1.0 / bytes DESC LIMIT 1",
+                          db_i(percent));
+
+    return rc ? rc : take_segment(r, ret, e);
+}
+
+enum rc data_segment_drop(struct tx *tx, uint32_t number, struct freed_list *freed, struct err *e)
+{
+    enum rc rc = tx_exec(tx, e, "DELETE FROM segment WHERE number = ?", db_i(number));
+
+    if (!rc)
+        rc = tx_exec(tx, e, "INSERT OR IGNORE INTO freed(kind, place) VALUES (3, ?)", db_i(number));
+    if (!rc && !VEC_PUSH(freed, (struct freed){DATA_PACKED, number}))
+        rc = err_set(e, RC_NOMEM, "out of memory");
+    return rc;
+}
+
+/* ---- freed files */
+
+enum rc data_freed(struct tx *tx, struct freed_list *ret, struct err *e)
+{
+    struct rows *r;
+    bool ok = true;
+    enum rc rc = tx_query0(tx, &r, e, "SELECT kind, place FROM freed");
+
+    if (rc)
+        return rc;
+    while (ok && rows_next(r))
+        ok = VEC_PUSH(ret, (struct freed){(enum data_kind)rows_int(r, 0), rows_int(r, 1)});
+    rc = rows_done(r, e);
+    return !rc && !ok ? err_set(e, RC_NOMEM, "out of memory") : rc;
+}
+
+enum rc data_forget(struct tx *tx, const struct freed_list *list, struct err *e)
+{
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < list->n; i++)
+        rc = tx_exec(tx, e, "DELETE FROM freed WHERE kind = ? AND place = ?", db_i(list->p[i].kind),
+                     db_i(list->p[i].place));
+    return rc;
+}
+
+/* ---- damage */
+
+enum rc data_damage(struct tx *tx, int64_t data, int64_t now_ms, const char *text, struct err *e)
+{
+    return tx_exec(tx, e,
+                   "INSERT INTO damage(data, found_ms, text) VALUES (?, ?, ?)"
+                   " ON CONFLICT(data) DO UPDATE SET text = excluded.text",
+                   db_i(data), db_i(now_ms), db_c(text));
+}
+
+enum rc data_healed(struct tx *tx, int64_t data, bool *ret_was, struct err *e)
+{
+    enum rc rc = tx_exec(tx, e, "DELETE FROM damage WHERE data = ?", db_i(data));
+
+    if (!rc)
+        *ret_was = tx_changes(tx) > 0;
+    return rc;
+}
+
+enum rc data_damaged(struct tx *tx, int64_t data, bool *ret, struct err *e)
+{
+    struct rows *r;
+    int64_t one;
+    enum rc rc = tx_query(tx, &r, e, "SELECT 1 FROM damage WHERE data = ?", db_i(data));
+
+    if (!rc)
+        rc = data_one_int(r, &one, e);
+    if (rc && rc != RC_NOT_FOUND)
+        return rc;
+    *ret = !rc;
+    return RC_OK;
+}
+
+enum rc data_name(struct tx *tx, struct arena *a, int64_t data, str *ret_bucket, str *ret_key,
+                  struct err *e)
+{
+    struct rows *r;
+    str bucket = STR(""), key = STR("");
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT b.name, o.key FROM object o JOIN bucket b ON b.id = o.bucket"
+                          " WHERE o.data = ? OR o.data IN (SELECT owner FROM piece WHERE data = ?)"
+                          " LIMIT 1",
+                          db_i(data), db_i(data));
+
+    if (rc)
+        return rc;
+    if (rows_next(r)) {
+        bucket = rows_copy(r, a, 0);
+        key = rows_copy(r, a, 1);
+    }
+    rc = rows_done(r, e);
+    if (!rc && (!bucket.p || !key.p))
+        rc = err_set(e, RC_NOMEM, "out of memory");
+    if (rc)
+        return rc;
+    *ret_bucket = bucket;
+    *ret_key = key;
+    return RC_OK;
+}
