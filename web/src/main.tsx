@@ -8,6 +8,7 @@ import { App } from "./app";
 import { LanguageProvider } from "./i18n";
 import { preload } from "./routes";
 import { startTheme } from "./theme";
+import "@fontsource-variable/inter/wght.css";
 import "./tokens.css";
 
 startTheme();
@@ -33,3 +34,4 @@ createRoot(root).render(
     </QueryClientProvider>
   </StrictMode>,
 );
+void import("../../build/fonts/hangul.css"); // fonts.mjs; which characters are where, when the first page stands
