@@ -99,7 +99,7 @@ build/gen/migrations.c: tools/gen-migrations $(wildcard src/db/migrations/*.sql)
 	@mkdir -p $(@D)
 	$(call say,gen,$@)
 	$(Q)tools/gen-migrations src/db/migrations > $@
-build/gen/web_assets.c: tools/gen-assets $(wildcard build/web/*) $(wildcard build/web/*/*)
+build/gen/web_assets.c: tools/gen-assets $(wildcard build/web/*) $(wildcard build/web/*/*) $(wildcard build/web/*/*/*)
 	@mkdir -p $(@D)
 	$(call say,gen,$@)
 	$(Q)tools/gen-assets build/web > $@

@@ -1,7 +1,14 @@
 /* web.c - the web app from memory.
  *
  * Files with a hash in their name (below /assets/) are cached for ever, the rest by ETag.  Paths
- * below /app/ are pages of the single-page app: they get index.html. */
+ * below /app/ are pages of the single-page app: they get index.html.  Each file is kept as brotli
+ * and gzip too (tools/gen-assets), made once when the binary was built; which form goes out is said
+ * by Accept-Encoding (RFC 9110, 12.5.3), and the form's name is part of the ETag.
+ *
+ * What the browser may do with the app: scripts are ours alone and none stand in the page; the
+ * engine is compiled as WebAssembly, nothing else is evaluated; pages stand in no frame; of devices
+ * there is only the camera (trying a model on it).  Styles may stand in attributes: parts are placed
+ * by them. */
 #include "api/app.h"
 #include "api/web_assets.h"
 
@@ -24,36 +31,61 @@ static const struct web_asset *find(str path)
     return NULL;
 }
 
-static bool accepts_gzip(struct http_req *r)
+/* Whether a list like "gzip, br;q=0.5" admits the coding; one that is not named is not. */
+static bool accepts(str list, const char *coding)
 {
-    return str_find(http_header(r, "Accept-Encoding"), STR("gzip")) >= 0;
+    str item, name;
+
+    while (str_next(&list, ',', &item)) {
+        if (!str_next(&item, ';', &name) || !str_ieq(str_trim(name), str_of(coding)))
+            continue;
+        item = str_trim(item);
+        if (!str_starts(item, STR("q=0")) && !str_starts(item, STR("Q=0")))
+            return true;
+        for (size_t i = 3; i < item.n; i++) /* q=0.001 is more than none */
+            if (item.p[i] >= '1' && item.p[i] <= '9')
+                return true;
+        return false;
+    }
+    return false;
 }
+
+static const char policy[] =
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; "
+    "worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'";
 
 static void send_asset(struct ctx *c, const struct web_asset *a)
 {
-    char etag[40];
-    bool zip = a->gzip_bytes && accepts_gzip(c->req);
+    static const struct {
+        const char *coding, *suffix;
+    } forms[] = {{"br", "-br"}, {"gzip", "-gz"}, {NULL, ""}};
+    const str bytes[] = {{(const char *)a->brotli_bytes, a->brotli_n},
+                         {(const char *)a->gzip_bytes, a->gzip_n},
+                         {(const char *)a->bytes, a->n}};
+    str accept = http_header(c->req, "Accept-Encoding");
     bool hashed = str_starts(str_of(a->path), STR("/assets/"));
+    size_t form = 0;
+    char etag[40];
 
-    snprintf(etag, sizeof etag, "\"%s\"", a->etag);
+    while (forms[form].coding && (!bytes[form].n || !accepts(accept, forms[form].coding)))
+        form++;
+    snprintf(etag, sizeof etag, "\"%s%s\"", a->etag, forms[form].suffix);
     http_add_header(c->req, "ETag", etag);
     http_add_header(c->req, "Vary", "Accept-Encoding");
     http_add_header(c->req, "Cache-Control",
                     hashed ? "public, max-age=31536000, immutable" : "no-cache");
-    http_add_header(
-        c->req, "Content-Security-Policy",
-        "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
-        "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'");
-    if (str_is(http_header(c->req, "If-None-Match"), etag)) {
+    http_add_header(c->req, "Content-Security-Policy", policy);
+    http_add_header(c->req, "Permissions-Policy",
+                    "camera=(self), microphone=(), geolocation=(), payment=(), usb=()");
+    if (str_find(http_header(c->req, "If-None-Match"), str_of(etag)) >= 0) {
         http_reply(c->req, 304, a->content_type, STR_NONE);
         return;
     }
-    if (zip)
-        http_add_header(c->req, "Content-Encoding", "gzip");
-    http_reply_static(c->req, 200, a->content_type,
-                      zip ? (str){(const char *)a->gzip_bytes, a->gzip_n}
-                          : (str){(const char *)a->bytes, a->n});
+    if (forms[form].coding)
+        http_add_header(c->req, "Content-Encoding", forms[form].coding);
+    http_reply_static(c->req, 200, a->content_type, bytes[form]);
 }
 
 static enum rc get_page(struct ctx *c, struct err *e)

@@ -15,6 +15,8 @@ struct web_asset {
     size_t n;
     const unsigned char *gzip_bytes; /* NULL where gzip gains nothing */
     size_t gzip_n;
+    const unsigned char *brotli_bytes; /* NULL where brotli gains nothing */
+    size_t brotli_n;
 };
 extern const struct web_asset web_assets[];
 extern const size_t web_assets_count;
