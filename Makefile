@@ -18,7 +18,9 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
 ifneq ($(filter-out help doctor deps clean tidy,$(or $(MAKECMDGOALS),all)),)
-TESTING := $(if $(filter test test-unit test-whole test-web check-all fuzz format wasm,$(MAKECMDGOALS)),--with test)
+TESTING := $(if $(filter test test-unit test-whole test-web check-all fuzz format wasm,$(MAKECMDGOALS)),--with test) \
+           $(if $(filter test-store,$(MAKECMDGOALS)),--with store) \
+           $(if $(filter bench-store,$(MAKECMDGOALS)),--with bench-store)
 SETUP   := $(shell tools/setup --quiet $(TESTING) 1>&2 && echo ok)
 ifneq ($(SETUP),ok)
 $(error packages are missing; see above)
@@ -50,7 +52,7 @@ TESTS  := $(shell find src -name '*_test.c' | sort)
 FUZZ   := $(shell find src -name '*_fuzz.c' | sort)
 GEN    := build/gen/migrations.c build/gen/web_assets.c
 
-.PHONY: all run test test-programs test-unit test-whole test-web check-all tidy format fuzz bench bench-engine doctor web wasm install clean deps help
+.PHONY: all run test test-programs test-unit test-whole test-store test-web check-all tidy format fuzz bench bench-engine doctor web wasm install clean deps help
 # With the web app inside; `make build/anneal` takes what stands in build/web.
 all:
 	tools/build-web
@@ -62,6 +64,7 @@ help:
 	echo 'make run        build, start the product, print the link'; \
 	echo 'make test       unit tests under sanitizers and whole-program tests'; \
 	echo 'make test-web   components and journeys in Chromium; build/screenshots'; \
+	echo 'make test-store real S3 clients and the crash tests against the object store'; \
 	echo 'make check-all  the slow suites too: crash, fuzz for 60 s each, golden'; \
 	echo 'make tidy       layers, lengths, banned calls'; \
 	echo 'make format     clang-format over src'; \
@@ -136,6 +139,10 @@ test-whole: all
 
 test-web: all
 	tools/test-web
+
+# Crash tests of the store, then its tests with real clients; CHECK_ALL=1 takes 5 GB files.
+test-store: build/anneal $(patsubst %.c,build/asan/bin/%,$(wildcard src/store/*crash*_test.c src/store/identity_test.c src/store/access_test.c))
+	tests/store/run
 
 # The web app first, in a make of its own: the files that go into the binary are listed when it reads
 # this file.

@@ -34,6 +34,9 @@ int command_usage(const struct command *c, const char *fmt, ...) printf_like(2, 
  * --config FILE.  Takes all of argv; an unknown word is RC_INVALID. */
 enum rc settings_load(struct config **ret, int argc, char **argv, struct err *e) must_check;
 
+/* Sets the log up as log_level and log_format say; `who` stands in each line. */
+void settings_log(const struct config *c, const char *who);
+
 extern const struct command serve_command, trainer_command, worker_command, ingest_command,
     store_command, config_command;
 extern const struct command dataset_command, train_command, jobs_command, test_command,

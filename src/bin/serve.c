@@ -328,20 +328,15 @@ static void stop(struct serve *s)
 
 static int run(int argc, char **argv)
 {
-    static const char *const levels[] = {"debug", "info", "warning", "error"};
     struct serve s = {.lock_fd = -1};
     struct err e = {0};
-    enum log_level level = LOG_INFO;
     enum rc rc;
 
     os_stop_block();
     arena_init(&s.arena, 16 << 20);
     if (settings_load(&s.config, argc, argv, &e))
         return command_refuse(&e);
-    for (int i = 0; i < 4; i++)
-        if (!strcmp(config_str(s.config, "log_level"), levels[i]))
-            level = (enum log_level)i;
-    log_setup(level, !strcmp(config_str(s.config, "log_format"), "json"), "serve");
+    settings_log(s.config, "serve");
     rc = start(&s, &e);
     if (!rc) {
         os_memory_give_back();

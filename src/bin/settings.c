@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "bin/cli_flags.h"
@@ -68,6 +69,17 @@ enum rc settings_load(struct config **ret, int argc, char **argv, struct err *e)
     VEC_DONE(&t.flags);
     arena_done(&t.a);
     return rc;
+}
+
+void settings_log(const struct config *c, const char *who)
+{
+    static const char *const levels[] = {"debug", "info", "warning", "error"};
+    enum log_level level = LOG_INFO;
+
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(config_str(c, "log_level"), levels[i]))
+            level = (enum log_level)i;
+    log_setup(level, !strcmp(config_str(c, "log_format"), "json"), who);
 }
 
 /* ---- anneal config */

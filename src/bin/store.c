@@ -28,6 +28,7 @@ static int run_store(int argc, char **argv)
     os_stop_block();
     if (settings_load(&c, argc, argv, &e))
         return command_refuse(&e);
+    settings_log(c, "store");
     snprintf(dir, sizeof dir, "%s/store", config_str(c, "data"));
     struct store_config setup = {.dir = dir,
                                  .listen = listen_at(c),

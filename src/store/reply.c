@@ -64,6 +64,8 @@ void reply_error(struct call *c, enum s3_code code)
         xml_text(&b, "BucketName", c->bucket);
     if (c->key.n)
         xml_text(&b, "Key", c->key);
+    if (code == S3_BAD_AUTH_HEADER || code == S3_BAD_AUTH_QUERY)
+        xml_text(&b, "Region", str_of(c->s->region)); /* a client that guessed wrong signs again */
     xml_text(&b, "RequestId", str_of(http_request_id(c->r)));
     buf_puts(&b, "</Error>");
     http_add_header(c->r, "x-amz-request-id", http_request_id(c->r));
