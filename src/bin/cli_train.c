@@ -5,14 +5,15 @@
 #include "bin/cli_jobs.h"
 #include "spec/train.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 struct train_flags {
-    str dataset, version, framework, name, resume, replay, from_checkpoint, notes;
+    str dataset, version, framework, name, preset, resume, replay, from_checkpoint, notes;
     struct strs tags;
     int64_t priority, retries;
-    bool start, wait;
+    bool start, wait, check;
 };
 #define S struct train_flags
 static const struct field train_fields[] = {
@@ -20,6 +21,8 @@ static const struct field train_fields[] = {
     F_STR(S, version, .max = 64, .help = "Its version, by number or hash; else the newest."),
     F_STR(S, framework, .dflt = "\"anneal\"", .max = 32, .help = "Whose trainer runs it."),
     F_STR(S, name, .max = 200, .help = "Name for people; else made of model and dataset."),
+    F_STR(S, preset, .max = 32,
+          .help = "Settings to begin with: quick, standard, thorough, fine-tune."),
     F_INT(S, priority, .dflt = "50", .min = 0, .max = 100, .help = "Higher goes first."),
     F_INT(S, retries, .dflt = "-1", .min = -1, .max = 100,
           .help = "Further attempts after a lost one; -1 as configured."),
@@ -34,6 +37,7 @@ static const struct field train_fields[] = {
     F_STR(S, from_checkpoint, .max = 90,
           .help = "Begin with the weights of JOB, JOB:best, JOB:last or JOB:EPOCH."),
     F_BOOL(S, wait, .help = "Follow it to its end; Ctrl-C leaves it running."),
+    F_BOOL(S, check, .help = "Say what is doubtful and how long it will take; make no job."),
     FIELD_END};
 #undef S
 
@@ -97,6 +101,7 @@ static enum rc write_job(struct cli *c, struct jw *w, struct err *e)
     jw_kstr(w, "version", f->version);
     jw_kstr(w, "framework", f->framework);
     jw_kstr(w, "name", f->name);
+    jw_kstr(w, "preset", f->preset);
     jw_kstr(w, "notes", f->notes);
     jw_kint(w, "priority", f->priority);
     jw_kint(w, "retries", f->retries);
@@ -209,6 +214,62 @@ static enum rc check_model(struct cli *c, struct err *e)
         STR_F(spec->model), near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+/* Seconds as people say them. */
+static const char *duration(struct arena *a, double s)
+{
+    if (s < 90)
+        return arena_printf(a, "%.0f s", s);
+    if (s < 5400)
+        return arena_printf(a, "%.0f min", s / 60);
+    return arena_printf(a, "%.1f h", s / 3600);
+}
+
+static void say_estimate(struct cli *c, const struct json *x)
+{
+    const struct json *m = json_get(x, "measured");
+    double s = json_num(x, "seconds", NAN);
+
+    if (isnan(s))
+        cli_say(c, "time: not known (%s)\n", text_in(c, x, "reason"));
+    else
+        cli_say(c, "time: about %s (%s to %s), by %s\n", duration(c->a, s),
+                duration(c->a, json_num(x, "least", 0)), duration(c->a, json_num(x, "most", 0)),
+                str_is(json_str(x, "basis", STR("")), "runs") ? "former runs" : "a measurement");
+    if (m && m->type == JSON_OBJ)
+        cli_say(c, "memory: %s, weights: %s, %.0f pictures a second\n",
+                cli_bytes(c->a, json_num(m, "memory_bytes", 0)),
+                cli_bytes(c->a, json_num(m, "weights_bytes", 0)),
+                json_num(m, "train_images_per_second", 0));
+}
+
+/* --check: exit 1 if the training would be refused. */
+static enum rc check_training(struct cli *c, struct err *e)
+{
+    const struct json *doc = NULL;
+    struct buf b;
+    struct jw w;
+    enum rc rc;
+
+    buf_init(&b, 4 << 20);
+    jw_init(&w, &b);
+    rc = write_job(c, &w, e);
+    if (!rc)
+        rc = cli_call(c, c->a, HTTP_POST, "/training/check", &b, &doc, e);
+    buf_done(&b);
+    if (rc)
+        return rc;
+    JSON_EACH(one, json_get(doc, "errors"))
+        cli_say(c, "error: %s: %s\n", text_in(c, one, "field"), text_in(c, one, "message"));
+    JSON_EACH(one, json_get(doc, "warnings"))
+        cli_say(c, "warning: %s: %s\n", text_in(c, one, "field"), text_in(c, one, "message"));
+    if (json_bool(doc, "ok", false))
+        say_estimate(c, json_get(doc, "estimate"));
+    else
+        c->status = EXIT_FAILED;
+    cli_json_text(c, doc->raw);
+    return RC_OK;
+}
+
 static enum rc run_train(struct cli *c, struct err *e)
 {
     const struct train_flags *f = c->flags;
@@ -224,15 +285,19 @@ static enum rc run_train(struct cli *c, struct err *e)
         return cli_misuse(c, e, "--dataset DATASET is needed (or --resume JOB, or --replay JOB)");
     if (f->wait && !f->start)
         return cli_misuse(c, e, "--wait with --no-start would wait for ever");
-    if (f->wait)
+    if (f->check && f->resume.n)
+        return cli_misuse(c, e, "--check looks at a new training; --resume has its settings");
+    if (f->wait && !f->check)
         rc = follow_prepare(c, e);
     if (!rc && flags_given(&c->given, "model") && !f->resume.n)
         rc = check_model(c, e);
     if (!rc && spec->weights.n && !f->resume.n)
         rc = cli_weights(c, spec->weights, &spec->weights, e);
     if (!rc)
-        rc = f->resume.n ? resume(c, &job, e) : create(c, &job, e);
-    return rc ? rc : tell_new_job(c, job, f->wait, e);
+        rc = f->check      ? check_training(c, e)
+             : f->resume.n ? resume(c, &job, e)
+                           : create(c, &job, e);
+    return rc || f->check ? rc : tell_new_job(c, job, f->wait, e);
 }
 
 static const struct verb train_verbs[] = {
@@ -254,6 +319,7 @@ static const struct verb train_verbs[] = {
          "engine_differs}.\n",
      .examples =
          "  anneal train --dataset flowers --model resnet18 --epochs 5 --wait\n"
+         "  anneal train --dataset flowers --preset thorough --check  # doubts, time, memory\n"
          "  anneal train --dataset flowers --learning-rate 0.02 --mixup 0.2 --seed 7\n"
          "  anneal train --resume JOB --epochs 40 --wait       # more epochs of an old job\n"
          "  anneal train --dataset flowers --from-checkpoint JOB:best\n"

@@ -199,6 +199,43 @@ const struct field grant_reply_fields[] = {
     F_TIME(S, expires_at, .help = "When the URLs end."), FIELD_END};
 #undef S
 
+/* As in the table of train settings (train.c), which stands above this file. */
+static const char *const measure_precisions[] = {"float32", "bfloat16", NULL};
+static const char *const measure_backends[] = {"auto", "onednn", "portable", NULL};
+static const char *const measure_optimizers[] = {"sgd", "adamw", NULL};
+#define S struct measure_order
+const struct field measure_order_fields[] = {
+    F_STR(S, model, REQ, .min = 1, .max = 64, .help = "Name of the network."),
+    F_INT(S, classes, .dflt = "10", .min = 1, .max = 65536, .help = "Classes to tell apart."),
+    F_INT(S, image_size, .min = 0, .max = 1024, .help = "Pixels a side; 0: the model's own."),
+    F_INT(S, batch_size, .dflt = "8", .min = 1, .max = 1024, .help = "Images in a step."),
+    F_INT(S, threads, .min = 0, .max = 256, .help = "Threads; 0 is one for each core."),
+    F_ENUM(S, precision, measure_precisions, .dflt = "\"float32\"", .help = "Number format."),
+    F_ENUM(S, backend, measure_backends, .dflt = "\"auto\"", .help = "Kernels."),
+    F_ENUM(S, optimizer, measure_optimizers, .dflt = "\"sgd\"", .help = "Optimiser."),
+    F_BOOL(S, average, .help = "Keep a moving average of the weights."),
+    F_BOOL(S, accumulate, .help = "Keep a sum of gradients."),
+    FIELD_END};
+#undef S
+#define S struct measure
+const struct field measure_fields[] = {
+    F_STR(S, model, .max = 64, .help = "Name of the network."),
+    F_INT(S, image_size, .help = "Pixels a side."),
+    F_INT(S, batch_size, .help = "Images in a step."),
+    F_INT(S, classes, .help = "Classes to tell apart."),
+    F_INT(S, threads, .help = "Threads that it used."),
+    F_INT(S, params, .help = "Trained parameters."),
+    F_INT(S, weights_bytes, .help = "Size of its weights in bytes."),
+    F_INT(S, memory_bytes, .help = "Memory that training takes, in bytes."),
+    F_NUM(S, train_images_per_second, .help = "Images a second in training steps."),
+    F_NUM(S, images_per_second, .help = "Images a second of inference."),
+    F_NUM(S, gflop, .help = "1e9 operations of one image, forward."),
+    F_STR(S, backend, .max = 64, .help = "Kernels: onednn, portable."),
+    F_STR(S, isa, .max = 64, .help = "Instruction set."),
+    F_TIME(S, at, .help = "When it was measured."),
+    FIELD_END};
+#undef S
+
 #define S struct work
 const struct field work_fields[] = {
     F_ENUM(S, kind, work_kind_names, .dflt = "\"train\"", .help = "Train, or score a split."),

@@ -2,11 +2,11 @@
  *
  *   backend -> trainer   POST /training/start (= POST /train)   struct start_order
  *                        GET, DELETE /jobs/{id}; GET /models (= /models/list); GET /health; POST
- * /predict Authorization: Bearer <service token> trainer -> backend   POST callback_url struct
- * report   -> struct report_reply POST uploads_url, downloads_url        struct grant_request ->
- * presigned URLs Authorization: Bearer <token of this job and attempt> trainer -> worker    one
- * line on standard input             struct work worker  -> trainer   lines on standard output
- * struct report, with paths for keys
+ * /predict, /measure Authorization: Bearer <service token> trainer -> backend   POST callback_url
+ * struct report   -> struct report_reply POST uploads_url, downloads_url        struct
+ * grant_request -> presigned URLs Authorization: Bearer <token of this job and attempt> trainer ->
+ * worker    one line on standard input             struct work worker  -> trainer   lines on
+ * standard output struct report, with paths for keys
  *
  * A program in any language that reads one `work` line and writes `report` lines is a worker: the
  * native engine (`anneal worker`) and the adapters in trainers/ are alike.
@@ -239,6 +239,25 @@ struct grant_reply {
 };
 extern const struct field grant_object_fields[], grant_request_fields[], grant_url_fields[],
     grant_reply_fields[];
+
+/* POST /measure of a trainer, and one line to a worker started with --measure: how fast a model
+ * trains on that machine, and what memory it takes.  The reply is kept: asking again is free. */
+struct measure_order {
+    str model;
+    int64_t classes, image_size, batch_size, threads; /* image_size 0: the model's own */
+    int precision, backend, optimizer;                /* as in struct train_spec */
+    bool average, accumulate;
+};
+struct measure {
+    str model;
+    int64_t image_size, batch_size, classes, threads;
+    int64_t params, weights_bytes, memory_bytes;       /* memory: the plan's, for training */
+    double train_images_per_second, images_per_second; /* of a step; of inference */
+    double gflop;                                      /* of one picture, forward */
+    str backend, isa;
+    int64_t at; /* Unix ms */
+};
+extern const struct field measure_order_fields[], measure_fields[];
 
 /* trainer -> worker, one line */
 struct work {

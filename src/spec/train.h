@@ -23,15 +23,15 @@ enum backend_kind { BACKEND_AUTO, BACKEND_ONEDNN, BACKEND_PORTABLE };
 enum precision_kind { PRECISION_FLOAT32, PRECISION_BFLOAT16 }; /* as enum net_precision */
 enum freeze_kind { FREEZE_NONE, FREEZE_BACKBONE };
 enum goal_kind { /* loss is minimised, the rest maximised */
-    GOAL_ACCURACY,
-    GOAL_TOP5,
-    GOAL_F1,
-    GOAL_LOSS,
-    GOAL_MAP50,
-    GOAL_MAP,
-    GOAL_MASK_MAP50,
-    GOAL_MASK_MAP,
-    GOAL_MIOU
+                 GOAL_ACCURACY,
+                 GOAL_TOP5,
+                 GOAL_F1,
+                 GOAL_LOSS,
+                 GOAL_MAP50,
+                 GOAL_MAP,
+                 GOAL_MASK_MAP50,
+                 GOAL_MASK_MAP,
+                 GOAL_MIOU
 };
 
 /* What a network answers; the same order as enum net_task (engine/model/target.h). */
@@ -94,7 +94,7 @@ bool train_goal_better(int goal, double value, double than); /* NaN is never bet
 
 /* The table with the defaults of a task, in `a`. */
 enum rc train_fields_of(enum train_task task, struct arena *a, const struct field **ret,
-                     struct err *e) must_check;
+                        struct err *e) must_check;
 /* False: the field means nothing to the task (`crop` to a detector). */
 bool train_field_applies(const struct field *f, enum train_task task);
 /* Settings from an object (NULL: none given), the rest by the defaults of its model's task.
@@ -107,6 +107,18 @@ enum rc train_spec_read_text(str json, struct train_spec *ret, struct arena *a,
 void train_fit_warmup(struct train_spec *s);
 /* The settings form of a task (field_form): what applies to it, with its own defaults. */
 enum rc train_form(enum train_task task, struct arena *a, struct jw *w, struct err *e) must_check;
+
+/* Settings under one name, for people who know what they want and not how: a row each. */
+struct train_preset {
+    const char *name, *title, *help;
+};
+extern const struct train_preset train_presets[]; /* closed by a NULL name */
+/* The settings that a preset changes for a task: members of an open object. */
+void train_preset_write(const struct train_preset *p, enum train_task task, struct jw *w);
+/* `config` (NULL: none) over the preset's settings for its model's task, in `a`; `model` as in
+ * train_spec_read.  RC_INVALID, field "preset": no such name, with those there are. */
+enum rc train_preset_merge(str preset, const struct json *config, str model, struct arena *a,
+                           const struct json **ret, struct err *e) must_check;
 
 /* What a table cannot say: a goal of another task, warm-up longer than training, a setting that
  * means nothing to the task, ... Appends {field, message} warnings to w (an open array); errors are

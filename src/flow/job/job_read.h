@@ -119,6 +119,16 @@ enum rc job_series(struct jobs *js, str job_id, int64_t after,
 enum rc job_artifact(struct jobs *js, struct arena *a, str job_id, const char *name,
                      struct artifact *ret, struct err *e) must_check;
 
+/* How long epochs took in the newest trainings of a model that have told of at least two, newest
+ * first, at most max: what an estimate begins with. */
+struct job_pace {
+    str dataset_id, dataset_version, config;
+    int64_t epochs; /* between the first and the last that are counted */
+    int64_t ms;     /* that they took */
+};
+enum rc job_paces(struct jobs *js, struct arena *a, str framework, str model, size_t max,
+                  struct job_pace **ret, size_t *ret_n, struct err *e) must_check;
+
 /* The hub's pull for topics "job/<id>"; ud is the struct jobs. */
 enum rc job_feed_pull(void *ud, str topic, int64_t after, unsigned max, struct hub_out *out,
                       bool *ret_ended, struct err *e);

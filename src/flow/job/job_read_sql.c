@@ -8,7 +8,7 @@ const char *const job_sort_names[] = {"created", "name", "status", "score", "que
 
 /* Every text of a list and its orders is a literal: one for each sort and direction. */
 #define LIST(key, cmp, dir)                                                                        \
-    "SELECT " JOB_COLUMNS JOB_FROM JOB_WHERE " AND (?9 = '' OR (" key ", j.id) " cmp              \
+    "SELECT " JOB_COLUMNS JOB_FROM JOB_WHERE " AND (?9 = '' OR (" key ", j.id) " cmp               \
     " (?10, ?9)) ORDER BY " key " " dir ", j.id " dir " LIMIT ?11"
 #define BOTH(key)                                                                                  \
     {                                                                                              \
@@ -441,69 +441,5 @@ enum rc job_validation(struct jobs *js, struct arena *a, str job_id, int64_t epo
     if (!v.key.p || !v.split.p || !v.sha256.p)
         return err_set(e, RC_NOMEM, "out of memory");
     *ret = v;
-    return RC_OK;
-}
-
-/* ---- the course of a run, and what it left */
-
-enum rc job_series(struct jobs *js, str job_id, int64_t after,
-                   enum rc (*each)(const struct series_point *p, void *ud), void *ud, struct err *e)
-{
-    struct tx *tx;
-    struct rows *r;
-    enum rc bad = RC_OK, rc = db_begin(js->s.db, DB_READ, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_query(tx, &r, e,
-                  "SELECT n, epoch, step, at, epochs, metric FROM job_series WHERE job_id = ?"
-                  " AND n > ? ORDER BY n",
-                  db_s(job_id), db_i(after));
-    if (!rc) {
-        while (!bad && rows_next(r)) {
-            struct series_point p = {rows_int(r, 0), rows_int(r, 1), rows_int(r, 2),
-                                     rows_int(r, 3), rows_num(r, 4), rows_text(r, 5)};
-
-            bad = each(&p, ud);
-        }
-        rc = rows_done(r, e);
-    }
-    tx_rollback(tx);
-    return bad ? bad : rc;
-}
-
-enum rc job_artifact(struct jobs *js, struct arena *a, str job_id, const char *name,
-                     struct artifact *ret, struct err *e)
-{
-    struct artifact f = {0};
-    struct tx *tx;
-    struct rows *r;
-    bool there = false;
-    enum rc rc = db_begin(js->s.db, DB_READ, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_query(
-        tx, &r, e,
-        "SELECT key, sha256, type, bytes, info FROM job_artifact WHERE job_id = ? AND name = ?",
-        db_s(job_id), db_c(name));
-    if (!rc) {
-        there = rows_next(r);
-        if (there)
-            f = (struct artifact){.key = rows_copy(r, a, 0),
-                                  .sha256 = rows_copy(r, a, 1),
-                                  .type = rows_copy(r, a, 2),
-                                  .bytes = rows_int(r, 3),
-                                  .info = rows_copy(r, a, 4)};
-        rc = rows_done(r, e);
-    }
-    tx_rollback(tx);
-    if (rc)
-        return rc;
-    if (!there)
-        return err_set(e, RC_NOT_FOUND, "the job has no %s", name);
-    if (!f.key.p || !f.sha256.p || !f.type.p || !f.info.p)
-        return err_set(e, RC_NOMEM, "out of memory");
-    *ret = f;
     return RC_OK;
 }

@@ -160,6 +160,33 @@ static enum rc route_answer(struct trainer *t, struct http_req *r, str id, struc
 
 /* ---- what it is and how it is */
 
+static enum rc route_measure(struct trainer *t, struct http_req *r, str id, struct err *e)
+{
+    struct measure_order o = {0};
+    struct measure m;
+    str body;
+    enum rc rc = http_body_all(r, START_BODY_BYTES_MAX, &body, e);
+
+    if (!rc)
+        rc = field_read_text(measure_order_fields, body, &o, http_arena(r), e);
+    if (!rc)
+        rc = measurer_ask(t->measurer, &o, http_arena(r), &m, e);
+    return rc ? rc : reply_fields(r, 200, measure_fields, &m, e);
+}
+
+/* What was last measured of a model, or null. */
+static void write_measured(const struct trainer *t, const char *model, struct arena *a,
+                           struct jw *w)
+{
+    struct measure m;
+
+    jw_key(w, "measured");
+    if (measurer_known(t->measurer, model, a, &m))
+        field_write(measure_fields, &m, w);
+    else
+        jw_null(w);
+}
+
 /* With the settings of the model's own task. */
 static enum rc write_model(const struct trainer *t, const struct trainer_model *m, struct arena *a,
                            struct jw *w, struct err *e)
@@ -174,6 +201,7 @@ static enum rc write_model(const struct trainer *t, const struct trainer_model *
     jw_kcstr(w, "description", m->description);
     jw_kint(w, "image_size", m->image_size);
     jw_kcstr(w, "framework", t->c.framework);
+    write_measured(t, m->name, a, w);
     jw_key(w, "config_schema");
     rc = train_form(train_task_of(str_of(m->name)), a, w, e);
     jw_obj_end(w);
@@ -290,6 +318,7 @@ static const struct {
     {HTTP_GET, "/models/list", false, route_models},
     {HTTP_GET, "/health", true, route_health},
     {HTTP_POST, "/predict", false, route_predict},
+    {HTTP_POST, "/measure", false, route_measure},
 };
 
 static enum rc authenticate(const struct trainer *t, const struct http_req *r, struct err *e)

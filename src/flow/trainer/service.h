@@ -3,6 +3,7 @@
 #define ANNEAL_FLOW_TRAINER_SERVICE_H
 
 #include "flow/trainer/job.h"
+#include "flow/trainer/measurer.h"
 #include "flow/trainer/predictor.h"
 #include "flow/trainer/trainer.h"
 #include "net/http.h"
@@ -30,6 +31,7 @@ struct trainer {
     struct outbox *outbox;
     struct jobs *jobs;
     struct predictor *predictor;
+    struct measurer *measurer;
     struct http_server *http;
     atomic_bool draining;
     atomic_ullong spooled; /* names spool files */

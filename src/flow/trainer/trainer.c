@@ -62,6 +62,7 @@ static enum rc settings(struct trainer *t, const struct trainer_config *c, struc
     s->framework = text_or(&t->a, c->framework, "anneal");
     s->worker_argv = argv_or(&t->a, c->worker_argv, "worker", NULL);
     s->predict_argv = argv_or(&t->a, c->predict_argv, "worker", "--predict");
+    s->measure_argv = argv_or(&t->a, c->measure_argv, "worker", "--measure");
     s->max_jobs = (unsigned)num_or(c->max_jobs, 1);
     s->connections = (unsigned)num_or(c->connections, 8);
     s->cache_bytes_max = c->cache_bytes_max ? c->cache_bytes_max : (uint64_t)20 << 30;
@@ -71,7 +72,8 @@ static enum rc settings(struct trainer *t, const struct trainer_config *c, struc
     s->heartbeat_ms = num_or(c->heartbeat_ms, 15000);
     s->silence_ms_max = num_or(c->silence_ms_max, 3600000);
     s->predict_ms_max = num_or(c->predict_ms_max, 60000);
-    if (!s->listen || !s->framework || !s->worker_argv || !s->predict_argv)
+    s->measure_ms_max = num_or(c->measure_ms_max, 40000);
+    if (!s->listen || !s->framework || !s->worker_argv || !s->predict_argv || !s->measure_argv)
         return err_set(e, RC_NOMEM, "out of memory for the trainer's settings");
     if (s->max_jobs > JOBS_MAX)
         return err_field(e, RC_INVALID, "max_jobs", "max_jobs is %u; at most %d are possible",
@@ -128,6 +130,7 @@ static enum rc open_parts(struct trainer *t, struct err *e)
                              .heartbeat_ms = c->heartbeat_ms,
                              .silence_ms_max = c->silence_ms_max};
     struct predictor_config pc = {.argv = c->predict_argv, .deadline_ms = c->predict_ms_max};
+    struct measurer_config mc = {.argv = c->measure_argv, .deadline_ms = c->measure_ms_max};
     enum rc rc = outbox_dir && work_dir && cache_path_
                      ? RC_OK
                      : err_set(e, RC_NOMEM, "out of memory for paths");
@@ -143,7 +146,7 @@ static enum rc open_parts(struct trainer *t, struct err *e)
     jc.letters = ob.letters = t->letters;
     if (!rc)
         rc = outbox_open(&t->outbox, &ob, e);
-    jc.spawner = pc.spawner = t->spawner;
+    jc.spawner = pc.spawner = mc.spawner = t->spawner;
     jc.cache = pc.cache = t->cache;
     jc.outbox = t->outbox;
     jc.pool = t->pool;
@@ -151,6 +154,8 @@ static enum rc open_parts(struct trainer *t, struct err *e)
         rc = jobs_open(&t->jobs, &jc, e);
     if (!rc)
         rc = predictor_new(&t->predictor, &pc, e);
+    if (!rc)
+        rc = measurer_new(&t->measurer, &mc, e);
     return rc;
 }
 
@@ -201,6 +206,7 @@ void trainer_close(struct trainer *t)
     atomic_store(&t->draining, true);
     http_server_free(t->http);
     predictor_free(t->predictor);
+    measurer_free(t->measurer);
     if (t->outbox)
         outbox_stop(t->outbox);
     jobs_close(t->jobs);

@@ -32,6 +32,7 @@ struct trainer_config {    /* zero takes the default in brackets; text is copied
     const char *token;     /* service token; none: only loopback addresses may be listened on */
     const char *const *worker_argv;  /* ends with NULL [this binary, "worker"] */
     const char *const *predict_argv; /* ends with NULL [this binary, "worker", "--predict"] */
+    const char *const *measure_argv; /* ends with NULL [this binary, "worker", "--measure"] */
     const struct trainer_model *models;
     size_t models_n;
     unsigned max_jobs;           /* at once [1] */
@@ -43,6 +44,7 @@ struct trainer_config {    /* zero takes the default in brackets; text is copied
     int64_t heartbeat_ms;        /* of silence before the trainer speaks for its worker [15 s] */
     int64_t silence_ms_max;      /* a worker silent for longer is taken for hung [1 h] */
     int64_t predict_ms_max;      /* deadline of one /predict [60 s] */
+    int64_t measure_ms_max;      /* deadline of one /measure [40 s] */
 };
 
 struct trainer;

@@ -675,6 +675,8 @@ export interface Routes {
       version?: string;
       /** Whose trainer runs it. */
       framework?: string;
+      /** Settings to begin with: quick, standard, thorough, fine-tune; config goes over. */
+      preset?: string;
       /** Train settings; GET /models lists them.  What is absent is default. */
       config?: unknown;
       /** 0 to 100, higher goes first. */
@@ -970,6 +972,51 @@ export interface Routes {
   "GET /training/jobs/{id}/samples": Record<string, never>;
   /** Training pictures as they enter the network, on one sheet (JPEG). */
   "GET /training/jobs/{id}/samples/sheet": Record<string, never>;
+  /** What a training would be: faults, warnings, how long; makes none. */
+  "POST /training/check": {
+    query: {
+      /** Let the trainer measure the model, where it has not yet. */
+      measure?: boolean;
+    };
+    body: {
+      /** Name for people; empty: made of model and dataset. */
+      name?: string;
+      /** Id or name of the dataset's project, to be sure; `default` is one too. */
+      project?: string;
+      /** Id or name of the dataset. */
+      dataset: string;
+      /** Hash or number of its version; empty: the newest. */
+      version?: string;
+      /** Whose trainer runs it. */
+      framework?: string;
+      /** Settings to begin with: quick, standard, thorough, fine-tune; config goes over. */
+      preset?: string;
+      /** Train settings; GET /models lists them.  What is absent is default. */
+      config?: unknown;
+      /** 0 to 100, higher goes first. */
+      priority?: number;
+      /** Further attempts after a lost one; -1: as configured. */
+      retries?: number;
+      /** Queue it at once; else it stays pending. */
+      start?: boolean;
+      /** Go on from a checkpoint of another job. */
+      from_checkpoint?: unknown;
+      /** Short texts. */
+      tags?: string[];
+      /** Notes. */
+      notes?: string;
+      /** Short for config.model. */
+      model_name?: string;
+      /** Short for config.epochs; 0: not given. */
+      epochs?: number;
+      /** Short for config.batch_size. */
+      batch_size?: number;
+      /** Short for config.learning_rate. */
+      learning_rate?: number;
+    };
+  };
+  /** Settings under one name: quick, standard, thorough, fine-tune. */
+  "GET /training/presets": Record<string, never>;
   /** A job's events as Server-Sent Events. */
   "GET /training/jobs/{id}/events": {
     query: {
