@@ -1,10 +1,12 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
+import { engineModule } from "./engine-module";
+
 // Component tests stand beside what they test (x.test.tsx) and run in jsdom; src/testing.tsx has their helpers.
 // The pages in a real browser are tests/web/*.test.ts.
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), engineModule()],
   test: {
     environment: "jsdom",
     include: ["src/**/*.test.{ts,tsx}"],

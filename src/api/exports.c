@@ -47,6 +47,7 @@ struct export_query {
 #define PART_FIELD F_ENUM(S, part, part_names, .dflt = "\"file\"", .help = "header: that of C.")
 static const struct field of_job_fields[] = {FORMAT_FIELDS, CHECKPOINT_FIELD, FIELD_END};
 static const struct field of_version_fields[] = {FORMAT_FIELDS, FIELD_END};
+static const struct field weights_fields[] = {CHECKPOINT_FIELD, FIELD_END};
 static const struct field job_file_fields[] = {FORMAT_FIELDS, CHECKPOINT_FIELD, PART_FIELD,
                                                FIELD_END};
 static const struct field version_file_fields[] = {FORMAT_FIELDS, PART_FIELD, FIELD_END};
@@ -521,6 +522,25 @@ static enum rc get_version_export(struct ctx *c, struct err *e)
     return rc ? rc : file_reply(c, &o, e);
 }
 
+/* The weights as they are, for the tab; registered ones have a route of their own. */
+static enum rc get_job_weights(struct ctx *c, struct err *e)
+{
+    const struct export_query *q = c->query;
+    struct job_checkpoint k;
+    struct job j;
+    enum rc rc = job_of(c, ROLE_VIEWER, &j, e);
+
+    if (!rc)
+        rc = job_checkpoint_find(c->app->jobs, c->a, j.kind == WORK_TEST ? j.base_job_id : j.id,
+                                 q->checkpoint, &k, e);
+    const char *key = rc ? NULL : arena_cstr(c->a, k.c.weights_key);
+    if (!rc && !key)
+        rc = no_memory(e);
+    return rc ? rc
+              : reply_immutable(c, k.c.weights_sha256, key, "application/octet-stream",
+                                k.c.weights_bytes, e);
+}
+
 #define BODY(f)  .body = f, .body_size = sizeof(struct export_query)
 #define QUERY(f) .query = f, .query_size = sizeof(struct export_query)
 #define EXPORT_HELP                                                                                \
@@ -535,6 +555,9 @@ const struct route export_routes[] = {
      .help = EXPORT_HELP, .fn = post_job_export},
     {HTTP_GET, "/training/jobs/{id}/export", ACCESS_VIEWER, "jobs:read", QUERY(job_file_fields),
      .tag = "Results", .summary = "Download what was exported.", .fn = get_job_export},
+    {HTTP_GET, "/training/jobs/{id}/weights", ACCESS_VIEWER, "jobs:read", QUERY(weights_fields),
+     .tag = "Results", .summary = "Download a checkpoint's weights file (safetensors).",
+     .fn = get_job_weights},
     {HTTP_POST, "/registry/models/{model}/versions/{version}/export", ACCESS_VIEWER, "models:read",
      BODY(of_version_fields), .tag = "Registry",
      .summary = "Make a version a file for other programs, verified.", .help = EXPORT_HELP,

@@ -1,7 +1,8 @@
 /* web.c - the web app from memory.
  *
  * Files with a hash in their name (below /assets/) are cached for ever, the rest by ETag.  Paths
- * below /app/ are pages of the single-page app: they get index.html.  Each file is kept as brotli
+ * below /app/ are pages of the single-page app: they get index.html; a visitor's
+ * link is try.html.  Each file is kept as brotli
  * and gzip too (tools/gen-assets), made once when the binary was built; which form goes out is said
  * by Accept-Encoding (RFC 9110, 12.5.3), and the form's name is part of the ETag.
  *
@@ -88,9 +89,9 @@ static void send_asset(struct ctx *c, const struct web_asset *a)
     http_reply_static(c->req, 200, a->content_type, bytes[form]);
 }
 
-static enum rc get_page(struct ctx *c, struct err *e)
+static enum rc send_page(struct ctx *c, str path, struct err *e)
 {
-    const struct web_asset *a = find(STR("/index.html"));
+    const struct web_asset *a = find(path);
 
     if (!a)
         return err_set(e, RC_NOT_FOUND,
@@ -98,6 +99,16 @@ static enum rc get_page(struct ctx *c, struct err *e)
                        "`make`; the API is described at /docs");
     send_asset(c, a);
     return RC_OK;
+}
+
+static enum rc get_page(struct ctx *c, struct err *e)
+{
+    return send_page(c, STR("/index.html"), e);
+}
+
+static enum rc get_visitors_page(struct ctx *c, struct err *e)
+{
+    return send_page(c, STR("/try.html"), e);
 }
 
 static enum rc get_file(struct ctx *c, struct err *e)
@@ -119,6 +130,9 @@ const struct route web_routes[] = {
      .fn = get_page},
     {HTTP_GET, "/app/{page...}", ACCESS_PUBLIC, .tag = "Web app",
      .summary = "A page of the web app.", .fn = get_page},
+    {HTTP_GET, "/try", ACCESS_PUBLIC, .tag = "Web app",
+     .summary = "The page of a visitor's link: a model that is tried without an account.",
+     .fn = get_visitors_page},
     {HTTP_GET, "/assets/{file...}", ACCESS_PUBLIC, .tag = "Web app",
      .summary = "A file of the web app.", .fn = get_file},
     {HTTP_GET, "/favicon.svg", ACCESS_PUBLIC, .tag = "Web app", .summary = "The icon.",

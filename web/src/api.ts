@@ -8,7 +8,7 @@ export class Problem extends Error {
   }
 }
 
-function problemOf(status: number, text: string, statusText: string): Problem {
+export function problemOf(status: number, text: string, statusText: string): Problem {
   let doc: { code?: string; detail?: string; errors?: { field?: string }[] } = {};
   try {
     doc = JSON.parse(text);

@@ -8,12 +8,14 @@ import { home } from "./home";
 import { jobs } from "./jobs";
 import { parts } from "./parts";
 import { people } from "./people";
+import { registry } from "./registry";
 import { shell } from "./shell";
 import { train } from "./train";
+import { trying } from "./try";
 import { upload } from "./upload";
 import { words } from "./words";
 
-export const areas = { compare, datasets, home, jobs, parts, people, shell, train, upload, words };
+export const areas = { compare, datasets, home, jobs, parts, people, registry, shell, train, trying, upload, words };
 
 export const messages = {
   ...compare,
@@ -22,8 +24,10 @@ export const messages = {
   ...jobs,
   ...parts,
   ...people,
+  ...registry,
   ...shell,
   ...train,
+  ...trying,
   ...upload,
   ...words,
 } as const;
