@@ -31,7 +31,7 @@ function Model({ shown, send }: { shown: Shown; send: Send }) {
       {!here && !shown.server ? <Empty title={t("visit.noWay")} /> : (
         <div className="space-y-5">
           <WhereBar place={place} source={source} onChange={setWant} />
-          {place.runner && <Bench runner={place.runner} task={shown.task} name={shown.model} />}
+          {!place.error && <Bench runner={place.runner} where={place.where} task={shown.task} name={shown.model} />}
         </div>
       )}
     </>

@@ -1,5 +1,5 @@
 // The versions of a model: state, score, size, origin, and what can be done to each.
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 
 import { useTexts } from "../../i18n";
 import { Badge, Button, ButtonLink, Card, ErrorNote, Facts } from "../../parts/ui";
@@ -9,11 +9,15 @@ import { scoreName } from "../../types";
 import { Evaluate, Export, Move, Publish, type Verb } from "./actions";
 import { type RegistryModel, scoreOf, type State, type Version } from "./queries";
 
-const tones = { draft: "muted", evaluated: "info", approved: "warning", live: "success", archived: "muted" } as const;
+const tones = { draft: "muted", evaluated: "warning", approved: "info", live: "success", archived: "muted" } as const;
 
 export function StateBadge({ state }: { state: State }) {
   return <Badge tone={tones[state]}>{useTexts().of("state", state)}</Badge>;
 }
+
+/** "Accuracy", "mAP50"; what the catalogue does not know is written as the field writes it. */
+const nameOf = (text: string, metric: string) => (text === metric ? scoreName(metric) : text);
+const bare = (metric: string) => metric.split("/").at(-1) ?? metric;
 
 function Score({ version: v }: { version: Version }) {
   const { t, of, number } = useTexts();
@@ -22,7 +26,7 @@ function Score({ version: v }: { version: Version }) {
     <div className="min-w-0 text-sm">
       {score && (
         <p className="numbers">
-          {scoreName(score.name)} <span className="font-semibold">{number(score.value, 3)}</span>{" "}
+          {nameOf(of("metric", score.name), score.name)} <span className="font-semibold">{number(score.value, 3)}</span>{" "}
           <span className="text-muted">
             {score.measured && v.evaluation ? t("registry.onSplit", { split: of("split", v.evaluation.split), dataset: v.evaluation.dataset_name }) : t("registry.inTraining")}
           </span>
@@ -33,8 +37,8 @@ function Score({ version: v }: { version: Version }) {
   );
 }
 
-function Details({ version: v }: { version: Version }) {
-  const { t, time, bytes, number } = useTexts();
+function Details({ version: v, children }: { version: Version; children: ReactNode }) {
+  const { t, of, time, bytes, number } = useTexts();
   const engine = v.engine && [v.engine["version"], v.engine["backend"], v.engine["isa"], v.engine["precision"]].filter(Boolean).join(" · ");
   const by = (name: string | null, at: string | null) => (at ? t("registry.byAt", { name: name ?? "-", time: time(at) }) : "-");
   const scores = v.evaluation?.status === "completed" ? Object.entries(v.evaluation.scores) : [];
@@ -55,7 +59,7 @@ function Details({ version: v }: { version: Version }) {
         {scores.length > 0 && (
           <div>
             <h3 className="mb-2 text-sm font-medium">{t("registry.scores")}</h3>
-            <Facts rows={scores.map(([name, value]) => [scoreName(name), <span key={name} className="numbers">{number(value, 4)}</span>])} />
+            <Facts rows={scores.map(([name, value]) => [nameOf(of("metric", bare(name)), bare(name)), <span key={name} className="numbers">{number(value, 4)}</span>])} />
           </div>
         )}
         <details>
@@ -64,6 +68,7 @@ function Details({ version: v }: { version: Version }) {
             <Facts rows={Object.entries(v.config).map(([name, value]) => [name, String(value)])} />
           </div>
         </details>
+        <div className="flex flex-wrap gap-2">{children}</div>
       </div>
     </div>
   );
@@ -81,9 +86,14 @@ function Row({ model, version: v }: { model: RegistryModel; version: Version }) 
   const can: [Doing, boolean][] = [
     ["evaluate", engineer && v.state !== "archived" && v.evaluation?.status !== "running"], ["approve", engineer && v.state === "evaluated"],
     ["publish", engineer && (v.state === "approved" || v.state === "live")], ["export", true],
+  ];
+  const rarely: [Doing, boolean][] = [
     ["withdraw", engineer && v.state === "approved"], ["archive", engineer && ["draft", "evaluated", "approved"].includes(v.state)],
     ["restore", engineer && v.state === "archived"],
   ];
+  const act = (what: Doing, look: "primary" | "quiet" | "plain") => (
+    <Button key={what} look={look} className="!px-3" aria-label={`${t(`registry.${what}`)}: ${label}`} onClick={() => setDoing(what)}>{t(`registry.${what}`)}</Button>
+  );
   return (
     <li aria-label={label}>
       <div className="flex flex-wrap items-start gap-x-4 gap-y-3 px-4 py-3">
@@ -98,15 +108,13 @@ function Row({ model, version: v }: { model: RegistryModel; version: Version }) 
           {v.evaluation?.status === "failed" && <ErrorNote error={new Error(t("registry.evaluationFailed", { why: v.evaluation.error ?? of("status", "failed") }))} />}
         </div>
         <div className="flex max-w-full flex-wrap gap-1">
-          {can.filter(([, may]) => may).map(([what]) => (
-            <Button key={what} look={(what === "approve" && !v.aliases.length) || (what === "publish" && v.state === "approved") ? "primary" : "quiet"} className="!px-3"
-              aria-label={`${t(`registry.${what}`)}: ${label}`} onClick={() => setDoing(what)}>{t(`registry.${what}`)}</Button>
-          ))}
+          {can.filter(([, may]) => may).map(([what]) =>
+            act(what, (what === "approve" && !v.aliases.length) || (what === "publish" && v.state === "approved") ? "primary" : "quiet"))}
           <ButtonLink look="quiet" href={`/app/try?model=${encodeURIComponent(model.name)}&version=${v.version}`} className="!px-3">{t("registry.try")}</ButtonLink>
           <Button look="quiet" className="!px-3" aria-expanded={open} aria-label={`${t("registry.details")}: ${label}`} onClick={() => setOpen(!open)}>{t("registry.details")}</Button>
         </div>
       </div>
-      {open && <Details version={v} />}
+      {open && <Details version={v}>{rarely.filter(([, may]) => may).map(([what]) => act(what, "plain"))}</Details>}
       {doing === "evaluate" ? <Evaluate version={v} onClose={close} /> : doing === "publish" ? <Publish model={model} version={v} onClose={close} />
         : doing === "export" ? <Export version={v} onClose={close} /> : doing && <Move version={v} verb={doing} onClose={close} />}
     </li>

@@ -111,7 +111,8 @@ function usePaste(onFiles: (files: File[]) => void) {
   }, []);
 }
 
-export function Bench({ runner, task, name }: { runner: Runner; task: Task; name: string }) {
+/** runner: undefined while it is being made; pictures wait for it. */
+export function Bench({ runner, where, task, name }: { runner: Runner | undefined; where: Runner["where"]; task: Task; name: string }) {
   const { t, number } = useTexts();
   const [settings, setSettings] = useState(DEFAULTS);
   const [tried, setTried] = useState<Tried[]>([]);
@@ -127,10 +128,10 @@ export function Bench({ runner, task, name }: { runner: Runner; task: Task; name
   const ask = (some: Tried[]) => {
     const mine = round.current;
     turn.current = turn.current.then(async () => {
-      const { atOnce } = latest.current.runner;
-      for (let i = 0; i < some.length && mine === round.current; i += atOnce) {
-        const part = some.slice(i, i + atOnce), place = new Map(part.map((one, k) => [one.id, k]));
-        const told = await latest.current.runner
+      const { runner: asked } = latest.current;
+      for (let i = 0; asked && i < some.length && mine === round.current; i += asked.atOnce) {
+        const part = some.slice(i, i + asked.atOnce), place = new Map(part.map((one, k) => [one.id, k]));
+        const told = await asked
           .run(part.map((one) => ({ name: one.name, picture: one.picture })), latest.current.settings)
           .then((answers) => ({ answers, error: undefined }), (error: unknown) => ({ answers: [], error }));
         if (mine !== round.current) return;
@@ -151,15 +152,15 @@ export function Bench({ runner, task, name }: { runner: Runner; task: Task; name
     setTried(all.slice(0, KEPT_MAX));
     ask(some);
   };
-  const again = () => { // another runner, or settings that the engine itself must know
+  const again = () => { // settings that the engine itself must know
     round.current++;
     ask(latest.current.tried);
   };
-  const first = useRef(true);
-  useEffect(() => {
-    if (!first.current) again();
-    first.current = false;
-  }, [runner]); // eslint-disable-line react-hooks/exhaustive-deps
+  useEffect(() => { // another runner: what the other said is put away
+    round.current++;
+    setTried((had) => had.map(({ answer: _, error: __, ...rest }) => rest));
+    if (runner) ask(latest.current.tried);
+  }, [runner]);
   const count = (prefix: "bench.pasted" | "bench.snapped") => t(prefix, { n: ++ids });
   usePaste((files) => take(files.map((f) => ({ name: f.name && f.name !== "image.png" ? f.name : `${count("bench.pasted")}.png`, picture: f }))));
 
@@ -183,11 +184,11 @@ export function Bench({ runner, task, name }: { runner: Runner; task: Task; name
             onChange={(top) => setSettings({ ...settings, top })} onDone={again} />
         )}
       </div>
-      <Drop title={t("bench.drop")} hint={t(runner.where === "tab" ? "bench.hintTab" : "bench.hintServer")} accept={ACCEPT}
+      <Drop title={t("bench.drop")} hint={t(where === "tab" ? "bench.hintTab" : "bench.hintServer")} accept={ACCEPT}
         onFiles={(files) => take(files.map((f) => ({ name: f.path, picture: f.file })))}>
         {!camera && <Button look="quiet" onClick={() => setCamera(true)}><Icon d={icons.camera} />{t("bench.camera")}</Button>}
       </Drop>
-      {camera && (
+      {camera && runner && (
         <Camera runner={runner} task={task} settings={settings} threshold={settings.confidence} onClose={() => setCamera(false)}
           onPicture={(picture) => take([{ name: `${count("bench.snapped")}.jpg`, picture }])} />
       )}

@@ -26,7 +26,7 @@ function Ready({ source, name }: { source: Source; name: string }) {
         keep(WHERE, to);
         setWant(to);
       }} />
-      {place.runner && <Bench runner={place.runner} task={source.task} name={name} />}
+      {!place.error && <Bench runner={place.runner} where={place.where} task={source.task} name={name} />}
     </div>
   );
 }
@@ -44,7 +44,7 @@ function OfVersion({ model, versions, want }: { model: RegistryModel; versions: 
   };
   return (
     <div className="space-y-5">
-      <div className="max-w-xs">
+      <div className="max-w-md">
         <Field label={t("bench.version")}>
           <select className="field" value={chosen.version} onChange={(e) => setQuery({ version: e.target.value })}>
             {open.map((v) => (
