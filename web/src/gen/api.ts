@@ -1425,6 +1425,13 @@ export interface Routes {
       part?: "file" | "header";
     };
   };
+  /** Download a checkpoint's weights file (safetensors). */
+  "GET /training/jobs/{id}/weights": {
+    query: {
+      /** best, last or an epoch. */
+      checkpoint?: string;
+    };
+  };
   /** Make a version a file for other programs, verified. */
   "POST /registry/models/{model}/versions/{version}/export": {
     body: {
@@ -1655,6 +1662,8 @@ export interface Routes {
   "GET /app": Record<string, never>;
   /** A page of the web app. */
   "GET /app/{page}": Record<string, never>;
+  /** The page of a visitor's link: a model that is tried without an account. */
+  "GET /try": Record<string, never>;
   /** A file of the web app. */
   "GET /assets/{file}": Record<string, never>;
   /** The icon. */
