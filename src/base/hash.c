@@ -33,6 +33,11 @@ enum rc md5_init(struct hasher *h, struct err *e)
     return digest_init(h, EVP_md5(), e);
 }
 
+enum rc sha1_init(struct hasher *h, struct err *e)
+{
+    return digest_init(h, EVP_sha1(), e);
+}
+
 void hasher_add(struct hasher *h, const void *p, size_t n)
 {
     ASSERT(EVP_DigestUpdate(h->ctx, p, n) == 1);

@@ -1,18 +1,19 @@
 /* hash.h - SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), MD5 (RFC 1321, S3 ETags only),
- * SplitMix64 and a counter-based generator.  The digests come from libcrypto,
+ * SHA-1 (FIPS 180-4, S3 checksums only), SplitMix64 and a counter-based generator.  The digests come from libcrypto,
  * whose SHA instructions hash at memory speed.  hex forms are lower case. */
 #ifndef ANNEAL_BASE_HASH_H
 #define ANNEAL_BASE_HASH_H
 
 #include "base/str.h"
 
-enum { SHA256_BYTES = 32, SHA256_HEX = 64, MD5_BYTES = 16, MD5_HEX = 32 };
+enum { SHA256_BYTES = 32, SHA256_HEX = 64, MD5_BYTES = 16, MD5_HEX = 32, SHA1_BYTES = 20 };
 
 struct hasher {
     void *ctx; /* EVP_MD_CTX */
 };
 enum rc sha256_init(struct hasher *h, struct err *e) must_check;
 enum rc md5_init(struct hasher *h, struct err *e) must_check;
+enum rc sha1_init(struct hasher *h, struct err *e) must_check;
 void hasher_add(struct hasher *h, const void *p, size_t n);
 void hasher_final(struct hasher *h, uint8_t *ret_digest); /* also frees */
 void hasher_done(struct hasher *h);                       /* frees without a digest */

@@ -181,21 +181,27 @@ static int encoded_cmp(const void *pa, const void *pb)
     return c ? c : str_cmp(a->value, b->value);
 }
 
+/* sigv4_encode into the arena: no heap for a request's parameters. */
 static enum rc encode_in(struct arena *a, str s, str *ret, struct err *e)
 {
-    struct buf b;
-    enum rc rc;
+    static const char hex[] = "0123456789ABCDEF";
+    char *p = arena_alloc(a, 3 * s.n + 1);
+    size_t n = 0;
 
-    buf_init(&b, SIGV4_CANONICAL_MAX);
-    sigv4_encode(&b, s, false);
-    rc = buf_ok(&b, e);
-    if (!rc) {
-        *ret = arena_str(a, buf_view(&b));
-        if (!ret->p)
-            rc = err_set(e, RC_NOMEM, "out of memory");
+    if (!p)
+        return err_set(e, RC_NOMEM, "out of memory");
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (unreserved(c)) {
+            p[n++] = (char)c;
+        } else {
+            p[n++] = '%';
+            p[n++] = hex[c >> 4];
+            p[n++] = hex[c & 15];
+        }
     }
-    buf_done(&b);
-    return rc;
+    *ret = (str){p, n};
+    return RC_OK;
 }
 
 static enum rc canonical_query(struct arena *a, struct buf *out, str raw, struct err *e)

@@ -20,9 +20,12 @@ struct body {
     bool has_sha, has_md5;
     struct hasher sha, md5;
     str want_sha, want_md5;
-    struct checksum checksum;
-    str want_checksum;   /* of a header, or: */
-    const char *trailer; /* its name */
+    struct checksum checksum; /* claimed */
+    str want_checksum;        /* of a header, or: */
+    const char *trailer;      /* its name */
+    struct checksum wanted;   /* by our side, where it is of another kind */
+    enum checksum_kind sum_kind;
+    struct sum sum; /* of sum_kind, at the end */
 };
 
 static enum s3_code bad(struct call *c, enum s3_code code, enum rc rc, const char *text)
@@ -68,15 +71,29 @@ static enum s3_code open_md5(struct body *b)
     return md5_init(&b->md5, &b->call->err) ? S3_INTERNAL : S3_OK;
 }
 
+enum checksum_kind body_claims(struct call *c)
+{
+    enum checksum_kind kind = CHECKSUM_NONE, k;
+    str name, value;
+
+    for (size_t i = 0; http_header_at(c->r, i, &name, &value); i++) {
+        k = checksum_of_header(str_ieq(name, STR("x-amz-trailer")) ? str_trim(value) : name);
+        if (k != CHECKSUM_NONE)
+            kind = k;
+    }
+    return kind;
+}
+
 static enum s3_code open_checksum(struct body *b)
 {
     struct call *c = b->call;
     enum checksum_kind kind = CHECKSUM_NONE;
     str name, value;
 
-    for (size_t i = 0; http_header_at(c->r, i, &name, &value); i++) {
+    for (size_t i = 0; !c->sum_elsewhere && http_header_at(c->r, i, &name, &value); i++) {
         enum checksum_kind k = checksum_of_header(name);
         if (str_ieq(name, STR("x-amz-trailer"))) {
+            value = str_trim(value);
             k = checksum_of_header(value);
             b->trailer = arena_cstr(c->a, value);
             if (!b->trailer)
@@ -87,13 +104,16 @@ static enum s3_code open_checksum(struct body *b)
             b->want_checksum = value;
         }
         if (k == CHECKSUM_UNKNOWN)
-            return bad(c, S3_NOT_IMPLEMENTED, RC_UNIMPLEMENTED,
-                       "of the checksums this store knows CRC32, CRC32C, CRC64NVME and SHA256");
+            return bad(c, S3_BAD_REQUEST, RC_INVALID,
+                       "the checksums are CRC32, CRC32C, CRC64NVME, SHA1 and SHA256");
         if (k != CHECKSUM_NONE && kind != CHECKSUM_NONE)
             return bad(c, S3_BAD_REQUEST, RC_INVALID, "expecting a single x-amz-checksum- header");
         if (k != CHECKSUM_NONE)
             kind = k;
     }
+    if (b->sum_kind != CHECKSUM_NONE && b->sum_kind != kind &&
+        checksum_init(&b->wanted, b->sum_kind, &c->err))
+        return S3_INTERNAL;
     if (kind == CHECKSUM_NONE)
         return S3_OK;
     return checksum_init(&b->checksum, kind, &c->err) ? S3_INTERNAL : S3_OK;
@@ -121,7 +141,8 @@ static enum s3_code open_frame(struct body *b)
     return rc ? s3_code_of(c, rc) : S3_OK;
 }
 
-enum s3_code body_open(struct body **ret, struct call *c, uint64_t bytes_max)
+enum s3_code body_open(struct body **ret, struct call *c, uint64_t bytes_max,
+                       enum checksum_kind sum)
 {
     struct body *b = mem_zalloc(sizeof *b);
     enum s3_code code;
@@ -130,6 +151,7 @@ enum s3_code body_open(struct body **ret, struct call *c, uint64_t bytes_max)
         return S3_INTERNAL;
     b->call = c;
     b->bytes_max = bytes_max;
+    b->sum_kind = sum;
     b->length = http_content_length(c->r);
     code = open_sha256(b);
     if (!code)
@@ -161,6 +183,7 @@ void body_close(struct body *b)
     if (b->has_md5)
         hasher_done(&b->md5);
     checksum_done(&b->checksum);
+    checksum_done(&b->wanted);
     mem_free(b->raw);
     mem_free(b);
 }
@@ -242,12 +265,18 @@ static enum s3_code check_md5(struct body *b)
 static enum s3_code check_checksum(struct body *b)
 {
     char got[CHECKSUM_TEXT];
+    enum checksum_kind kind = b->checksum.kind;
 
-    if (b->checksum.kind == CHECKSUM_NONE)
+    b->sum.kind = b->sum_kind;
+    if (b->wanted.kind != CHECKSUM_NONE)
+        checksum_final(&b->wanted, b->sum.text);
+    if (kind == CHECKSUM_NONE)
         return S3_OK;
     if (b->trailer && b->framed)
         b->want_checksum = chunked_trailer(&b->chunked, b->trailer);
     checksum_final(&b->checksum, got);
+    if (kind == b->sum_kind)
+        memcpy(b->sum.text, got, sizeof got);
     return str_is(b->want_checksum, got) ? S3_OK : S3_BAD_DIGEST;
 }
 
@@ -281,10 +310,16 @@ enum s3_code body_read(struct body *b, void *p, size_t cap, size_t *ret_n)
         if (b->has_md5)
             hasher_add(&b->md5, p, n);
         checksum_add(&b->checksum, p, n);
+        checksum_add(&b->wanted, p, n);
         store_count(b->call->s, COUNT_BYTES_IN, n);
     }
     *ret_n = n;
     return S3_OK;
+}
+
+void body_sum(const struct body *b, struct sum *ret)
+{
+    *ret = b->sum;
 }
 
 enum s3_code body_xml(struct call *c, str *ret)
@@ -292,7 +327,7 @@ enum s3_code body_xml(struct call *c, str *ret)
     struct body *b;
     struct buf out;
     size_t n = 1;
-    enum s3_code code = body_open(&b, c, STORE_XML_BYTES_MAX);
+    enum s3_code code = body_open(&b, c, STORE_XML_BYTES_MAX, CHECKSUM_NONE);
 
     if (code)
         return code == S3_ENTITY_TOO_LARGE ? S3_MALFORMED_XML : code;

@@ -5,6 +5,7 @@
 struct bucket_op {
     struct commit_op op;
     struct call *c;
+    enum canned_acl acl;
     enum s3_code refused;
     struct freed_list freed;
 };
@@ -14,15 +15,15 @@ struct bucket_op {
 static enum rc apply_create(struct commit_op *op, struct tx *tx, struct err *e)
 {
     struct bucket_op *b = (struct bucket_op *)op;
-    str me = identity_name(b->c->who);
-    char owner[IDENTITY_NAME_MAX + 1];
-    enum rc rc = index_bucket_owner(tx, b->c->bucket, owner, e);
+    str me = b->c->who ? identity_name(b->c->who) : STR("");
+    struct bucket old;
+    enum rc rc = index_bucket(tx, b->c->bucket, &old, e);
 
     if (!rc)
-        return refuse(op, &b->refused, str_is(me, owner) ? S3_BUCKET_EXISTS : S3_BUCKET_TAKEN);
+        return refuse(op, &b->refused, str_is(me, old.owner) ? S3_BUCKET_EXISTS : S3_BUCKET_TAKEN);
     if (rc != RC_NOT_FOUND)
         return rc;
-    return index_bucket_add(tx, b->c->bucket, me, os_now_ms(), e);
+    return index_bucket_add(tx, b->c->bucket, me, b->acl, os_now_ms(), e);
 }
 
 enum s3_code op_create_bucket(struct call *c)
@@ -30,7 +31,15 @@ enum s3_code op_create_bucket(struct call *c)
     struct bucket_op b = {.op.apply = apply_create, .c = c};
     char location[80];
     str body; /* a LocationConstraint: there is one place here */
+    str acl = http_header(c->r, "x-amz-acl");
     enum s3_code code = body_xml(c, &body);
+
+    if (!code && acl.p && !acl_of_name(acl, &b.acl))
+        code = S3_BAD_ARGUMENT;
+    if (!code && str_ieq(http_header(c->r, "x-amz-bucket-object-lock-enabled"), STR("true"))) {
+        err_set(&c->err, RC_UNIMPLEMENTED, "object lock");
+        code = S3_NOT_IMPLEMENTED;
+    }
 
     if (!code && !bucket_name_ok(c->bucket))
         code = S3_BAD_BUCKET_NAME;
@@ -38,6 +47,7 @@ enum s3_code op_create_bucket(struct call *c)
         code = call_commit(c, &b.op, &b.refused);
     if (code)
         return code;
+    bucket_info_forget(c->s, c->bucket);
     snprintf(location, sizeof location, "/%.*s", STR_F(c->bucket));
     http_add_header(c->r, "Location", location);
     reply_empty(c, 200);
@@ -47,13 +57,13 @@ enum s3_code op_create_bucket(struct call *c)
 static enum rc apply_delete(struct commit_op *op, struct tx *tx, struct err *e)
 {
     struct bucket_op *b = (struct bucket_op *)op;
-    int64_t id;
+    struct bucket old;
     enum rc rc;
 
     b->freed.n = 0;
-    rc = index_bucket(tx, b->c->bucket, &id, e);
+    rc = index_bucket(tx, b->c->bucket, &old, e);
     if (!rc)
-        rc = index_bucket_remove(tx, id, &b->freed, e);
+        rc = index_bucket_remove(tx, old.id, &b->freed, e);
     if (rc == RC_NOT_FOUND)
         return refuse(op, &b->refused, S3_NO_SUCH_BUCKET);
     if (rc == RC_CONFLICT)
@@ -69,8 +79,10 @@ enum s3_code op_delete_bucket(struct call *c)
     if (!code)
         files_remove(c->s->files, &b.freed);
     VEC_DONE(&b.freed);
-    if (!code)
+    if (!code) {
+        bucket_info_forget(c->s, c->bucket);
         reply_empty(c, 204);
+    }
     return code;
 }
 
@@ -79,7 +91,7 @@ enum s3_code op_delete_bucket(struct call *c)
 enum s3_code op_head_bucket(struct call *c)
 {
     struct tx *tx;
-    int64_t bucket;
+    struct bucket bucket;
     enum s3_code code = call_begin_read(c, &tx, &bucket);
 
     if (code)
@@ -93,7 +105,7 @@ enum s3_code op_head_bucket(struct call *c)
 enum s3_code op_get_location(struct call *c)
 {
     struct tx *tx;
-    int64_t bucket;
+    struct bucket bucket;
     struct buf b;
     enum s3_code code = call_begin_read(c, &tx, &bucket);
 
@@ -114,16 +126,16 @@ struct bucket_list {
     const struct identity *who;
 };
 
-static enum rc put_bucket(void *ud, str name, str owner, int64_t created_ms, struct err *e)
+static enum rc put_bucket(void *ud, str name, const struct bucket *k, struct err *e)
 {
     const struct bucket_list *l = ud;
     struct buf *b = l->b;
 
-    if (!identity_may(l->who, name, owner, RIGHT_ANY))
+    if (!identity_may(l->who, name, str_of(k->owner), RIGHT_ANY))
         return RC_OK;
     buf_puts(b, "<Bucket>");
     xml_text(b, "Name", name);
-    xml_time(b, "CreationDate", created_ms);
+    xml_time(b, "CreationDate", k->created_ms);
     buf_puts(b, "</Bucket>");
     return RC_OK;
 }
@@ -139,10 +151,8 @@ enum s3_code op_list_buckets(struct call *c)
         return s3_code_of(c, rc);
     buf_init(&b, 4 << 20);
     xml_begin(&b, "ListAllMyBucketsResult");
-    buf_puts(&b, "<Owner>");
-    xml_text(&b, "ID", identity_name(c->who));
-    xml_text(&b, "DisplayName", identity_name(c->who));
-    buf_puts(&b, "</Owner><Buckets>");
+    xml_owner(&b, "Owner");
+    buf_puts(&b, "<Buckets>");
     rc = index_buckets(tx, put_bucket, &l, &c->err);
     tx_rollback(tx);
     buf_puts(&b, "</Buckets></ListAllMyBucketsResult>");

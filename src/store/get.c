@@ -1,160 +1,8 @@
-/* get.c - GET and HEAD of an object: the bytes come from a reader, which verifies each block. */
-#include "base/log.h"
-#include "base/mem.h"
+/* get.c - GET and HEAD of an object, and GetObjectAttributes: conditions, ranges, parts, headers.
+ * The bytes are read.c's. */
+#include "s3/xml.h"
 #include "store/names.h"
 #include "store/store_int.h"
-
-struct read {
-    struct object o;
-    struct reader bytes; /* not for HEAD */
-    bool taken;          /* by the reply */
-};
-
-static void read_done(struct read *g)
-{
-    if (!g->taken)
-        reader_done(&g->bytes);
-}
-
-static enum s3_code look_up(struct call *c, struct read *g)
-{
-    struct tx *tx;
-    int64_t bucket;
-    enum s3_code code;
-    enum rc rc = reader_pin(&g->bytes, c->s->files, c->s->disk.segments, &c->err);
-
-    if (rc)
-        return s3_code_of(c, rc);
-    code = call_begin_read(c, &tx, &bucket);
-    if (code)
-        return code;
-    rc = index_get(tx, c->a, bucket, c->key, &g->o, &c->err);
-    if (!rc && http_method_of(c->r) != HTTP_HEAD)
-        rc = reader_find(&g->bytes, tx, g->o.data, &c->err);
-    tx_rollback(tx);
-    if (rc == RC_NOT_FOUND) {
-        c->err.text[0] = 0;
-        return S3_NO_SUCH_KEY;
-    }
-    return rc ? s3_code_of(c, rc) : S3_OK;
-}
-
-/* ---- sending */
-
-/* Logs what a reply can no longer tell. */
-static void damaged(struct store *s, const char *bucket, const char *key, const struct err *e)
-{
-    if (e->rc == RC_CORRUPT)
-        store_count(s, COUNT_DAMAGED_READS, 1);
-    log_error("store: reading '%s' of bucket '%s': %s", key, bucket, e->text);
-}
-
-struct sending {
-    struct store *s;
-    struct reader bytes;
-    uint64_t at;
-    char bucket[64], key[STORE_KEY_BYTES_MAX + 1];
-};
-
-static bool send_some(void *ud, uint64_t at, void *p, size_t cap, size_t *ret_n)
-{
-    struct sending *x = ud;
-    struct err e = {0};
-    enum rc rc = reader_read(&x->bytes, x->at + at, p, cap, ret_n, &e);
-
-    if (rc)
-        damaged(x->s, x->bucket, x->key, &e);
-    return !rc;
-}
-
-static void sent(void *ud)
-{
-    struct sending *x = ud;
-
-    reader_done(&x->bytes);
-    mem_free(x);
-}
-
-/* Before the reply has begun. */
-static enum s3_code cannot_read(struct call *c, enum rc rc)
-{
-    char bucket[64], key[STORE_KEY_BYTES_MAX + 1];
-
-    snprintf(bucket, sizeof bucket, "%.*s", STR_F(c->bucket));
-    snprintf(key, sizeof key, "%.*s", STR_F(c->key));
-    damaged(c->s, bucket, key, &c->err);
-    return s3_code_of(c, rc == RC_CORRUPT ? RC_IO : rc);
-}
-
-static enum s3_code send_large(struct call *c, struct read *g, int status, const char *type,
-                               uint64_t at, uint64_t n)
-{
-    struct sending *x;
-    enum rc rc = reader_ready(&g->bytes, at, &c->err);
-
-    if (rc)
-        return cannot_read(c, rc);
-    x = mem_alloc(sizeof *x);
-    if (!x)
-        return S3_INTERNAL;
-    x->s = c->s;
-    x->bytes = g->bytes;
-    x->at = at;
-    snprintf(x->bucket, sizeof x->bucket, "%.*s", STR_F(c->bucket));
-    snprintf(x->key, sizeof x->key, "%.*s", STR_F(c->key));
-    g->taken = true;
-    http_reply_source(c->r, status, type, n, send_some, sent, x);
-    return S3_OK;
-}
-
-/* Whole in memory: a wrong block is an answer, not a cut connection. */
-static enum s3_code send_small(struct call *c, struct read *g, int status, const char *type,
-                               uint64_t at, uint64_t n)
-{
-    struct buf b;
-    size_t got = 0;
-    enum rc rc = RC_OK;
-    char *p;
-
-    buf_init(&b, PACK_BYTES_MAX + 1);
-    p = buf_grow(&b, (size_t)n);
-    if (!p)
-        rc = err_set(&c->err, RC_NOMEM, "out of memory");
-    for (uint64_t done = 0; !rc && done < n; done += got)
-        rc = reader_read(&g->bytes, at + done, p + done, (size_t)(n - done), &got, &c->err);
-    if (rc) {
-        buf_done(&b);
-        return cannot_read(c, rc);
-    }
-    http_reply_buf(c->r, status, type, &b);
-    return S3_OK;
-}
-
-static enum s3_code send_head(struct call *c, int status, const char *type, uint64_t n)
-{
-    enum rc rc = http_reply_stream(c->r, status, type, (int64_t)n, &c->err);
-
-    if (rc && rc != RC_CANCELLED) /* nobody is there to be told */
-        return s3_code_of(c, rc);
-    if (!rc)
-        http_stream_end(c->r);
-    return S3_OK;
-}
-
-static enum s3_code send(struct call *c, struct read *g, int status, const char *type, uint64_t at,
-                         uint64_t n)
-{
-    if (!n) {
-        http_reply(c->r, status, type, STR(""));
-        return S3_OK;
-    }
-    if (http_method_of(c->r) == HTTP_HEAD)
-        return send_head(c, status, type, n);
-    store_count(c->s, COUNT_BYTES_OUT, n);
-    if (n > PACK_BYTES_MAX)
-        return send_large(c, g, status, type, at, n);
-    return send_small(c, g, status, type, at, n);
-}
 
 static enum s3_code not_modified(struct call *c, const struct object *o)
 {
@@ -174,9 +22,52 @@ static enum s3_code outside(struct call *c, const struct object *o)
     return S3_BAD_RANGE;
 }
 
-static enum s3_code answer(struct call *c, struct read *g)
+/* ?partNumber=N: the part as if it were a range. */
+static enum s3_code part_range(struct call *c, const struct read *g, uint64_t *at, uint64_t *n,
+                               enum range_kind *ret)
+{
+    uint64_t number = 0;
+    char count[24];
+    enum s3_code code = call_number(c, "partNumber", STORE_PART_NUMBER_MAX, &number);
+
+    if (code || !call_query(c, "partNumber").p)
+        return code;
+    if (!number || number > (g->o.kind == DATA_PIECES ? g->bytes.part_n : 1))
+        return S3_BAD_PART_NUMBER;
+    *ret = RANGE_PART;
+    if (g->o.kind != DATA_PIECES) {
+        *ret = g->o.bytes ? RANGE_PART : RANGE_NONE;
+        return S3_OK;
+    }
+    for (size_t i = 0; i + 1 < number; i++)
+        *at += g->bytes.parts[i].bytes;
+    *n = g->bytes.parts[number - 1].bytes;
+    if (!*n) /* there is no range of no bytes */
+        *ret = RANGE_NONE;
+    snprintf(count, sizeof count, "%zu", g->bytes.part_n);
+    http_add_header(c->r, "x-amz-mp-parts-count", count);
+    return S3_OK;
+}
+
+static enum s3_code pick_range(struct call *c, struct read *g, uint64_t *at, uint64_t *n,
+                               enum range_kind *ret)
 {
     str range = http_header(c->r, "range"), if_range = http_header(c->r, "if-range");
+    enum s3_code code = part_range(c, g, at, n, ret);
+
+    if (code)
+        return code;
+    if (range.p && call_query(c, "partNumber").p) {
+        err_set(&c->err, RC_INVALID, "Range and partNumber exclude each other");
+        return S3_BAD_REQUEST;
+    }
+    if (range.p && (!if_range.p || etag_listed(if_range, str_of(g->o.etag))))
+        *ret = range_parse(range, g->o.bytes, at, n);
+    return *ret == RANGE_OUTSIDE ? outside(c, &g->o) : S3_OK;
+}
+
+static enum s3_code answer(struct call *c, struct read *g)
+{
     uint64_t at = 0, n = g->o.bytes;
     enum range_kind kind = RANGE_NONE;
     const char *type = NULL;
@@ -187,10 +78,9 @@ static enum s3_code answer(struct call *c, struct read *g)
         return code;
     if (same)
         return not_modified(c, &g->o);
-    if (range.p && (!if_range.p || etag_listed(if_range, str_of(g->o.etag))))
-        kind = range_parse(range, g->o.bytes, &at, &n);
-    if (kind == RANGE_OUTSIDE)
-        return outside(c, &g->o);
+    code = pick_range(c, g, &at, &n, &kind);
+    if (code)
+        return code;
     headers_give(c, &g->o, &type);
     if (kind == RANGE_PART) {
         char text[96];
@@ -198,19 +88,134 @@ static enum s3_code answer(struct call *c, struct read *g)
                  (unsigned long long)(at + n - 1), (unsigned long long)g->o.bytes);
         http_add_header(c->r, "Content-Range", text);
     }
-    return send(c, g, kind == RANGE_PART ? 206 : 200, type, at, n);
+    if (n == g->o.bytes && str_ieq(http_header(c->r, "x-amz-checksum-mode"), STR("ENABLED")))
+        headers_sum(c, &g->o.sum);
+    return read_send(c, g, kind == RANGE_PART ? 206 : 200, type, at, n);
+}
+
+/* A version that is a delete marker: there is nothing to read, and only one thing to do with it. */
+static enum s3_code marker(struct call *c, const struct object *o)
+{
+    http_add_header(c->r, "x-amz-delete-marker", "true");
+    http_add_header(c->r, "Allow", "DELETE");
+    headers_version(c, o);
+    return S3_METHOD_NOT_ALLOWED;
 }
 
 enum s3_code op_get(struct call *c)
 {
+    struct read_of of = {.bucket = c->bucket,
+                         .key = c->key,
+                         .v = c->has_version ? &c->version : NULL,
+                         .bytes = http_method_of(c->r) == HTTP_GET ||
+                                  call_query(c, "partNumber").p != NULL};
     struct read g;
-    enum s3_code code;
-
-    g.taken = false;
-    code = look_up(c, &g);
+    enum s3_code code = read_open(c, &of, &g);
 
     if (!code)
-        code = answer(c, &g);
+        code = g.o.marker ? marker(c, &g.o) : answer(c, &g);
+    read_done(&g);
+    return code;
+}
+
+/* ---- GetObjectAttributes */
+
+static bool wants(str list, const char *name)
+{
+    str one;
+
+    while (str_next(&list, ',', &one))
+        if (str_is(str_trim(one), name))
+            return true;
+    return false;
+}
+
+static void put_sum(struct buf *b, const struct sum *s)
+{
+    if (s->kind == CHECKSUM_NONE)
+        return;
+    buf_puts(b, "<Checksum>");
+    xml_text(b, checksum_element(s->kind), str_of(s->text));
+    xml_text(b, "ChecksumType", s->composite ? STR("COMPOSITE") : STR("FULL_OBJECT"));
+    buf_puts(b, "</Checksum>");
+}
+
+static enum s3_code put_parts(struct call *c, struct buf *b, const struct read *g)
+{
+    str max_text = http_header(c->r, "x-amz-max-parts");
+    str after_text = http_header(c->r, "x-amz-part-number-marker");
+    uint64_t max = STORE_LIST_KEYS_MAX, after = 0, i;
+
+    if ((max_text.n && !str_u64(max_text, &max)) || (after_text.n && !str_u64(after_text, &after)))
+        return S3_BAD_ARGUMENT;
+    if (max > STORE_LIST_KEYS_MAX)
+        max = STORE_LIST_KEYS_MAX;
+    if (g->o.kind != DATA_PIECES)
+        return S3_OK;
+    buf_puts(b, "<ObjectParts>");
+    xml_u64(b, "TotalPartsCount", g->bytes.part_n);
+    xml_u64(b, "PartNumberMarker", after);
+    xml_u64(b, "MaxParts", max);
+    for (i = after; i < g->bytes.part_n && i - after < max; i++)
+        if (g->o.sum.composite) { /* as S3: single parts are told where each has a checksum */
+            buf_puts(b, "<Part>");
+            xml_u64(b, "PartNumber", i + 1);
+            xml_u64(b, "Size", g->bytes.parts[i].bytes);
+            buf_puts(b, "</Part>");
+        }
+    if (i < g->bytes.part_n)
+        xml_u64(b, "NextPartNumberMarker", i);
+    buf_printf(b, "<IsTruncated>%s</IsTruncated></ObjectParts>",
+               i < g->bytes.part_n ? "true" : "false");
+    return S3_OK;
+}
+
+static enum s3_code attributes(struct call *c, struct read *g)
+{
+    str want = http_header(c->r, "x-amz-object-attributes");
+    char date[HTTP_DATE_TEXT];
+    struct buf b;
+    enum s3_code code = S3_OK;
+
+    if (!want.n) {
+        err_set(&c->err, RC_INVALID, "x-amz-object-attributes is missing");
+        return S3_BAD_ARGUMENT;
+    }
+    buf_init(&b, 4 << 20);
+    xml_begin(&b, "GetObjectAttributesResponse");
+    if (wants(want, "ETag"))
+        xml_text(&b, "ETag", str_of(g->o.etag));
+    if (wants(want, "Checksum"))
+        put_sum(&b, &g->o.sum);
+    if (wants(want, "ObjectParts"))
+        code = put_parts(c, &b, g);
+    if (wants(want, "StorageClass"))
+        xml_text(&b, "StorageClass", STR("STANDARD"));
+    if (wants(want, "ObjectSize"))
+        xml_u64(&b, "ObjectSize", g->o.bytes);
+    buf_puts(&b, "</GetObjectAttributesResponse>");
+    if (code) {
+        buf_done(&b);
+        return code;
+    }
+    http_date_text(g->o.modified_ms / 1000, date);
+    http_add_header(c->r, "Last-Modified", date);
+    headers_version(c, &g->o);
+    reply_xml(c, &b);
+    return S3_OK;
+}
+
+enum s3_code op_attributes(struct call *c)
+{
+    struct read_of of = {.bucket = c->bucket,
+                         .key = c->key,
+                         .v = c->has_version ? &c->version : NULL,
+                         .bytes = true};
+    struct read g;
+    enum s3_code code = read_open(c, &of, &g);
+
+    if (!code)
+        code = g.o.marker ? marker(c, &g.o) : attributes(c, &g);
     read_done(&g);
     return code;
 }

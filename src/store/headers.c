@@ -1,6 +1,7 @@
 /* headers.c - the headers that an object keeps and gives back, and the conditions of a read. */
 #include "store/names.h"
 #include "store/store_int.h"
+#include "store/tags.h"
 
 /* Kept beside Content-Type, with the query parameter that overrides each in a reply. */
 static const struct {
@@ -42,34 +43,116 @@ static void put_meta(struct buf *b, str name, str value, size_t *meta_bytes)
     *meta_bytes += name.n - 11 + value.n;
 }
 
-enum s3_code headers_keep(struct call *c, str *ret_type, str *ret_meta)
+/* What describes the object: headers, or the fields of a form. */
+static bool header_at(const struct call *c, size_t i, str *ret_name, str *ret_value)
+{
+    if (!c->fields)
+        return http_header_at(c->r, i, ret_name, ret_value);
+    if (i >= c->field_n)
+        return false;
+    *ret_name = c->fields[i].name;
+    *ret_value = c->fields[i].value;
+    return true;
+}
+
+static str header(const struct call *c, const char *name)
+{
+    return c->fields ? sigv4_find(c->fields, c->field_n, name) : http_header(c->r, name);
+}
+
+/* What is asked for and cannot be given is refused, not dropped. */
+static enum s3_code refuse_unknown(struct call *c)
+{
+    static const char *const absent[] = {"x-amz-server-side-encryption",
+                                         "x-amz-website-redirect-location", "x-amz-grant-"};
+    str class = header(c, "x-amz-storage-class"), name, value;
+
+    if (class.n && !str_is(class, "STANDARD") && !str_is(class, "REDUCED_REDUNDANCY"))
+        return S3_BAD_STORAGE_CLASS;
+    for (size_t i = 0; header_at(c, i, &name, &value); i++) {
+        if (str_ieq(str_sub(name, 0, 18), STR("x-amz-object-lock-"))) {
+            err_set(&c->err, RC_INVALID, "the bucket has no object lock");
+            return S3_BAD_REQUEST;
+        }
+        for (size_t k = 0; k < sizeof absent / sizeof *absent; k++) {
+            str head = str_of(absent[k]);
+            if (str_ieq(str_sub(name, 0, head.n), head)) {
+                err_set(&c->err, RC_UNIMPLEMENTED, "the header '%.*s'",
+                        STR_F(str_sub(name, 0, 80)));
+                return S3_NOT_IMPLEMENTED;
+            }
+        }
+    }
+    return S3_OK;
+}
+
+static enum s3_code keep_acl(struct call *c, struct object *o)
+{
+    str acl = header(c, "x-amz-acl");
+
+    if (!acl.p)
+        return S3_OK;
+    if (!acl_of_name(acl, &o->acl)) {
+        err_set(&c->err, RC_INVALID, "the ACL '%.*s' is not one of those here",
+                STR_F(str_sub(acl, 0, 64)));
+        return S3_BAD_ARGUMENT;
+    }
+    return o->acl == ACL_PRIVATE ? S3_OK : call_may(c, ACTION_PUT_OBJECT_ACL, c->bucket, c->key);
+}
+
+static enum s3_code keep_tags(struct call *c, struct object *o)
+{
+    str text = header(c, "x-amz-tagging");
+    enum rc rc;
+
+    o->tags = STR("");
+    if (!text.n)
+        return S3_OK;
+    rc = tags_of_query(c->a, text, &o->tags, &c->err);
+    if (rc)
+        return rc == RC_INVALID ? S3_BAD_TAG : s3_code_of(c, rc);
+    return call_may(c, ACTION_PUT_OBJECT_TAGGING, c->bucket, c->key);
+}
+
+static enum s3_code keep_meta(struct call *c, struct object *o)
 {
     struct buf b;
-    str name, value, type = http_header(c->r, "content-type");
+    str name, value, type = header(c, "content-type");
     size_t meta_bytes = 0;
     enum s3_code code = S3_OK;
 
     buf_init(&b, KEPT_BYTES_MAX);
     for (size_t i = 0; i < KEPT; i++) {
-        value = http_header(c->r, kept[i].header);
+        value = header(c, kept[i].header);
         if (value.p && str_is(str_of(kept[i].header), "content-encoding"))
             put_encoding(&b, value);
         else if (value.p)
             buf_printf(&b, "%s: %.*s\n", kept[i].header, STR_F(value));
     }
-    for (size_t i = 0; http_header_at(c->r, i, &name, &value); i++)
+    for (size_t i = 0; header_at(c, i, &name, &value); i++)
         if (name.n > 11 && str_ieq(str_sub(name, 0, 11), STR("x-amz-meta-")))
             put_meta(&b, name, value, &meta_bytes);
     if (b.rc || meta_bytes > STORE_META_BYTES_MAX || type.n > 512) {
         code = S3_METADATA_TOO_LARGE;
     } else {
-        *ret_type = type.n ? type : STR("binary/octet-stream");
-        *ret_meta = arena_str(c->a, buf_view(&b));
-        if (!ret_meta->p)
+        o->type = type.n ? type : STR("binary/octet-stream");
+        o->meta = arena_str(c->a, buf_view(&b));
+        if (!o->meta.p)
             code = S3_INTERNAL;
     }
     buf_done(&b);
     return code;
+}
+
+enum s3_code headers_keep(struct call *c, struct object *o)
+{
+    enum s3_code code = refuse_unknown(c);
+
+    if (!code)
+        code = keep_acl(c, o);
+    if (!code)
+        code = keep_tags(c, o);
+    return code ? code : keep_meta(c, o);
 }
 
 static void give(struct call *c, str name, str value)
@@ -88,9 +171,27 @@ static bool overridden(struct call *c, str name)
     return false;
 }
 
+void headers_version(struct call *c, const struct object *o)
+{
+    char id[INDEX_VERSION_TEXT];
+
+    if (!c->info || c->info->b.versioning == VERSIONING_OFF)
+        return;
+    version_text(o, id);
+    http_add_header(c->r, "x-amz-version-id", id);
+}
+
+void headers_sum(struct call *c, const struct sum *s)
+{
+    if (s->kind == CHECKSUM_NONE)
+        return;
+    http_add_header(c->r, checksum_header(s->kind), s->text);
+    http_add_header(c->r, "x-amz-checksum-type", s->composite ? "COMPOSITE" : "FULL_OBJECT");
+}
+
 void headers_give(struct call *c, const struct object *o, const char **ret_type)
 {
-    char date[HTTP_DATE_TEXT], etag[INDEX_ETAG_MAX + 2];
+    char date[HTTP_DATE_TEXT], etag[INDEX_ETAG_MAX + 2], count[16];
     str rest = o->meta, line, type = call_query(c, "response-content-type");
 
     snprintf(etag, sizeof etag, "\"%s\"", o->etag);
@@ -99,6 +200,11 @@ void headers_give(struct call *c, const struct object *o, const char **ret_type)
     http_add_header(c->r, "Last-Modified", date);
     http_add_header(c->r, "Accept-Ranges", "bytes");
     http_add_header(c->r, "x-amz-request-id", http_request_id(c->r));
+    headers_version(c, o);
+    if (o->tags.n) {
+        snprintf(count, sizeof count, "%zu", tags_count(o->tags));
+        http_add_header(c->r, "x-amz-tagging-count", count);
+    }
     while (str_line(&rest, &line)) {
         ptrdiff_t colon = str_find(line, STR(": "));
         str name = colon < 0 ? STR_NONE : str_sub(line, 0, (size_t)colon);

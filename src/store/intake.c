@@ -50,13 +50,13 @@ static bool grow(struct intake *in)
     return true;
 }
 
-static enum s3_code take_small(struct intake *in, struct call *c, struct body *b, bool *ret_ended)
+static enum s3_code take_small(struct intake *in, intake_fill_fn fill, void *ud, bool *ret_ended)
 {
     size_t n = 1;
     enum s3_code code = S3_OK;
 
     while (!code && n && (in->o.bytes < in->small_cap || grow(in))) {
-        code = body_read(b, in->small + in->o.bytes, in->small_cap - (size_t)in->o.bytes, &n);
+        code = fill(ud, in->small + in->o.bytes, in->small_cap - (size_t)in->o.bytes, &n);
         if (!code)
             hasher_add(&in->md5, in->small + in->o.bytes, n);
         if (!code)
@@ -66,7 +66,7 @@ static enum s3_code take_small(struct intake *in, struct call *c, struct body *b
     return code;
 }
 
-static enum s3_code take_large(struct intake *in, struct call *c, struct body *b)
+static enum s3_code take_large(struct intake *in, struct call *c, intake_fill_fn fill, void *ud)
 {
     char *chunk = mem_alloc(STORE_CHUNK_BYTES);
     size_t n = 1;
@@ -76,7 +76,7 @@ static enum s3_code take_large(struct intake *in, struct call *c, struct body *b
     in->small = NULL;
     while (!code && n) {
         enum rc rc = RC_OK;
-        code = body_read(b, chunk, STORE_CHUNK_BYTES, &n);
+        code = fill(ud, chunk, STORE_CHUNK_BYTES, &n);
         if (code || !n)
             break;
         hasher_add(&in->md5, chunk, n);
@@ -165,30 +165,85 @@ static enum s3_code finish(struct intake *in, struct call *c)
     return rc ? disk_code(c, rc) : S3_OK;
 }
 
-enum s3_code intake_take(struct intake *in, struct call *c, uint64_t bytes_max)
+void intake_none(struct intake *in, struct call *c)
 {
-    struct body *b;
-    bool ended = false;
-    enum s3_code code;
-
     *in = (struct intake){.files = c->s->files, .db = c->s->db, .fd = -1};
     in->d.id = files_new_id(in->files);
-    code = body_open(&b, c, bytes_max);
-    if (code)
-        return code;
-    if (body_length(b) >= 0 && body_length(b) <= PACK_BYTES_MAX) {
-        in->small_cap = (size_t)body_length(b) + 1; /* one more, to meet the end without growing */
+}
+
+static enum s3_code take(struct intake *in, struct call *c, int64_t length, intake_fill_fn fill,
+                         void *ud)
+{
+    bool ended = false;
+    enum s3_code code = S3_OK;
+
+    if (length >= 0 && length <= PACK_BYTES_MAX) {
+        in->small_cap = (size_t)length + 1; /* one more, to meet the end without growing */
         in->small = mem_alloc(in->small_cap);
     }
     if ((in->small_cap && !in->small) || md5_init(&in->md5, &c->err))
         code = S3_INTERNAL;
-    if (!code && body_length(b) <= PACK_BYTES_MAX)
-        code = take_small(in, c, b, &ended);
+    if (!code && length <= PACK_BYTES_MAX)
+        code = take_small(in, fill, ud, &ended);
     if (!code && !ended)
-        code = take_large(in, c, b);
+        code = take_large(in, c, fill, ud);
+    return code ? code : finish(in, c);
+}
+
+static enum s3_code from_body(void *ud, char *p, size_t cap, size_t *ret_n)
+{
+    return body_read(ud, p, cap, ret_n);
+}
+
+enum s3_code intake_take(struct intake *in, struct call *c, uint64_t bytes_max,
+                         enum checksum_kind sum)
+{
+    struct body *b;
+    enum s3_code code;
+
+    intake_none(in, c);
+    code = body_open(&b, c, bytes_max, sum);
+    if (code)
+        return code;
+    code = take(in, c, body_length(b), from_body, b);
     if (!code)
-        code = finish(in, c);
+        body_sum(b, &in->o.sum);
     body_close(b);
+    return code;
+}
+
+/* A source that has no checksum of its own: it is taken on the way. */
+struct summed {
+    struct checksum sum;
+    intake_fill_fn fill;
+    void *ud;
+};
+
+static enum s3_code from_summed(void *ud, char *p, size_t cap, size_t *ret_n)
+{
+    struct summed *s = ud;
+    enum s3_code code = s->fill(s->ud, p, cap, ret_n);
+
+    if (!code)
+        checksum_add(&s->sum, p, *ret_n);
+    return code;
+}
+
+enum s3_code intake_fill(struct intake *in, struct call *c, int64_t length, enum checksum_kind sum,
+                         intake_fill_fn fill, void *ud)
+{
+    struct summed s = {.fill = fill, .ud = ud};
+    enum s3_code code = S3_OK;
+
+    intake_none(in, c);
+    if (sum != CHECKSUM_NONE && checksum_init(&s.sum, sum, &c->err))
+        return S3_INTERNAL;
+    code = take(in, c, length, from_summed, &s);
+    if (!code && sum != CHECKSUM_NONE) {
+        in->o.sum.kind = sum;
+        checksum_final(&s.sum, in->o.sum.text);
+    }
+    checksum_done(&s.sum);
     return code;
 }
 

@@ -1,237 +1,125 @@
 /* list.c - ListObjectsV2, and the first version for old clients.
  *
- * A page is one walk over the index in key order.  When a key falls under a common prefix, the walk
- * is ended and begun anew behind all keys of that prefix, so that a "folder" of a million objects
- * costs one look-up.  The continuation token is the first key not returned, in hex: it stays valid
- * whatever is written or deleted in between. */
+ * The continuation token is the first key not returned, in hex: it stays valid whatever is written
+ * or deleted in between. */
 #include "s3/xml.h"
-#include "store/store_int.h"
+#include "store/page.h"
 
-enum { LIST_BYTES_MAX = 16 << 20 };
-
-struct page {
-    struct call *c;
-    struct buf *out;
-    str prefix, delimiter;
-    uint64_t max, count;
-    bool url, truncated, again; /* again: a common prefix ended the walk */
-    str from, next;             /* bounds, in the arena */
-    str last;                   /* last key or prefix returned */
+struct objects {
+    struct page g; /* first */
+    bool owner;
 };
 
-static void put_name(struct page *g, const char *tag, str s)
+static enum rc put_object(struct objects *l, str key, const struct object *o, struct err *e)
 {
-    buf_printf(g->out, "<%s>", tag);
-    if (g->url)
-        sigv4_encode(g->out, s, true);
-    else
-        xml_escape(g->out, s);
-    buf_printf(g->out, "</%s>", tag);
-}
+    struct page *g = &l->g;
+    struct buf *b = &g->out;
 
-/* The least text that is greater than every text beginning with s.  No byte of UTF-8 is 0xff. */
-static str successor(struct arena *a, str s)
-{
-    char *p = arena_alloc(a, s.n + 1);
-
-    if (!p)
-        return STR_NONE;
-    memcpy(p, s.p, s.n);
-    if (s.n)
-        p[s.n - 1]++;
-    return (str){p, s.n};
-}
-
-static enum rc put_entry(struct page *g, str key, const struct object *o, struct err *e)
-{
-    buf_puts(g->out, "<Contents>");
-    put_name(g, "Key", key);
-    xml_time(g->out, "LastModified", o->modified_ms);
-    xml_etag(g->out, str_of(o->etag));
-    xml_u64(g->out, "Size", o->bytes);
-    buf_puts(g->out, "<StorageClass>STANDARD</StorageClass></Contents>");
-    return buf_ok(g->out, e);
-}
-
-static enum rc each_key(void *ud, str key, const struct object *o, bool *stop, struct err *e)
-{
-    struct page *g = ud;
-    struct arena *a = g->c->a;
-    str rest = str_sub(key, g->prefix.n, key.n), common = STR_NONE;
-    ptrdiff_t at = g->delimiter.n ? str_find(rest, g->delimiter) : -1;
-
-    if (g->count == g->max) {
-        g->truncated = *stop = true;
-        g->next = arena_str(a, key);
-        return g->next.p ? RC_OK : err_set(e, RC_NOMEM, "out of memory");
+    buf_add(b, "<Contents>", 10);
+    page_name(g, b, "Key", key);
+    buf_add(b, "<LastModified>", 14);
+    page_time(g, b, o->modified_ms);
+    buf_puts(b, "</LastModified><ETag>&quot;");
+    buf_puts(b, o->etag);
+    buf_puts(b, "&quot;</ETag><Size>");
+    page_u64(b, o->bytes);
+    buf_puts(b, "</Size>");
+    if (l->owner)
+        xml_owner(b, "Owner");
+    if (o->sum.kind != CHECKSUM_NONE) {
+        buf_puts(b, "<ChecksumAlgorithm>");
+        buf_puts(b, checksum_name(o->sum.kind));
+        buf_puts(b, o->sum.composite
+                        ? "</ChecksumAlgorithm><ChecksumType>COMPOSITE</ChecksumType>"
+                        : "</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>");
     }
-    g->count++;
-    if (at < 0) {
-        if (g->count == g->max) {
-            g->last = arena_str(a, key);
-            if (!g->last.p)
-                return err_set(e, RC_NOMEM, "out of memory");
-        }
-        return put_entry(g, key, o, e);
-    }
-    common = arena_str(a, str_sub(key, 0, g->prefix.n + (size_t)at + g->delimiter.n));
-    g->from = common.p ? successor(a, common) : STR_NONE;
-    if (!g->from.p)
-        return err_set(e, RC_NOMEM, "out of memory");
-    g->last = common;
-    g->again = *stop = true;
-    buf_puts(g->out, "<CommonPrefixes>");
-    put_name(g, "Prefix", common);
-    buf_puts(g->out, "</CommonPrefixes>");
-    return buf_ok(g->out, e);
+    buf_puts(b, "<StorageClass>STANDARD</StorageClass></Contents>");
+    return buf_ok(b, e);
 }
 
-static enum s3_code walk(struct page *g)
+static enum rc each_object(void *ud, str key, const struct object *o, bool *stop, struct err *e)
 {
-    struct call *c = g->c;
-    struct tx *tx;
-    int64_t bucket;
-    str to = g->prefix.n ? successor(c->a, g->prefix) : STR("\xff");
-    enum s3_code code = call_begin_read(c, &tx, &bucket);
-    enum rc rc = RC_OK;
+    struct objects *l = ud;
+    bool put;
+    enum rc rc = page_take(&l->g, key, 0, &put, stop, e);
 
-    if (code)
-        return code;
-    if (!to.p)
-        rc = err_set(&c->err, RC_NOMEM, "out of memory");
-    do {
-        g->again = false;
-        if (!rc && g->max)
-            rc = index_list(tx, bucket, g->from, to, (size_t)(g->max - g->count) + 1, each_key, g,
-                            &c->err);
-    } while (!rc && g->again);
-    tx_rollback(tx);
-    return rc ? s3_code_of(c, rc) : S3_OK;
+    return rc || !put ? rc : put_object(l, key, o, e);
 }
 
-/* ---- where to begin */
-
-static str concat(struct arena *a, str s, char c)
+static enum rc walk_objects(struct page *g, struct tx *tx, int64_t bucket, size_t max)
 {
-    char *p = arena_alloc(a, s.n + 1);
-
-    if (!p)
-        return STR_NONE;
-    memcpy(p, s.n ? s.p : "", s.n);
-    p[s.n] = c;
-    return (str){p, s.n + 1};
+    return index_list(tx, bucket, g->from, g->to, max, each_object, g, &g->c->err);
 }
 
 static enum s3_code token_start(struct page *g, str token)
 {
-    uint8_t *p;
+    uint8_t *p = token.n > 2 * STORE_KEY_BYTES_MAX || token.n % 2
+                     ? NULL
+                     : arena_alloc(g->c->a, token.n / 2 + 1);
 
-    if (token.n > 2 * STORE_KEY_BYTES_MAX || token.n % 2) {
-        err_set(&g->c->err, RC_INVALID, "the continuation token is not one of ours");
-        return S3_BAD_ARGUMENT;
-    }
-    p = arena_alloc(g->c->a, token.n / 2 + 1);
-    if (!p)
-        return S3_INTERNAL;
-    if (!hex_to(token, p)) {
+    if (!p || !hex_to(token, p)) {
         err_set(&g->c->err, RC_INVALID, "the continuation token is not one of ours");
         return S3_BAD_ARGUMENT;
     }
     g->from = (str){(char *)p, token.n / 2};
+    if (str_cmp(g->from, g->prefix) < 0)
+        g->from = g->prefix;
     return S3_OK;
 }
 
 static enum s3_code set_start(struct page *g, bool v2)
 {
     str token = v2 ? call_query(g->c, "continuation-token") : STR_NONE;
-    str after = call_query(g->c, v2 ? "start-after" : "marker");
+    str delimiter = g->delimiter;
+    enum s3_code code;
 
-    g->from = g->prefix.p ? g->prefix : STR("");
-    if (token.p) {
-        enum s3_code code = token_start(g, token);
-        if (code)
-            return code;
-    } else if (after.n) {
-        /* A marker that is a common prefix stands for all keys under it. */
-        bool whole = !v2 && g->delimiter.n && str_ends(after, g->delimiter);
-        g->from = whole ? successor(g->c->a, after) : concat(g->c->a, after, 0);
-        if (!g->from.p)
-            return S3_INTERNAL;
-    }
-    if (str_cmp(g->from, g->prefix) < 0)
-        g->from = g->prefix;
-    return S3_OK;
+    if (token.p)
+        return token_start(g, token);
+    if (v2) /* start-after is a key, whatever it ends in */
+        g->delimiter = STR_NONE;
+    code = page_after(g, call_query(g->c, v2 ? "start-after" : "marker"));
+    g->delimiter = delimiter;
+    return code;
 }
 
-static void put_head(struct page *g, bool v2)
+static void put_v2(struct page *g, struct buf *b)
 {
     struct call *c = g->c;
 
-    xml_begin(g->out, "ListBucketResult");
-    xml_text(g->out, "Name", c->bucket);
-    put_name(g, "Prefix", g->prefix);
-    if (g->delimiter.n)
-        put_name(g, "Delimiter", g->delimiter);
-    xml_u64(g->out, "MaxKeys", g->max);
-    if (g->url)
-        buf_puts(g->out, "<EncodingType>url</EncodingType>");
-    if (v2 && call_query(c, "continuation-token").p)
-        xml_text(g->out, "ContinuationToken", call_query(c, "continuation-token"));
-    if (v2 && call_query(c, "start-after").n)
-        put_name(g, "StartAfter", call_query(c, "start-after"));
-    if (!v2)
-        put_name(g, "Marker", call_query(c, "marker"));
-}
-
-static void put_tail(struct page *g, bool v2)
-{
-    if (v2)
-        xml_u64(g->out, "KeyCount", g->count);
-    buf_printf(g->out, "<IsTruncated>%s</IsTruncated>", g->truncated ? "true" : "false");
-    if (g->truncated && v2) {
-        buf_puts(g->out, "<NextContinuationToken>");
-        buf_hex(g->out, g->next.p, g->next.n);
-        buf_puts(g->out, "</NextContinuationToken>");
-    } else if (g->truncated) {
-        put_name(g, "NextMarker", g->last);
-    }
-    buf_puts(g->out, "</ListBucketResult>");
+    xml_u64(b, "KeyCount", g->count);
+    if (call_query(c, "continuation-token").p)
+        xml_text(b, "ContinuationToken", call_query(c, "continuation-token"));
+    if (call_query(c, "start-after").n)
+        page_name(g, b, "StartAfter", call_query(c, "start-after"));
+    if (!g->truncated)
+        return;
+    buf_puts(b, "<NextContinuationToken>");
+    buf_hex(b, g->next.p, g->next.n);
+    buf_puts(b, "</NextContinuationToken>");
 }
 
 enum s3_code op_list_objects(struct call *c)
 {
     bool v2 = str_is(call_query(c, "list-type"), "2");
-    str max = call_query(c, "max-keys"), encoding = call_query(c, "encoding-type");
-    struct buf out;
-    struct page g = {.c = c,
-                     .out = &out,
-                     .prefix = call_query(c, "prefix"),
-                     .delimiter = call_query(c, "delimiter"),
-                     .max = STORE_LIST_KEYS_MAX,
-                     .url = str_is(encoding, "url")};
-    enum s3_code code;
+    struct objects l;
+    struct buf head;
+    enum s3_code code = page_begin(&l.g, c, "max-keys");
 
-    if (max.n && !str_u64(max, &g.max)) {
-        err_set(&c->err, RC_INVALID, "max-keys is not a number");
-        return S3_BAD_ARGUMENT;
+    l.owner = !v2 || str_is(call_query(c, "fetch-owner"), "true");
+    if (!code)
+        code = set_start(&l.g, v2);
+    if (!code)
+        code = page_run(&l.g, walk_objects);
+    if (!code) {
+        page_head(&l.g, &head, "ListBucketResult", "MaxKeys");
+        if (v2)
+            put_v2(&l.g, &head);
+        else
+            page_name(&l.g, &head, "Marker", call_query(c, "marker"));
+        if (!v2 && l.g.truncated)
+            page_name(&l.g, &head, "NextMarker", l.g.last);
+        page_reply(&l.g, &head, "ListBucketResult");
     }
-    if (encoding.n && !g.url) {
-        err_set(&c->err, RC_INVALID, "the only encoding-type is 'url'");
-        return S3_BAD_ARGUMENT;
-    }
-    if (g.max > STORE_LIST_KEYS_MAX)
-        g.max = STORE_LIST_KEYS_MAX;
-    code = set_start(&g, v2);
-    if (code)
-        return code;
-    buf_init(&out, LIST_BYTES_MAX);
-    put_head(&g, v2);
-    code = walk(&g);
-    if (code) {
-        buf_done(&out);
-        return code;
-    }
-    put_tail(&g, v2);
-    reply_xml(c, &out);
-    return S3_OK;
+    page_done(&l.g);
+    return code;
 }

@@ -36,7 +36,7 @@ static const struct {
 #undef X
 };
 
-const char *access_name(enum access_action a)
+const char *action_name(enum access_action a)
 {
     return actions[a].name;
 }

@@ -25,6 +25,7 @@ enum access_class { ACCESS_LIST, ACCESS_READ, ACCESS_WRITE, ACCESS_ADMIN };
     X(CREATE_BUCKET, "s3:CreateBucket", ADMIN, false)                                              \
     X(DELETE_BUCKET, "s3:DeleteBucket", ADMIN, false)                                              \
     X(LIST_BUCKET, "s3:ListBucket", LIST, false)                                                   \
+    X(HEAD_BUCKET, "s3:ListBucket", LIST, false)                                                   \
     X(LIST_VERSIONS, "s3:ListBucketVersions", LIST, false)                                         \
     X(LIST_UPLOADS, "s3:ListBucketMultipartUploads", LIST, false)                                  \
     X(GET_LOCATION, "s3:GetBucketLocation", LIST, false)                                           \
@@ -63,7 +64,7 @@ enum access_action {
 #undef X
         ACTION_COUNT
 };
-const char *access_name(enum access_action a); /* "s3:GetObject" */
+const char *action_name(enum access_action a); /* "s3:GetObject" */
 enum access_class access_class_of(enum access_action a);
 
 /* One thing that somebody wants to do.  All text is lent; .p NULL where there is none. */

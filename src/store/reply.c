@@ -92,6 +92,21 @@ void reply_empty(struct call *c, int status)
     http_reply(c->r, status, NULL, STR(""));
 }
 
+void xml_error(struct buf *b, enum s3_code code, str key)
+{
+    buf_puts(b, "<Error>");
+    xml_text(b, "Key", key);
+    xml_text(b, "Code", str_of(codes[code].code));
+    xml_text(b, "Message", str_of(codes[code].text));
+    buf_puts(b, "</Error>");
+}
+
+void xml_owner(struct buf *b, const char *tag)
+{
+    buf_printf(b, "<%s><ID>" STORE_OWNER_ID "</ID><DisplayName>anneal</DisplayName></%s>", tag,
+               tag);
+}
+
 void xml_begin(struct buf *b, const char *root)
 {
     buf_printf(b,

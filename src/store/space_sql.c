@@ -129,11 +129,13 @@ enum rc data_name(struct tx *tx, struct arena *a, int64_t data, str *ret_bucket,
 {
     struct rows *r;
     str bucket = STR(""), key = STR("");
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT b.name, o.key FROM object o JOIN bucket b ON b.id = o.bucket"
-                          " WHERE o.data = ? OR o.data IN (SELECT owner FROM piece WHERE data = ?)"
-                          " LIMIT 1",
-                          db_i(data), db_i(data));
+    enum rc rc =
+        tx_query(tx, &r, e,
+                 "SELECT b.name, o.key FROM (SELECT bucket, key, data FROM object UNION ALL"
+                 " SELECT bucket, key, data FROM version) o JOIN bucket b ON b.id = o.bucket"
+                 " WHERE o.data = ? OR o.data IN (SELECT owner FROM piece WHERE data = ?)"
+                 " LIMIT 1",
+                 db_i(data), db_i(data));
 
     if (rc)
         return rc;

@@ -37,7 +37,8 @@ static enum rc copy_config(struct store *s, const struct store_config *c, struct
 {
     s->dir = mem_strndup(c->dir, strlen(c->dir));
     s->region = mem_strndup(c->region, strlen(c->region));
-    if (!s->dir || !s->region)
+    s->domain = mem_strndup(c->domain ? c->domain : "", str_of(c->domain).n);
+    if (!s->dir || !s->region || !s->domain)
         return err_set(e, RC_NOMEM, "out of memory");
     s->object_bytes_max = c->object_bytes_max && c->object_bytes_max < OBJECT_BYTES_MAX
                               ? c->object_bytes_max
@@ -94,6 +95,8 @@ enum rc store_open(struct store **ret, const struct store_config *c, struct err 
     s->disk.lock_fd = s->disk.keep_fd = -1;
     rc = copy_config(s, c, e);
     if (!rc)
+        rc = buckets_new(&s->buckets, e);
+    if (!rc)
         rc = open_disk(s, e);
     if (!rc)
         rc = open_identities(s, c, e);
@@ -126,10 +129,12 @@ void store_close(struct store *s)
     if (s->http)
         http_server_free(s->http);
     keeper_stop(s->keeper);
+    buckets_free(s->buckets);
     disk_close(&s->disk);
     identities_close(s->identities);
     mem_free(s->dir);
     mem_free(s->region);
+    mem_free(s->domain);
     mem_free(s);
 }
 

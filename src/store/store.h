@@ -38,6 +38,8 @@ struct store_config {       /* copied */
     const char *secret_key; /* 8 to STORE_SECRET_BYTES_MAX bytes */
     const char *master;     /* key over the secrets of other identities; NULL or "": DIR.master */
     const char *region;     /* "us-east-1" */
+    const char *domain;     /* "s3.example.org": BUCKET.s3.example.org is virtual-host style;
+                               NULL or "": path style alone */
     uint64_t object_bytes_max; /* of one put, one part, and one finished upload; 0: 5 TiB */
     /* In the background.  Bytes a second; 0: 32 MiB (compaction reads and writes), 16 MiB (scrub).
      */

@@ -1,0 +1,195 @@
+/* read.c - an object and its bytes: looked up by key and version, sent from a reader, which
+ * verifies each block. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/store_int.h"
+
+/* ---- looking up */
+
+void read_done(struct read *g)
+{
+    if (!g->taken)
+        reader_done(&g->bytes);
+}
+
+/* What hides the key: a delete marker is told in the headers of the reply. */
+static enum s3_code not_there(struct call *c, struct tx *tx, const struct bucket *b,
+                              const struct read_of *of)
+{
+    struct object m;
+    char id[INDEX_VERSION_TEXT];
+
+    if (of->v)
+        return S3_NO_SUCH_VERSION;
+    if (b->versioning != VERSIONING_OFF && !index_marker(tx, b->id, of->key, &m, NULL)) {
+        version_text(&m, id);
+        http_add_header(c->r, "x-amz-delete-marker", "true");
+        http_add_header(c->r, "x-amz-version-id", id);
+    }
+    return S3_NO_SUCH_KEY;
+}
+
+static enum rc find(struct call *c, struct tx *tx, const struct read_of *of, struct read *g,
+                    enum s3_code *ret_code)
+{
+    struct bucket b;
+    enum rc rc = index_bucket(tx, of->bucket, &b, &c->err);
+
+    if (rc == RC_NOT_FOUND) {
+        *ret_code = S3_NO_SUCH_BUCKET;
+        return RC_OK;
+    }
+    if (!rc)
+        rc = index_get(tx, c->a, b.id, of->key, of->v, &g->o, &c->err);
+    if (rc == RC_NOT_FOUND) {
+        *ret_code = not_there(c, tx, &b, of);
+        return RC_OK;
+    }
+    if (!rc && of->bytes && !g->o.marker)
+        rc = reader_find(&g->bytes, tx, g->o.data, &c->err);
+    return rc;
+}
+
+enum s3_code read_open(struct call *c, const struct read_of *of, struct read *g)
+{
+    struct tx *tx;
+    enum s3_code code = S3_OK;
+    enum rc rc;
+
+    *g = (struct read){0};
+    rc = reader_pin(&g->bytes, c->s->files, c->s->disk.segments, &c->err);
+    if (!rc)
+        rc = db_begin(c->s->db, DB_READ, &tx, &c->err);
+    if (rc)
+        return s3_code_of(c, rc);
+    rc = find(c, tx, of, g, &code);
+    tx_rollback(tx);
+    if (code)
+        c->err.text[0] = 0;
+    return rc ? s3_code_of(c, rc) : code;
+}
+
+/* ---- sending */
+
+/* Logs what a reply can no longer tell. */
+static void damaged(struct store *s, const char *bucket, const char *key, const struct err *e)
+{
+    if (e->rc == RC_CORRUPT)
+        store_count(s, COUNT_DAMAGED_READS, 1);
+    log_error("store: reading '%s' of bucket '%s': %s", key, bucket, e->text);
+}
+
+struct sending {
+    struct store *s;
+    struct reader bytes;
+    uint64_t at;
+    char bucket[64], key[STORE_KEY_BYTES_MAX + 1];
+};
+
+static bool send_some(void *ud, uint64_t at, void *p, size_t cap, size_t *ret_n)
+{
+    struct sending *x = ud;
+    struct err e = {0};
+    enum rc rc = reader_read(&x->bytes, x->at + at, p, cap, ret_n, &e);
+
+    if (rc)
+        damaged(x->s, x->bucket, x->key, &e);
+    return !rc;
+}
+
+static void sent(void *ud)
+{
+    struct sending *x = ud;
+
+    reader_done(&x->bytes);
+    mem_free(x);
+}
+
+/* Before the reply has begun. */
+static enum s3_code cannot_read(struct call *c, enum rc rc)
+{
+    char bucket[64], key[STORE_KEY_BYTES_MAX + 1];
+
+    snprintf(bucket, sizeof bucket, "%.*s", STR_F(c->bucket));
+    snprintf(key, sizeof key, "%.*s", STR_F(c->key));
+    damaged(c->s, bucket, key, &c->err);
+    return s3_code_of(c, rc == RC_CORRUPT ? RC_IO : rc);
+}
+
+enum s3_code read_some(struct call *c, struct read *g, uint64_t at, void *p, size_t cap,
+                       size_t *ret_n)
+{
+    enum rc rc = reader_read(&g->bytes, at, p, cap, ret_n, &c->err);
+
+    return rc ? cannot_read(c, rc) : S3_OK;
+}
+
+static enum s3_code send_large(struct call *c, struct read *g, int status, const char *type,
+                               uint64_t at, uint64_t n)
+{
+    struct sending *x;
+    enum rc rc = reader_ready(&g->bytes, at, &c->err);
+
+    if (rc)
+        return cannot_read(c, rc);
+    x = mem_alloc(sizeof *x);
+    if (!x)
+        return S3_INTERNAL;
+    x->s = c->s;
+    x->bytes = g->bytes;
+    x->at = at;
+    snprintf(x->bucket, sizeof x->bucket, "%.*s", STR_F(c->bucket));
+    snprintf(x->key, sizeof x->key, "%.*s", STR_F(c->key));
+    g->taken = true;
+    http_reply_source(c->r, status, type, n, send_some, sent, x);
+    return S3_OK;
+}
+
+/* Whole in memory: a wrong block is an answer, not a cut connection. */
+static enum s3_code send_small(struct call *c, struct read *g, int status, const char *type,
+                               uint64_t at, uint64_t n)
+{
+    struct buf b;
+    size_t got = 0;
+    enum rc rc = RC_OK;
+    char *p;
+
+    buf_init(&b, PACK_BYTES_MAX + 1);
+    p = buf_grow(&b, (size_t)n);
+    if (!p)
+        rc = err_set(&c->err, RC_NOMEM, "out of memory");
+    for (uint64_t done = 0; !rc && done < n; done += got)
+        rc = reader_read(&g->bytes, at + done, p + done, (size_t)(n - done), &got, &c->err);
+    if (rc) {
+        buf_done(&b);
+        return cannot_read(c, rc);
+    }
+    http_reply_buf(c->r, status, type, &b);
+    return S3_OK;
+}
+
+static enum s3_code send_head(struct call *c, int status, const char *type, uint64_t n)
+{
+    enum rc rc = http_reply_stream(c->r, status, type, (int64_t)n, &c->err);
+
+    if (rc && rc != RC_CANCELLED) /* nobody is there to be told */
+        return s3_code_of(c, rc);
+    if (!rc)
+        http_stream_end(c->r);
+    return S3_OK;
+}
+
+enum s3_code read_send(struct call *c, struct read *g, int status, const char *type, uint64_t at,
+                       uint64_t n)
+{
+    if (!n) {
+        http_reply(c->r, status, type, STR(""));
+        return S3_OK;
+    }
+    if (http_method_of(c->r) == HTTP_HEAD)
+        return send_head(c, status, type, n);
+    store_count(c->s, COUNT_BYTES_OUT, n);
+    if (n > PACK_BYTES_MAX)
+        return send_large(c, g, status, type, at, n);
+    return send_small(c, g, status, type, at, n);
+}
