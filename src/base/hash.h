@@ -1,5 +1,5 @@
-/* hash.h - SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), MD5 (RFC 1321, S3 ETags only),
- * SHA-1 (FIPS 180-4, S3 checksums only), SplitMix64 and a counter-based generator.  The digests come from libcrypto,
+/* hash.h - SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), MD5 (RFC 1321, S3 ETags only), SHA-1 (S3
+ * checksums only), SplitMix64 and a counter-based generator.  The digests come from libcrypto,
  * whose SHA instructions hash at memory speed.  hex forms are lower case. */
 #ifndef ANNEAL_BASE_HASH_H
 #define ANNEAL_BASE_HASH_H
