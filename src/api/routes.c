@@ -28,6 +28,7 @@
     X(model)                                                                                       \
     X(webhook)                                                                                     \
     X(audit)                                                                                       \
+    X(settings)                                                                                    \
     X(system)                                                                                      \
     X(openapi)                                                                                     \
     X(web)

@@ -1646,6 +1646,8 @@ export interface Routes {
       cursor?: string;
     };
   };
+  /** Every setting of the program, with where its value came from. */
+  "GET /settings": Record<string, never>;
   /** Whether database, store and trainers answer, each asked now. */
   "GET /health": Record<string, never>;
   /** Counters for Prometheus, text format 0.0.4. */
