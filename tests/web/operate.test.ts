@@ -44,9 +44,9 @@ describe("operating", { skip: Web.none }, () => {
     await tab("Use and quotas");
     await page.getByRole("button", { name: "Quota of val@example.org" }).click();
     await page.getByLabel("Jobs at once").fill("3");
-    await page.getByLabel("Storage limit in GB").fill("2");
+    await page.getByLabel("Storage limit in GiB").fill("2");
     await page.getByRole("dialog").getByRole("button", { name: "Change the quota" }).click();
-    await page.getByRole("cell", { name: /^2(\.0)? GB$/ }).waitFor();
+    await page.getByRole("cell", { name: "2.0 GiB" }).waitFor();
     await shots(page, "operate-use");
     await axe(page);
   });
@@ -56,7 +56,7 @@ describe("operating", { skip: Web.none }, () => {
     await page.getByRole("button", { name: "Add a webhook" }).click();
     await page.getByLabel("URL").fill(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`);
     await page.getByRole("dialog").getByRole("button", { name: "Add a webhook" }).click();
-    assert.match(await page.getByRole("dialog").getByRole("textbox").inputValue(), /^whsec_/);
+    assert.match(await page.getByRole("dialog").getByRole("textbox", { name: "Copy" }).inputValue(), /^whsec_/);
     await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
     await page.getByRole("button", { name: "Send a ping" }).click();
     await until("the receiver was told", async () => received.length > 0);

@@ -32,9 +32,9 @@ test("a quota is changed, and emptied again", async () => {
   await userEvent.click(await screen.findByRole("button", { name: "Quota of Ada" }));
   const dialog = await screen.findByRole("dialog");
   await userEvent.type(within(dialog).getByLabelText("Jobs at once"), "2");
-  await userEvent.type(within(dialog).getByLabelText("Storage limit in GB"), "1.5");
+  await userEvent.type(within(dialog).getByLabelText("Storage limit in GiB"), "1.5");
   await userEvent.click(within(dialog).getByRole("button", { name: "Change the quota" }));
-  await waitFor(() => expect(calls).toContainEqual({ method: "PUT", path: "/users/u1/quota", query: "", body: { jobs_max: 2, bytes_max: 1_500_000_000 } }));
+  await waitFor(() => expect(calls).toContainEqual({ method: "PUT", path: "/users/u1/quota", query: "", body: { jobs_max: 2, bytes_max: 1_610_612_736 } }));
   await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
   await userEvent.click(screen.getByRole("button", { name: "Quota of bob@example.org" }));
   await userEvent.clear(within(await screen.findByRole("dialog")).getByLabelText("Jobs at once"));

@@ -3,21 +3,23 @@ import { type FormEvent, useState } from "react";
 
 import { Problem } from "../../api";
 import { useTexts } from "../../i18n";
+import { IconButton } from "../../parts/button";
+import { icons } from "../../parts/icons";
 import { type Column, DataTable } from "../../parts/table";
 import { Button, Dialog, ErrorNote, Field, Input, Show } from "../../parts/ui";
 import { type Quota, useQuotas, useSetQuota } from "./queries";
 
-const GB = 1e9;
+const GIB = 2 ** 30;
 
 function Edit({ quota, onClose }: { quota: Quota; onClose: () => void }) {
   const { t } = useTexts();
   const set = useSetQuota();
   const [jobs, setJobs] = useState(quota.jobs_max < 0 ? "" : String(quota.jobs_max));
-  const [gb, setGb] = useState(quota.bytes_max < 0 ? "" : String(quota.bytes_max / GB));
+  const [gib, setGib] = useState(quota.bytes_max < 0 ? "" : String(quota.bytes_max / GIB));
   const field = set.error instanceof Problem ? set.error.field : undefined;
   const submit = (e: FormEvent) => {
     e.preventDefault();
-    set.mutate({ id: quota.user_id, jobs_max: jobs === "" ? -1 : Number(jobs), bytes_max: gb === "" ? -1 : Math.round(Number(gb) * GB) }, { onSuccess: onClose });
+    set.mutate({ id: quota.user_id, jobs_max: jobs === "" ? -1 : Number(jobs), bytes_max: gib === "" ? -1 : Math.round(Number(gib) * GIB) }, { onSuccess: onClose });
   };
   return (
     <Dialog title={t("quota.edit", { name: quota.name || quota.email })} onClose={onClose}>
@@ -25,8 +27,8 @@ function Edit({ quota, onClose }: { quota: Quota; onClose: () => void }) {
         <Field label={t("quota.jobsMax")} help={t("quota.jobsHelp")} error={field === "jobs_max" ? set.error?.message : undefined}>
           <Input type="number" min={0} max={10_000} value={jobs} onChange={(e) => setJobs(e.target.value)} />
         </Field>
-        <Field label={t("quota.gb")} help={t("quota.bytesHelp")} error={field === "bytes_max" ? set.error?.message : undefined}>
-          <Input type="number" min={0} step="any" value={gb} onChange={(e) => setGb(e.target.value)} />
+        <Field label={t("quota.gib")} help={t("quota.bytesHelp")} error={field === "bytes_max" ? set.error?.message : undefined}>
+          <Input type="number" min={0} step="any" value={gib} onChange={(e) => setGib(e.target.value)} />
         </Field>
         {set.isError && !field && <ErrorNote error={set.error} />}
         <div className="flex justify-end gap-2">
@@ -58,8 +60,8 @@ export function UseTab() {
       cell: (one) => (one.bytes_max > 0 ? bytes(one.bytes_max) : <span className="text-muted">{t(one.bytes_max < 0 ? "quota.default" : "quota.none")}</span>),
     },
     {
-      key: "edit", title: t("quota.save"), width: 160,
-      cell: (one) => <Button look="quiet" className="!min-h-8 !px-2 !py-1" aria-label={t("quota.edit", { name: one.name || one.email })} onClick={() => setEdited(one)}>{t("quota.save")}</Button>,
+      key: "edit", title: t("quota.change"), width: 100,
+      cell: (one) => <IconButton d={icons.edit} className="!min-h-8" label={t("quota.edit", { name: one.name || one.email })} onClick={() => setEdited(one)} />,
     },
   ];
   return (
