@@ -481,6 +481,23 @@ static enum rc run(struct conn *c, const char *sql, struct err *e)
     return RC_OK;
 }
 
+/* BEGIN and its kin are kept prepared like all else: to parse them anew costs more than to run
+ * them.
+ */
+static enum rc run_kept(struct conn *c, const char *sql, struct err *e)
+{
+    struct stmt *cached;
+    sqlite3_stmt *p;
+    enum rc rc = stmt_get(c, sql, &cached, &p, e);
+
+    if (rc)
+        return rc;
+    if (sqlite3_step(p) != SQLITE_DONE)
+        rc = fail(e, c->p, sql);
+    stmt_put(cached, p);
+    return rc;
+}
+
 static void give(struct sqlite_tx *t)
 {
     struct sqlite_db *d = (struct sqlite_db *)t->base.db;
@@ -511,7 +528,7 @@ static enum rc sqlite_begin(struct db *db, enum db_mode mode, struct tx **ret, s
         mem_free(t);
         return rc;
     }
-    rc = run(t->conn, mode == DB_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", e);
+    rc = run_kept(t->conn, mode == DB_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", e);
     if (rc) {
         give(t);
         return rc;
@@ -524,7 +541,7 @@ static void undo(struct sqlite_tx *t)
 {
     ASSERT(!t->open_rows); /* every rows is closed by rows_done */
     /* Some errors (disk full, I/O) have rolled back already. */
-    if (!sqlite3_get_autocommit(t->conn->p) && run(t->conn, "ROLLBACK", NULL))
+    if (!sqlite3_get_autocommit(t->conn->p) && run_kept(t->conn, "ROLLBACK", NULL))
         log_error("rolling back: %s", sqlite3_errmsg(t->conn->p));
 }
 
@@ -537,7 +554,7 @@ static enum rc sqlite_commit(struct tx *tx, struct err *e)
     if (sqlite3_get_autocommit(t->conn->p))
         rc = err_set(e, RC_IO, "the transaction was rolled back by an earlier failure");
     else
-        rc = run(t->conn, "COMMIT", e);
+        rc = run_kept(t->conn, "COMMIT", e);
     if (rc)
         undo(t);
     give(t);

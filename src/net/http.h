@@ -21,6 +21,8 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DE
                    HTTP_METHOD_COUNT };
 const char *http_method_name(enum http_method m);
 
+struct http_server;
+struct http_req;
 struct http_limits {          /* zero takes the default in brackets */
     size_t header_bytes_max;  /* [32 KiB] */
     uint64_t body_bytes_max;  /* [16 MiB]; a handler may raise its own (http_body_limit) */
@@ -29,10 +31,12 @@ struct http_limits {          /* zero takes the default in brackets */
     unsigned io_threads;      /* [2] */
     unsigned workers;         /* [16] */
     size_t backlog_max;       /* [1024] requests queued for a worker */
+    /* [none] True: the handler answers this request, which has no body, where it was read, without
+     * the hand-over to a worker and back (measured: half of what a small request costs).  It must
+     * not wait for anything but the disk, and not stream. */
+    bool (*quick)(const struct http_req *r, void *ud);
 };
 
-struct http_server;
-struct http_req;
 typedef void (*http_handler)(struct http_req *r, void *ud);
 /* Called when a request has ended, for counts, latency and the access log. */
 typedef void (*http_done_fn)(struct http_req *r, int status, double seconds, void *ud);

@@ -34,10 +34,8 @@ void http_resume(struct http_req *r)
 
 /* ---- worker */
 
-static void run_handler(void *ud)
+static void answer(struct http_req *r)
 {
-    struct http_req *r = ud;
-
     r->server->handler(r, r->server->ud);
     pthread_mutex_lock(&r->mu);
     bool replied = r->reply_ready || r->closing, cut = r->stream.open && !r->stream.wake;
@@ -52,7 +50,12 @@ static void run_handler(void *ud)
         http_reply_problem(r, 500, rc_code(RC_INTERNAL), rc_title(RC_INTERNAL),
                            "the request was not answered", NULL);
     }
-    http_req_unref(r);
+}
+
+static void run_handler(void *ud)
+{
+    answer(ud);
+    http_req_unref(ud);
 }
 
 /* ---- io */
@@ -125,8 +128,7 @@ static enum MHD_Result refuse_busy(struct http_req *r, const char *detail)
     return refuse(r, 503, rc_code(RC_UNAVAILABLE), rc_title(RC_UNAVAILABLE), detail);
 }
 
-static enum MHD_Result refuse_parse(struct http_req *r, enum rc rc, int status,
-                                    const struct err *e)
+static enum MHD_Result refuse_parse(struct http_req *r, enum rc rc, int status, const struct err *e)
 {
     if (rc == RC_METHOD)
         http_add_header(r, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -152,6 +154,18 @@ static enum MHD_Result submit(struct http_req *r)
         ret = refuse_busy(r, "too many requests are waiting; try again");
     }
     return ret;
+}
+
+/* On io: nothing is suspended, so the reply is queued when the handler is back. */
+static enum MHD_Result run_here(struct http_req *r)
+{
+    bool ready;
+
+    answer(r);
+    pthread_mutex_lock(&r->mu);
+    ready = r->reply_ready && r->reply && !r->closing;
+    pthread_mutex_unlock(&r->mu);
+    return ready ? queue_reply(r) : MHD_NO;
 }
 
 static enum MHD_Result first_call(struct http_req *r, const char *method)
@@ -237,6 +251,8 @@ static enum MHD_Result later_call(struct http_req *r, const char *data, size_t *
         return queue_reply(r);
     if (step == STEP_SUBMIT) {
         atomic_store(&r->hc->deadline_ms, 0);
+        if (!r->content_length && r->server->lim.quick && r->server->lim.quick(r, r->server->ud))
+            return run_here(r);
         return submit(r);
     }
     return step == STEP_GO ? MHD_YES : MHD_NO;

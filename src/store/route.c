@@ -392,6 +392,19 @@ static enum s3_code metrics(struct call *c, str path, str query)
     return code ? code : op_metrics(c);
 }
 
+bool store_quick(const struct http_req *r, void *ud)
+{
+    enum http_method m = http_method_of(r);
+    str target = http_raw_target(r), rest;
+    ptrdiff_t slash;
+
+    if (m != HTTP_GET && m != HTTP_HEAD)
+        return false;
+    rest = str_sub(target, 1, target.n);
+    slash = str_chr(rest, '/');
+    return slash >= 0 && (size_t)slash + 1 < rest.n && rest.p[slash + 1] != '?';
+}
+
 void store_handle(struct http_req *r, void *ud)
 {
     struct call c = {.s = ud, .r = r, .a = http_arena(r)};

@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "store/store_int.h"
 
-enum { HTTP_IDLE_S = 60, HTTP_WORKERS = 32 };
+enum { HTTP_IDLE_S = 60, HTTP_WORKERS = 32, HTTP_IO_THREADS = 4 };
+enum { HTTP_HEADER_BYTES = 16 << 10 }; /* twice what S3 takes */
 #define OBJECT_BYTES_MAX (UINT64_C(5) << 40)
 
 void store_count(struct store *s, enum counter c, uint64_t n)
@@ -82,8 +83,12 @@ static enum rc start_keeper(struct store *s, const struct store_config *c, struc
 
 enum rc store_open(struct store **ret, const struct store_config *c, struct err *e)
 {
-    struct http_limits lim = {
-        .body_bytes_max = 1, .idle_timeout_s = HTTP_IDLE_S, .workers = HTTP_WORKERS};
+    struct http_limits lim = {.header_bytes_max = HTTP_HEADER_BYTES,
+                              .body_bytes_max = 1,
+                              .idle_timeout_s = HTTP_IDLE_S,
+                              .io_threads = HTTP_IO_THREADS,
+                              .workers = HTTP_WORKERS,
+                              .quick = store_quick};
     struct store *s;
     enum rc rc = check_config(c, e);
 

@@ -174,6 +174,8 @@ void keeper_stop(struct keeper *k); /* NULL is fine */
 
 /* route.c: the handler of the HTTP server */
 void store_handle(struct http_req *r, void *ud);
+/* Reading an object: the index and the bytes are at hand nearly always. */
+bool store_quick(const struct http_req *r, void *ud);
 void store_done(struct http_req *r, int status, double seconds, void *ud);
 str call_query(const struct call *c, const char *name); /* .p NULL if absent */
 
