@@ -18,9 +18,8 @@ export function problemOf(status: number, text: string, statusText: string): Pro
   return new Problem(status, doc.code ?? "", doc.detail ?? (statusText || `HTTP ${status}`), doc.errors?.[0]?.field);
 }
 
-/** Problems that are found on this side; their texts stand in messages.ts. */
+/** A problem that is found on this side; its text stands among the messages. */
 export const unreachable = "unreachable";
-export const unlabelled = "unlabelled";
 
 async function ask(path: string, init: RequestInit): Promise<Response> {
   try {
@@ -102,12 +101,12 @@ export interface Sending<T> {
 }
 
 /** Sends a large body with progress of 0 to 1. */
-function upload<T>(path: string, body: Blob, type: string, progress: (part: number) => void): Sending<T> {
+function upload<T>(path: string, body: Blob, type: string, progress: (part: number) => void, method: "POST" | "PUT" = "POST"): Sending<T> {
   const call = new XMLHttpRequest();
   let given_up = false;
   const done = send("/auth/me").then(() => new Promise<T>((resolve, reject) => {
     if (given_up) return reject(new DOMException("", "AbortError"));
-    call.open("POST", path);
+    call.open(method, path);
     call.setRequestHeader("content-type", type);
     call.upload.onprogress = (e) => progress(e.total ? e.loaded / e.total : 0);
     call.onerror = () => reject(new Problem(0, unreachable, ""));

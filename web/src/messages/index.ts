@@ -6,6 +6,7 @@ import { compare } from "./compare";
 import { datasets } from "./datasets";
 import { home } from "./home";
 import { jobs } from "./jobs";
+import { labels } from "./labels";
 import { operate } from "./operate";
 import { parts } from "./parts";
 import { people } from "./people";
@@ -16,13 +17,14 @@ import { trying } from "./try";
 import { upload } from "./upload";
 import { words } from "./words";
 
-export const areas = { compare, datasets, home, jobs, operate, parts, people, registry, shell, train, trying, upload, words };
+export const areas = { compare, datasets, home, jobs, labels, operate, parts, people, registry, shell, train, trying, upload, words };
 
 export const messages = {
   ...compare,
   ...datasets,
   ...home,
   ...jobs,
+  ...labels,
   ...operate,
   ...parts,
   ...people,

@@ -8,10 +8,6 @@ export const shell = {
   nothingFound: ["Nothing found.", "찾은 결과가 없습니다."],
   mayNot: ["Your role does not allow this. Ask a manager.", "현재 역할로는 할 수 없습니다. 관리자에게 문의하세요."],
   unreachable: ["The server cannot be reached. Is it running, and are you online?", "서버에 연결할 수 없습니다. 서버가 실행 중인지, 네트워크가 연결되어 있는지 확인하세요."],
-  unlabelled: [
-    "These pictures have no labels: put them into one folder for each class and drop the folder around them, or add label files.",
-    "라벨이 없는 이미지입니다. 클래스마다 폴더에 나누어 담아 상위 폴더를 놓거나, 라벨 파일을 함께 놓으세요.",
-  ],
   showAll: ["Show all {n}", "{n}개 모두 보기"],
   showEvery: ["Show all", "모두 보기"],
   chooseFiles: ["Choose files", "파일 선택"],

@@ -1,5 +1,5 @@
 // What went wrong, in the reader's language where we know it, else in the server's words.
-import { Problem, unlabelled, unreachable } from "../api";
+import { Problem, unreachable } from "../api";
 import { useTexts } from "../i18n";
 import { Button } from "./button";
 
@@ -7,7 +7,7 @@ export function useErrorText() {
   const { t } = useTexts();
   return (error: unknown): string => {
     const code = error instanceof Problem ? error.code : "";
-    if (code === unreachable || code === unlabelled) return t(code);
+    if (code === unreachable) return t(code);
     return error instanceof Error ? error.message : String(error);
   };
 }

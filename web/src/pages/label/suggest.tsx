@@ -1,0 +1,146 @@
+// Labels suggested by one's own model: for the picture at hand, or for all that have none.  Nothing that a model
+// says becomes a label before a person has accepted it.
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+
+import { api, withQuery } from "../../api";
+import { useTexts } from "../../i18n";
+import { Slider } from "../../parts/controls";
+import { Button, ErrorNote, Progress, Select } from "../../parts/ui";
+import type { Draft, DraftPicture, Job, Prediction } from "../../types";
+import { jobPath, useJobs } from "../jobs/queries";
+import type { Box } from "./editor";
+import { draftPath, type EditState, getPicture, pictureKey } from "./queries";
+
+const ASKED = 0.05; // boxes are asked for from here on; the threshold hides those below it
+const BOXES_MAX = 300;
+
+export interface Suggestion { label: number; boxes: Box[]; scores: number[] }
+
+/** The model's words in the draft's numbers; what it calls by a name that the draft has not is left out. */
+export function suggestionOf(results: Prediction["results"], classes: string[], threshold: number): Suggestion {
+  const found = results[0]?.predictions ?? [];
+  const out: Suggestion = { label: -1, boxes: [], scores: [] };
+  for (const one of found) {
+    const cls = classes.indexOf(one.class), score = one.confidence ?? 0;
+    if (cls < 0) continue;
+    if (Array.isArray(one.box)) {
+      const [x = 0, y = 0, w = 0, h = 0] = one.box as number[];
+      if (w < 1 || h < 1) continue;
+      out.boxes.push([cls, x, y, w, h]);
+      out.scores.push(score);
+    } else if (out.label < 0 && score >= threshold) {
+      out.label = cls;
+      out.scores = [score];
+    }
+  }
+  return out;
+}
+
+async function ask(job: string, picture: { url: string; name: string }, classes: string[], threshold: number, signal?: AbortSignal): Promise<Suggestion> {
+  const bytes = await (await api.send(picture.url, signal ? { signal } : {})).arrayBuffer();
+  const path = withQuery(`${jobPath(job)}/predict`, { confidence: ASKED, max: BOXES_MAX, top_k: 1, file: picture.name.split("/").at(-1)?.slice(0, 255) });
+  const reply = await api.send(path, { method: "POST", body: bytes, headers: { "content-type": "application/octet-stream" }, ...(signal && { signal }) });
+  const said = (await reply.json()) as Prediction;
+  const error = said.results[0]?.error;
+  if (error) throw new Error(error);
+  return suggestionOf(said.results, classes, threshold);
+}
+
+interface Running { done: number; of: number }
+
+export function Suggest({ dataset, draft, picture, unlabelled, edits, threshold, setThreshold, busy, onPicture, register }: {
+  dataset: string; draft: Draft; picture: DraftPicture | undefined; unlabelled: number[]; edits: Map<number, EditState>;
+  threshold: number; setThreshold: (to: number) => void; busy: boolean; onPicture: (picture: DraftPicture) => void;
+  /** Gives the page what its key does. */
+  register: (suggest: () => void) => void;
+}) {
+  const { t, percent, number } = useTexts();
+  const client = useQueryClient();
+  const jobs = useJobs({ status: "completed", limit: 50 });
+  const usable = (jobs.data?.pages.flatMap((page) => page.jobs) ?? []).filter((job: Job) => job.kind === "train");
+  const [chosen, setChosen] = useState("");
+  const job = usable.find((one) => one.job === chosen) ?? usable.find((one) => one.dataset_name === usable[0]?.dataset_name);
+  const [asking, setAsking] = useState(false);
+  const [error, setError] = useState<Error>();
+  const [running, setRunning] = useState<Running>();
+  const stop = useRef<AbortController>();
+  useEffect(() => () => stop.current?.abort(), []);
+  const suggested = [...edits].filter(([, state]) => state === "suggested").map(([index]) => index);
+
+  const put = async (one: DraftPicture, s: Suggestion, state: EditState) => {
+    const keep = state === "edited" ? s.boxes.filter((_, i) => (s.scores[i] ?? 1) >= threshold) : s.boxes;
+    const { boxes: _, ...kept } = one.shapes;
+    const saved = await api.put<DraftPicture>(`${draftPath(dataset)}/images/${one.index}`, {
+      revision: one.revision, state, label: s.label, shapes: { ...kept, ...(keep.length && { boxes: keep }) }, scores: state === "suggested" ? s.scores : [],
+    });
+    client.setQueryData(pictureKey(dataset, draft, one.index), saved);
+    return saved;
+  };
+  const one = async () => {
+    if (!job || !picture || asking || running || busy) return;
+    setAsking(true);
+    setError(undefined);
+    try {
+      const s = await ask(job.job, picture, draft.classes, threshold);
+      if (s.label < 0 && !s.boxes.length) setError(new Error(t("suggest.nothing")));
+      else onPicture(await put(picture, s, "suggested"));
+    } catch (e) {
+      setError(e as Error);
+    }
+    setAsking(false);
+  };
+  const latest = useRef(one);
+  latest.current = one;
+  useEffect(() => register(() => void latest.current()), [register]);
+
+  /** Over many pictures, one after the other; what is done stays when it is stopped. */
+  const many = async (indices: number[], each: (one: DraftPicture, signal: AbortSignal) => Promise<unknown>) => {
+    const control = new AbortController();
+    stop.current = control;
+    setError(undefined);
+    try {
+      for (const [done, index] of indices.entries()) {
+        if (control.signal.aborted) break;
+        setRunning({ done, of: indices.length });
+        await each(await getPicture(dataset, index), control.signal);
+      }
+    } catch (e) {
+      if (!control.signal.aborted) setError(e as Error);
+    }
+    setRunning(undefined);
+    await client.invalidateQueries({ queryKey: ["dataset", dataset, "draft"], predicate: (query) => query.queryKey[3] !== "unlabelled" });
+  };
+  const all = () => job && many(unlabelled, async (p, signal) => {
+    const s = await ask(job.job, p, draft.classes, threshold, signal);
+    if (s.label >= 0 || s.boxes.length) await put(p, s, "suggested");
+  });
+  const acceptAll = () => many(suggested, (p) =>
+    put(p, { label: p.label_id, boxes: (p.shapes.boxes ?? []) as Box[], scores: p.label_id >= 0 ? [] : p.scores }, "edited"));
+
+  if (!usable.length) return jobs.isPending ? null : (
+    <section className="space-y-1 text-sm"><h2 className="font-semibold">{t("suggest.title")}</h2><p className="text-muted">{t("suggest.noModel")}</p></section>
+  );
+  return (
+    <section className="space-y-3" aria-label={t("suggest.title")}>
+      <h2 className="text-sm font-semibold">{t("suggest.title")}</h2>
+      <Select label={t("suggest.model")} value={job?.job ?? ""} onChange={setChosen}
+        options={usable.map((one): [string, string] => [one.job, `${one.name || one.model} · ${one.dataset_name}`])} />
+      <Slider label={t("suggest.threshold")} value={threshold} min={ASKED} max={0.95} step={0.05} format={(v) => percent(v, 0)} onChange={setThreshold} />
+      {running ? (
+        <div className="space-y-2">
+          <p className="numbers text-sm" role="status">{t("suggest.running", { done: number(running.done), of: number(running.of) })}</p>
+          <Progress value={running.done / Math.max(1, running.of)} label={t("suggest.title")} />
+          <Button onClick={() => stop.current?.abort()}>{t("suggest.stop")}</Button>
+        </div>
+      ) : (
+        <div className="flex flex-wrap gap-2">
+          <Button busy={asking} disabled={busy} onClick={() => void one()}>{t("suggest.one")}</Button>
+          {unlabelled.length > 0 && <Button disabled={busy} onClick={() => void all()}>{t("suggest.all", { n: unlabelled.length })}</Button>}
+          {suggested.length > 0 && <Button onClick={() => void acceptAll()}>{t("suggest.acceptAll", { n: suggested.length })}</Button>}
+        </div>
+      )}
+      {error && <ErrorNote error={error} />}
+    </section>
+  );
+}
