@@ -40,5 +40,6 @@ export function datasetName(files: Named[]): string {
   const [first] = files;
   if (!first) return "";
   const folder = first.path.includes("/") ? first.path.split("/")[0] : undefined;
+  if (!folder && files.length > 1) return `pictures ${new Date().toISOString().slice(0, 10)}`;
   return (folder ?? first.path.replace(archive, "").replace(/\.[^.]+$/, "")).slice(0, 100);
 }

@@ -36,7 +36,8 @@ export const begin = (now: Labels): Editor => ({ past: [], now, future: [], sele
 
 export const isLabelled = (labels: Labels) => labels.label >= 0 || labels.boxes.length + labels.polygons.length + labels.quads.length > 0;
 
-const round = (v: number) => Math.round(v * 100) / 100;
+/** To an eighth of a pixel: the server keeps 32-bit floats, which hold it exactly. */
+const round = (v: number) => Math.round(v * 8) / 8;
 
 /** Within the picture, with its corners in order. */
 export function clip([cls, x, y, w, h]: Box, width: number, height: number): Box {

@@ -47,6 +47,9 @@ async function ask(job: string, picture: { url: string; name: string }, classes:
   return suggestionOf(said.results, classes, threshold);
 }
 
+/** A class for the whole picture is no box. */
+const fitting = (s: Suggestion, draft: Draft): Suggestion => (draft.task === "classification" ? { ...s, boxes: [] } : { ...s, label: -1 });
+
 interface Running { done: number; of: number }
 
 export function Suggest({ dataset, draft, picture, unlabelled, edits, threshold, setThreshold, busy, onPicture, register }: {
@@ -82,7 +85,7 @@ export function Suggest({ dataset, draft, picture, unlabelled, edits, threshold,
     setAsking(true);
     setError(undefined);
     try {
-      const s = await ask(job.job, picture, draft.classes, threshold);
+      const s = fitting(await ask(job.job, picture, draft.classes, threshold), draft);
       if (s.label < 0 && !s.boxes.length) setError(new Error(t("suggest.nothing")));
       else onPicture(await put(picture, s, "suggested"));
     } catch (e) {
@@ -112,7 +115,7 @@ export function Suggest({ dataset, draft, picture, unlabelled, edits, threshold,
     await client.invalidateQueries({ queryKey: ["dataset", dataset, "draft"], predicate: (query) => query.queryKey[3] !== "unlabelled" });
   };
   const all = () => job && many(unlabelled, async (p, signal) => {
-    const s = await ask(job.job, p, draft.classes, threshold, signal);
+    const s = fitting(await ask(job.job, p, draft.classes, threshold, signal), draft);
     if (s.label >= 0 || s.boxes.length) await put(p, s, "suggested");
   });
   const acceptAll = () => many(suggested, (p) =>
