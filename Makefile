@@ -52,7 +52,7 @@ TESTS  := $(shell find src -name '*_test.c' | sort)
 FUZZ   := $(shell find src -name '*_fuzz.c' | sort)
 GEN    := build/gen/migrations.c build/gen/web_assets.c
 
-.PHONY: all run test test-programs test-unit test-whole test-store test-web check-all tidy format fuzz bench bench-engine doctor web wasm install clean deps help
+.PHONY: all run test test-programs test-unit test-whole test-store test-web check-all tidy format fuzz bench bench-engine bench-store doctor web wasm install clean deps help
 # With the web app inside; `make build/anneal` takes what stands in build/web.
 all:
 	tools/build-web
@@ -71,6 +71,7 @@ help:
 	echo 'make fuzz       every fuzzer for FUZZ_SECONDS (60)'; \
 	echo 'make bench      benchmarks of every part'; \
 	echo 'make bench-engine  the training engine against PyTorch and ONNX Runtime'; \
+	echo 'make bench-store   the object store against nginx and the disk'; \
 	echo 'make web        the web app into build/web'; \
 	echo 'make wasm       the engine for browsers: build/wasm/anneal.wasm'; \
 	echo 'make install    PREFIX (/usr/local), DESTDIR'; \
@@ -216,6 +217,9 @@ run: all
 	exec build/anneal serve
 bench: build/anneal
 	bench/run
+# The object store against nginx and the disk: build/bench/store.json; ROWS="..." for some of them.
+bench-store: build/anneal build/bench/store/load
+	bench/store/run.py $(ROWS)
 # The engine against PyTorch and ONNX Runtime, row by row; ROWS="..." for some of them.
 bench-engine: build/bench/engine/step
 	bench/engine/run.py $(ROWS)

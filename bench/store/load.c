@@ -64,7 +64,7 @@ static str make_request(const char *method, const char *path, const char *query,
     struct sigv4_url u = {str_of(method), STR(""),     str_of(host), str_of(path),
                           str_of(query),  URL_SECONDS, os_now_ms()};
     buf_init(&url, 1 << 16);
-    buf_init(&text, 1 << 16);
+    buf_init(&text, body_n + (1 << 16));
     if (b.plain)
         buf_puts(&url, path);
     else if (sigv4_presign(&b.a, &url, &keys, &u, &e))
