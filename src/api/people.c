@@ -202,19 +202,10 @@ static enum rc get_tokens(struct ctx *c, struct err *e)
 {
     struct buf b;
     struct jw w;
-    enum rc rc;
 
-    reply_begin(&b, &w);
-    jw_obj(&w);
-    jw_karr(&w, "tokens");
-    rc = people_tokens(c->app->db, c->who.user_id, write_token, &w, e);
-    jw_arr_end(&w);
-    jw_obj_end(&w);
-    if (rc) {
-        buf_done(&b);
-        return rc;
-    }
-    return reply_json(c, 200, &b, e);
+    reply_list_begin(&b, &w, "tokens");
+    return reply_list_end(c, people_tokens(c->app->db, c->who.user_id, write_token, &w, e), &b, &w,
+                          e);
 }
 
 struct token_body {

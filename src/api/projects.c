@@ -40,25 +40,13 @@ static void write_member(void *ud, const struct member *m)
     field_write(member_fields, m, ud);
 }
 
-static enum rc reply_list(struct ctx *c, enum rc rc, struct buf *b, struct jw *w, struct err *e)
-{
-    jw_arr_end(w);
-    jw_obj_end(w);
-    if (!rc)
-        return reply_json(c, 200, b, e);
-    buf_done(b);
-    return rc;
-}
-
 static enum rc get_projects(struct ctx *c, struct err *e)
 {
     struct buf b;
     struct jw w;
 
-    reply_begin(&b, &w);
-    jw_obj(&w);
-    jw_karr(&w, "projects");
-    return reply_list(
+    reply_list_begin(&b, &w, "projects");
+    return reply_list_end(
         c, project_list(c->app->db, c->who.user_id, sees_all_projects(c), write_project, &w, e), &b,
         &w, e);
 }
@@ -112,10 +100,8 @@ static enum rc get_members(struct ctx *c, struct err *e)
 
     if (rc)
         return rc;
-    reply_begin(&b, &w);
-    jw_obj(&w);
-    jw_karr(&w, "members");
-    return reply_list(c, project_members(c->app->db, p.id, write_member, &w, e), &b, &w, e);
+    reply_list_begin(&b, &w, "members");
+    return reply_list_end(c, project_members(c->app->db, p.id, write_member, &w, e), &b, &w, e);
 }
 
 static enum rc post_member(struct ctx *c, struct err *e)

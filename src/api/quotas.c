@@ -24,18 +24,9 @@ static enum rc get_quotas(struct ctx *c, struct err *e)
 {
     struct buf b;
     struct jw w;
-    enum rc rc;
 
-    reply_begin(&b, &w);
-    jw_obj(&w);
-    jw_karr(&w, "quotas");
-    rc = quota_list(c->app->db, STR(""), write_quota, &w, e);
-    jw_arr_end(&w);
-    jw_obj_end(&w);
-    if (!rc)
-        return reply_json(c, 200, &b, e);
-    buf_done(&b);
-    return rc;
+    reply_list_begin(&b, &w, "quotas");
+    return reply_list_end(c, quota_list(c->app->db, STR(""), write_quota, &w, e), &b, &w, e);
 }
 
 static enum rc reply_one(struct ctx *c, str user_id, struct err *e)

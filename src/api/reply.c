@@ -35,6 +35,23 @@ enum rc reply_fields(struct ctx *c, int status, const struct field *t, const voi
     return reply_json(c, status, &b, e);
 }
 
+void reply_list_begin(struct buf *b, struct jw *w, const char *name)
+{
+    reply_begin(b, w);
+    jw_obj(w);
+    jw_karr(w, name);
+}
+
+enum rc reply_list_end(struct ctx *c, enum rc rc, struct buf *b, struct jw *w, struct err *e)
+{
+    jw_arr_end(w);
+    jw_obj_end(w);
+    if (!rc)
+        return reply_json(c, 200, b, e);
+    buf_done(b);
+    return rc;
+}
+
 void reply_problem(struct http_req *r, const struct err *e)
 {
     enum rc rc = e->rc ? e->rc : RC_INTERNAL;

@@ -77,6 +77,11 @@ struct route {
 void reply_begin(struct buf *b, struct jw *w);
 enum rc reply_json(struct ctx *c, int status, struct buf *b,
                    struct err *e) must_check; /* takes b */
+/* {"NAME": [...]}: begin, write the elements, end.  The end replies, or after a failure of theirs
+ * (rc) frees what was written and returns it. */
+void reply_list_begin(struct buf *b, struct jw *w, const char *name);
+enum rc reply_list_end(struct ctx *c, enum rc rc, struct buf *b, struct jw *w,
+                       struct err *e) must_check;
 /* field_write of one struct. */
 enum rc reply_fields(struct ctx *c, int status, const struct field *t, const void *obj,
                      struct err *e) must_check;

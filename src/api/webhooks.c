@@ -38,25 +38,13 @@ static void write_delivery(void *ud, const struct delivery *one)
     field_write(delivery_fields, one, ud);
 }
 
-static enum rc reply_list(struct ctx *c, enum rc rc, struct buf *b, struct jw *w, struct err *e)
-{
-    jw_arr_end(w);
-    jw_obj_end(w);
-    if (!rc)
-        return reply_json(c, 200, b, e);
-    buf_done(b);
-    return rc;
-}
-
 static enum rc get_webhooks(struct ctx *c, struct err *e)
 {
     struct buf b;
     struct jw w;
 
-    reply_begin(&b, &w);
-    jw_obj(&w);
-    jw_karr(&w, "webhooks");
-    return reply_list(c, webhook_list(c->app->db, write_webhook, &w, e), &b, &w, e);
+    reply_list_begin(&b, &w, "webhooks");
+    return reply_list_end(c, webhook_list(c->app->db, write_webhook, &w, e), &b, &w, e);
 }
 
 static enum rc post_webhook(struct ctx *c, struct err *e)
@@ -150,11 +138,9 @@ static enum rc get_deliveries(struct ctx *c, struct err *e)
 
     if (rc)
         return rc;
-    reply_begin(&b, &w);
-    jw_obj(&w);
-    jw_karr(&w, "deliveries");
-    return reply_list(c, webhook_deliveries(c->app->db, one.id, 100, write_delivery, &w, e), &b, &w,
-                      e);
+    reply_list_begin(&b, &w, "deliveries");
+    return reply_list_end(c, webhook_deliveries(c->app->db, one.id, 100, write_delivery, &w, e), &b,
+                          &w, e);
 }
 
 #define BODY(f, s) .body = f, .body_size = sizeof(struct s)

@@ -1,19 +1,7 @@
 /* audit_sql_test.c - rows of the audit log: order, filters, pages, limits of length, age. */
 #include "flow/audit/audit_sql.c"
 
-#include "base/test.h"
-
-static struct db *open_db(void)
-{
-    static char url[512];
-    struct err e = {0};
-    struct db *db = NULL;
-
-    snprintf(url, sizeof url, "sqlite:%s/a.db", test_dir());
-    CHECK_OK(db_open(&db, url, &e), &e);
-    CHECK_OK(db_migrate(db, &e), &e);
-    return db;
-}
+#include "db/testing.h"
 
 static void add(struct db *db, int64_t at, const char *actor, const char *action, int64_t status)
 {
@@ -63,7 +51,7 @@ static struct seen list(struct db *db, struct audit_query q)
 
 TEST(the_newest_row_comes_first_and_pages_go_on)
 {
-    struct db *db = open_db();
+    struct db *db = test_db_open();
     struct seen s;
 
     for (int i = 1; i <= 5; i++)
@@ -78,7 +66,7 @@ TEST(the_newest_row_comes_first_and_pages_go_on)
 
 TEST(filters_mean_what_they_say)
 {
-    struct db *db = open_db();
+    struct db *db = test_db_open();
 
     add(db, 1, "ann", "DELETE /x_y", 200);
     add(db, 2, "bob", "POST /x", 403);
@@ -93,7 +81,7 @@ TEST(filters_mean_what_they_say)
 
 TEST(long_texts_are_cut_at_a_character)
 {
-    struct db *db = open_db();
+    struct db *db = test_db_open();
     char path[AUDIT_OBJECT_MAX + 40];
     struct audit_entry one = {.status = 200, .action = STR("PUT /x")};
     struct err e = {0};
@@ -111,7 +99,7 @@ TEST(long_texts_are_cut_at_a_character)
 
 TEST(old_rows_go_and_young_ones_stay)
 {
-    struct db *db = open_db();
+    struct db *db = test_db_open();
     struct seen s;
 
     for (int i = 1; i <= AUDIT_TRIM_EVERY; i++)

@@ -1,19 +1,12 @@
 /* people_test.c - accounts, log-ins, tokens and projects against a real database. */
 #include "flow/people/people.c"
 
-#include "base/test.h"
+#include "db/testing.h"
 
 static struct db *open_db(void)
 {
-    static char url[512];
-    struct err e = {0};
-    struct db *db = NULL;
-
-    snprintf(url, sizeof url, "sqlite:%s/p.db", test_dir());
     CHECK(people_setup() == RC_OK);
-    CHECK_OK(db_open(&db, url, &e), &e);
-    CHECK_OK(db_migrate(db, &e), &e);
-    return db;
+    return test_db_open();
 }
 
 static const struct login_from from = {{"127.0.0.1", 9}, {"test", 4}, 30, 30};

@@ -2,29 +2,7 @@
  * the database writes, and what a receiver's answers do to them. */
 #include "flow/webhook/sender.c"
 
-#include "base/test.h"
-
-static struct db *open_db(void)
-{
-    static char url[512];
-    struct err e = {0};
-    struct db *db = NULL;
-
-    snprintf(url, sizeof url, "sqlite:%s/w.db", test_dir());
-    CHECK_OK(db_open(&db, url, &e), &e);
-    CHECK_OK(db_migrate(db, &e), &e);
-    return db;
-}
-
-static void sql_do(struct db *db, const char *sql)
-{
-    struct err e = {0};
-    struct tx *tx;
-
-    CHECK_OK(db_begin(db, DB_WRITE, &tx, &e), &e);
-    CHECK_OK(tx_exec0(tx, &e, sql), &e);
-    CHECK_OK(tx_commit(tx, &e), &e);
-}
+#include "db/testing.h"
 
 static const char insert_job[] =
     "INSERT INTO job (id, kind, name, framework, model, dataset_id, dataset_name, dataset_version,"
@@ -78,7 +56,7 @@ TEST(what_is_no_url_or_no_event_is_refused_by_name)
 
 TEST(a_change_of_state_writes_a_delivery_for_those_who_asked)
 {
-    struct db *db = open_db();
+    struct db *db = test_db_open();
     struct arena a;
     struct err e = {0};
     struct due d;
@@ -86,11 +64,11 @@ TEST(a_change_of_state_writes_a_delivery_for_those_who_asked)
     arena_init(&a, 1 << 20);
     make(db, &a, "http://h/all", "job.completed");
     make(db, &a, "http://h/other", "job.failed");
-    sql_do(db, insert_job);
-    sql_do(db, "UPDATE job SET epoch = 2"); /* no change of state */
+    test_db_do(db, insert_job);
+    test_db_do(db, "UPDATE job SET epoch = 2"); /* no change of state */
     CHECK(delivery_due(db, &a, 1 << 30, &d, &e) == RC_NOT_FOUND);
-    sql_do(db, "UPDATE job SET status = 'completed'");
-    sql_do(db, "UPDATE job SET status = 'completed'"); /* again: nothing new */
+    test_db_do(db, "UPDATE job SET status = 'completed'");
+    test_db_do(db, "UPDATE job SET status = 'completed'"); /* again: nothing new */
     CHECK(delivery_due(db, &a, 4999, &d, &e) == RC_NOT_FOUND);
     CHECK_OK(delivery_due(db, &a, 5000, &d, &e), &e);
     CHECK(str_is(d.url, "http://h/all"));
@@ -105,7 +83,7 @@ TEST(a_change_of_state_writes_a_delivery_for_those_who_asked)
 
 TEST(an_inactive_webhook_hears_nothing_and_a_deleted_one_takes_its_deliveries_along)
 {
-    struct db *db = open_db();
+    struct db *db = test_db_open();
     struct arena a;
     struct err e = {0};
     struct due d;
@@ -130,7 +108,7 @@ TEST(an_inactive_webhook_hears_nothing_and_a_deleted_one_takes_its_deliveries_al
 
 TEST(a_receiver_that_fails_is_asked_again_later_and_given_up_at_last)
 {
-    struct db *db = open_db();
+    struct db *db = test_db_open();
     struct webhook_sender s = {.db = db};
     struct arena a;
     struct err e = {0};

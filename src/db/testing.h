@@ -1,0 +1,32 @@
+/* testing.h - for tests: a fresh, migrated database, and statements on it.  Included by tests alone.
+ */
+#ifndef ANNEAL_DB_TESTING_H
+#define ANNEAL_DB_TESTING_H
+
+#include "base/test.h"
+#include "db/db.h"
+
+/* In the test's own folder. */
+static inline struct db *test_db_open(void)
+{
+    static char url[512];
+    struct err e = {0};
+    struct db *db = NULL;
+
+    snprintf(url, sizeof url, "sqlite:%s/test.db", test_dir());
+    CHECK_OK(db_open(&db, url, &e), &e);
+    CHECK_OK(db_migrate(db, &e), &e);
+    return db;
+}
+
+static inline void test_db_do(struct db *db, const char *sql)
+{
+    struct err e = {0};
+    struct tx *tx;
+
+    CHECK_OK(db_begin(db, DB_WRITE, &tx, &e), &e);
+    CHECK_OK(tx_exec0(tx, &e, sql), &e);
+    CHECK_OK(tx_commit(tx, &e), &e);
+}
+
+#endif
