@@ -26,6 +26,7 @@ struct db_ops {
     const char *scheme; /* "sqlite" */
     enum rc (*open)(struct db **ret, str target, struct err *e);
     void (*close)(struct db *db);
+    enum rc (*copy)(struct db *db, const char *to, struct err *e);
     void (*interrupt)(struct db *db);
     enum rc (*begin)(struct db *db, enum db_mode mode, struct tx **ret, struct err *e);
     enum rc (*commit)(struct tx *tx, struct err *e);

@@ -49,6 +49,11 @@ void db_close(struct db *db)
         db->ops->close(db);
 }
 
+enum rc db_copy(struct db *db, const char *to, struct err *e)
+{
+    return db->ops->copy(db, to, e);
+}
+
 void db_interrupt(struct db *db)
 {
     db->ops->interrupt(db);

@@ -59,6 +59,8 @@ static inline struct db_val db_b(str v)
 /* url: "sqlite:/path/file.db", or a path.  Another scheme: RC_UNSUPPORTED, saying what is. */
 enum rc db_open(struct db **ret, const char *url, struct err *e) must_check;
 void db_close(struct db *db); /* checkpoints the log */
+/* A copy as of one moment into a new file, synced; others go on writing meanwhile. */
+enum rc db_copy(struct db *db, const char *to, struct err *e) must_check;
 /* Applies the embedded migrations (db/migrations/NNN_name.up.sql) in order, each in a transaction.
  * A database newer than the program is RC_CONFLICT. */
 enum rc db_migrate(struct db *db, struct err *e) must_check;

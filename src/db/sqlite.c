@@ -472,6 +472,48 @@ static enum rc reader_take(struct sqlite_db *d, struct conn **ret, struct err *e
     return RC_OK;
 }
 
+/* ---- copy */
+
+/* All pages in one step, and so under one read transaction. */
+static enum rc copy_pages(sqlite3 *from, sqlite3 *to, struct err *e)
+{
+    sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
+    int code;
+
+    if (!b)
+        return fail(e, to, "copying the database");
+    code = sqlite3_backup_step(b, -1);
+    if (sqlite3_backup_finish(b) != SQLITE_OK || code != SQLITE_DONE)
+        return fail(e, to, "copying the database");
+    return RC_OK;
+}
+
+static enum rc sqlite_copy(struct db *db, const char *path, struct err *e)
+{
+    struct sqlite_db *d = (struct sqlite_db *)db;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE;
+    struct conn *c = NULL;
+    sqlite3 *to = NULL;
+    int fd = -1;
+    enum rc rc = os_open(path, O_RDWR | O_CREAT | O_EXCL, 0600, &fd, e);
+
+    if (rc)
+        return rc;
+    rc = reader_take(d, &c, e);
+    if (!rc) {
+        if (sqlite3_open_v2(path, &to, flags, NULL) != SQLITE_OK)
+            rc = fail(e, to, "opening the copy");
+        else
+            rc = copy_pages(c->p, to, e);
+        sqlite3_close_v2(to);
+        reader_give(d, c);
+    }
+    if (!rc)
+        rc = os_fsync(fd, e);
+    os_close(fd);
+    return rc ? err_wrap(e, rc, "%s", path) : RC_OK;
+}
+
 /* ---- transactions */
 
 static enum rc run(struct conn *c, const char *sql, struct err *e)
@@ -688,6 +730,7 @@ const struct db_ops sqlite_ops = {
     .scheme = "sqlite",
     .open = sqlite_open,
     .close = sqlite_close,
+    .copy = sqlite_copy,
     .interrupt = sqlite_interrupt,
     .begin = sqlite_begin,
     .commit = sqlite_commit,

@@ -87,6 +87,7 @@ enum rc store_compact(const char *dir, const struct store_compact_options *o,
  * a store's folder: put it in the place of the lost one. */
 struct store_backup_result {
     uint64_t files, bytes, contents;
+    uint64_t faults;  /* of the source, found in the copy and told to o->each */
     int64_t taken_ms; /* Unix time of the moment */
 };
 enum rc store_backup(const char *dir, const char *to, const struct store_check_options *o,

@@ -10,6 +10,9 @@
 #include "base/mem.h"
 #include "os/os.h"
 #include <pthread.h>
+#include <time.h>
+
+enum { GATHER_NS_MIN = 50000, GATHER_NS_MAX = 1000000 };
 
 struct committer {
     struct db *db;
@@ -18,6 +21,8 @@ struct committer {
     pthread_mutex_t mu;
     pthread_cond_t work, finished;
     struct commit_op *first, *last; /* waiting */
+    size_t waiting, at_once;        /* now; and with those of the last batch */
+    int64_t last_ns;                /* how long that took */
     bool stop;
     uint64_t commits, ops;
 };
@@ -78,18 +83,38 @@ static bool run_batch(struct committer *c, struct commit_op **ops, size_t n)
     return true;
 }
 
+/* Whom the last batch has woken comes back a moment later: without this wait two halves of the
+ * writers would take turns, and every sync would serve half of them.  At most an eighth of what the
+ * last commit took; a lone writer waits for nobody. */
+static void gather(struct committer *c)
+{
+    int64_t most = c->last_ns / 8 < GATHER_NS_MAX ? c->last_ns / 8 : GATHER_NS_MAX;
+    struct timespec until;
+    int64_t at = os_mono_ns() + most;
+
+    if (most < GATHER_NS_MIN)
+        return;
+    until = (struct timespec){.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    while (c->waiting < c->at_once && c->waiting < COMMIT_BATCH_MAX && !c->stop &&
+           pthread_cond_timedwait(&c->work, &c->mu, &until) == 0)
+        ;
+}
+
 static size_t take_batch(struct committer *c, struct commit_op **ops)
 {
     size_t n = 0;
 
     while (!c->first && !c->stop)
         pthread_cond_wait(&c->work, &c->mu);
+    if (c->first)
+        gather(c);
     while (c->first && n < COMMIT_BATCH_MAX) {
         ops[n++] = c->first;
         c->first = c->first->next;
     }
     if (!c->first)
         c->last = NULL;
+    c->waiting -= n;
     return n;
 }
 
@@ -101,6 +126,7 @@ static void committer_main(void *ud)
 
     pthread_mutex_lock(&c->mu);
     while ((n = take_batch(c, ops)) > 0) {
+        int64_t begun = os_mono_ns();
         pthread_mutex_unlock(&c->mu);
         if (!run_batch(c, ops, n) && n > 1)
             for (size_t i = 0; i < n; i++)
@@ -108,6 +134,8 @@ static void committer_main(void *ud)
         pthread_mutex_lock(&c->mu);
         c->commits++;
         c->ops += n;
+        c->at_once = n + c->waiting;
+        c->last_ns = os_mono_ns() - begun;
         for (size_t i = 0; i < n; i++)
             ops[i]->done = true;
         pthread_cond_broadcast(&c->finished);
@@ -119,6 +147,7 @@ enum rc committer_new(struct committer **ret, struct db *db, const struct commit
                       struct err *e)
 {
     struct committer *c = mem_zalloc(sizeof *c);
+    pthread_condattr_t attr;
     enum rc rc;
 
     if (!c)
@@ -127,7 +156,10 @@ enum rc committer_new(struct committer **ret, struct db *db, const struct commit
     if (hook)
         c->hook = *hook;
     pthread_mutex_init(&c->mu, NULL);
-    pthread_cond_init(&c->work, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->work, &attr);
+    pthread_condattr_destroy(&attr);
     pthread_cond_init(&c->finished, NULL);
     rc = pool_new(&c->thread, "store-commit", 1, 1, e);
     if (!rc)
@@ -168,6 +200,7 @@ enum rc committer_run(struct committer *c, struct commit_op *op, struct err *e)
     else
         c->first = op;
     c->last = op;
+    c->waiting++;
     pthread_cond_signal(&c->work);
     while (!op->done)
         pthread_cond_wait(&c->finished, &c->mu);

@@ -4,7 +4,7 @@
  * A handler fills a struct commit_op and calls committer_run(), which returns when the change is
  * durable.  One thread of the committer's takes all that wait, applies them in order of arrival in
  * one transaction, commits, and wakes the handlers.  While it is in the fsync, the next batch
- * gathers: there is no timer to tune.
+ * gathers; there is no timer to tune.
  */
 #ifndef ANNEAL_STORE_COMMIT_H
 #define ANNEAL_STORE_COMMIT_H

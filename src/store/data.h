@@ -42,9 +42,9 @@ struct data_new {
     int64_t id; /* files_new_id() */
     enum data_kind kind;
     uint64_t bytes;
-    str body;                        /* of DATA_INLINE */
-    int64_t place;                   /* of PACKED, BLOCKS */
-    const struct segments *segments; /* of PACKED */
+    str body;                  /* of INLINE and PACKED; lent until the commit */
+    int64_t place;             /* of PACKED, BLOCKS */
+    struct segments *segments; /* of PACKED */
     bool has_sha;
     uint8_t sha[SHA256_BYTES];
     int64_t same; /* content that was there before, just now verified, to be shared; 0: none */
@@ -129,6 +129,16 @@ enum rc data_damaged(struct tx *tx, int64_t data, bool *ret, struct err *e) must
  * for what is damaged. */
 enum rc data_name(struct tx *tx, struct arena *a, int64_t data, str *ret_bucket, str *ret_key,
                   struct err *e) must_check;
+
+/* Rows that contradict one another: references that are not what `refs` says, names of contents
+ * that are not there, pieces of the wrong length. */
+typedef enum rc (*data_fault_fn)(void *ud, int64_t data, const char *text, struct err *e);
+enum rc data_check(struct tx *tx, data_fault_fn each, void *ud, struct err *e) must_check;
+/* Does anything name the file, or is it about to be removed? */
+enum rc data_place_used(struct tx *tx, enum data_kind kind, int64_t place, bool *ret,
+                        struct err *e) must_check;
+struct store_stat;
+enum rc data_stat(struct tx *tx, struct store_stat *ret, struct err *e) must_check;
 
 /* The one integer that a query gives; RC_NOT_FOUND without a row. */
 enum rc data_one_int(struct rows *r, int64_t *ret, struct err *e) must_check;

@@ -71,10 +71,24 @@ enum rc data_counter_set(struct tx *tx, const char *name, int64_t value, struct 
                    db_c(name), db_i(value));
 }
 
+/* For this connection.  A log that keeps its length needs no new blocks, and its sync writes no
+ * inode; the cache holds the inner pages of indexes over millions of rows. */
+static enum rc tune(struct tx *tx, struct err *e)
+{
+    static const char *const pragmas[] = {"PRAGMA wal_autocheckpoint = 4000",
+                                          "PRAGMA journal_size_limit = 33554432",
+                                          "PRAGMA cache_size = -8192"};
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; !rc && i < sizeof pragmas / sizeof *pragmas; i++)
+        rc = tx_exec0(tx, e, pragmas[i]);
+    return rc;
+}
+
 enum rc data_setup(struct tx *tx, struct err *e)
 {
     int64_t layout = 0;
-    enum rc rc = RC_OK;
+    enum rc rc = tune(tx, e);
 
     for (size_t i = 0; !rc && i < sizeof tables / sizeof *tables; i++)
         rc = tx_exec0(tx, e, tables[i]);
@@ -257,16 +271,12 @@ static enum rc dead_add(struct tx *tx, int64_t place, uint64_t bytes, struct err
                    db_i((int64_t)record_bytes((size_t)bytes)), db_i(place_segment(place)));
 }
 
-/* The same content, if the store has it: one reference more. */
+/* The same content, if the store has it: one reference more.  RC_NOT_FOUND. */
 static enum rc share(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err *e)
 {
     int64_t id = 0;
     enum rc rc = data_find(tx, n->sha, n->bytes, &id, e);
 
-    if (rc == RC_NOT_FOUND && n->same)
-        return err_set(e, RC_UNAVAILABLE, "the same content was deleted meanwhile; try again");
-    if (!rc && n->same && id != n->same)
-        return err_set(e, RC_UNAVAILABLE, "the same content was replaced meanwhile; try again");
     if (!rc)
         rc = data_ref(tx, id, e);
     if (!rc && n->kind == DATA_PACKED && !n->same)
@@ -276,6 +286,15 @@ static enum rc share(struct tx *tx, struct data_new *n, int64_t *ret_id, struct 
     n->shared = true;
     *ret_id = id;
     return RC_OK;
+}
+
+/* What was to be shared is gone: a body in memory is stored now, before this transaction's sync. */
+static enum rc store_after_all(struct data_new *n, struct err *e)
+{
+    if (n->kind != DATA_PACKED)
+        return err_set(e, RC_UNAVAILABLE, "the same content was deleted meanwhile; try again");
+    n->same = 0;
+    return segments_append(n->segments, n->id, n->body, &n->place, e);
 }
 
 enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err *e)
@@ -288,7 +307,11 @@ enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err 
         return err_set(e, RC_UNAVAILABLE, "the segment could not be synced; try again");
     if (n->has_sha) {
         rc = share(tx, n, ret_id, e);
-        if (rc != RC_NOT_FOUND)
+        if (rc == RC_NOT_FOUND)
+            rc = n->same ? store_after_all(n, e) : RC_OK;
+        else
+            return rc;
+        if (rc)
             return rc;
         sha = db_b((str){(const char *)n->sha, SHA256_BYTES});
         sha8 = db_i(sha_key(n->sha));

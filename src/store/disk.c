@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "store/index.h"
+#include <errno.h>
 #include <fcntl.h>
 
 /* ---- the committer's hook */
@@ -93,6 +94,19 @@ static enum rc is_live(void *ud, int64_t id, bool *ret_live, struct err *e)
     return rc;
 }
 
+/* A copy that is started becomes a store: its manifest does not hold any more. */
+static enum rc drop_manifest(struct disk *d, struct err *e)
+{
+    char path[FILES_PATH_MAX + 16];
+
+    snprintf(path, sizeof path, "%s/MANIFEST", d->dir);
+    if (!os_exists(path))
+        return RC_OK;
+    if (os_sys.unlink(path))
+        return err_errno(e, errno, "cannot remove '%s'", path);
+    return os_fsync_dir(d->dir, e);
+}
+
 /* What a crash can have left of files. */
 static enum rc clean_up(struct disk *d, struct err *e)
 {
@@ -147,6 +161,8 @@ enum rc disk_open(struct disk *d, const char *dir, struct err *e)
     snprintf(path, sizeof path, "%s/lock", d->dir);
     if (!rc)
         rc = os_lock_file(path, &d->lock_fd, e);
+    if (!rc)
+        rc = drop_manifest(d, e);
     if (!rc)
         rc = open_db(d, e);
     if (!rc)

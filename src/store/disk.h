@@ -43,6 +43,13 @@ enum rc disk_open(struct disk *d, const char *dir, struct err *e) must_check;
 enum rc disk_look(struct disk *d, const char *dir, struct err *e) must_check;
 void disk_close(struct disk *d); /* also after a failed opening */
 
+/* ---- take.c */
+/* A whole body of at most PACK_BYTES_MAX, on its way into a transaction (data_add); lent until
+ * then. */
+enum rc disk_take(struct disk *d, str body, struct data_new *ret, struct err *e) must_check;
+/* n->same: content with n->sha and n->bytes that is sound, or 0. */
+void disk_find_same(struct disk *d, struct data_new *n);
+
 /* ---- pack.c */
 /* Rows of one kind lie at places[] (of `kind`) from the commit on, unless they were moved or
  * dropped meanwhile.  *ret_unsure: the commit failed, and may be found after a crash all the same.

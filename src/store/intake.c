@@ -5,7 +5,6 @@
  * for it.  What is longer than INLINE_BYTES_MAX is looked up by its SHA-256 before it is made
  * durable: content that the store has is read and verified there, and shared, never written again.
  */
-#include "base/log.h"
 #include "base/mem.h"
 #include "store/store_int.h"
 
@@ -90,49 +89,7 @@ static enum s3_code take_large(struct intake *in, struct call *c, intake_fill_fn
     return code;
 }
 
-/* Content that the store has already, and that is sound: in->d.same.  Whatever speaks against it
- * only means that the bytes are written again. */
-static void find_same(struct intake *in, struct store *s)
-{
-    struct reader r;
-    struct err e = {0};
-    struct tx *tx;
-    int64_t id = 0;
-    enum rc rc = reader_pin(&r, s->files, s->disk.segments, &e);
-
-    if (!rc)
-        rc = db_begin(s->db, DB_READ, &tx, &e);
-    if (!rc) {
-        rc = data_find(tx, in->d.sha, in->o.bytes, &id, &e);
-        if (!rc)
-            rc = reader_find(&r, tx, id, &e);
-        tx_rollback(tx);
-    }
-    if (!rc)
-        rc = reader_verify(&r, &e);
-    reader_done(&r);
-    if (!rc)
-        in->d.same = id;
-    else if (rc != RC_NOT_FOUND)
-        log_error("store: content that could have been shared: %s", e.text);
-}
-
-static enum rc store_small(struct intake *in, struct store *s, struct err *e)
-{
-    str body = {in->small, (size_t)in->o.bytes};
-
-    in->d.kind = body.n <= INLINE_BYTES_MAX ? DATA_INLINE : DATA_PACKED;
-    if (in->d.kind == DATA_INLINE) {
-        in->d.body = body;
-        return RC_OK;
-    }
-    in->d.has_sha = true;
-    sha256(body, in->d.sha);
-    find_same(in, s);
-    in->d.segments = s->disk.segments;
-    return in->d.same ? RC_OK : segments_append(s->disk.segments, in->d.id, body, &in->d.place, e);
-}
-
+/* d.id is the file's number from the start. */
 static enum rc store_large(struct intake *in, struct store *s, struct err *e)
 {
     int fd = in->fd;
@@ -144,7 +101,8 @@ static enum rc store_large(struct intake *in, struct store *s, struct err *e)
     hasher_final(&in->sha, in->d.sha);
     if (rc)
         return rc;
-    find_same(in, s);
+    in->d.bytes = in->o.bytes;
+    disk_find_same(&s->disk, &in->d);
     if (in->d.same)
         return RC_OK;
     in->stored = true;
@@ -159,9 +117,11 @@ static enum s3_code finish(struct intake *in, struct call *c)
 
     hasher_final(&in->md5, digest);
     hex_of(digest, sizeof digest, in->o.etag);
-    in->d.bytes = in->o.bytes;
     in->o.modified_ms = os_now_ms();
-    rc = in->fd < 0 ? store_small(in, c->s, &c->err) : store_large(in, c->s, &c->err);
+    if (in->fd < 0)
+        rc = disk_take(&c->s->disk, (str){in->small, (size_t)in->o.bytes}, &in->d, &c->err);
+    else
+        rc = store_large(in, c->s, &c->err);
     return rc ? disk_code(c, rc) : S3_OK;
 }
 
