@@ -112,6 +112,7 @@ static enum rc start_storage(struct serve *s, struct err *e)
                                    .access_key = access,
                                    .secret_key = secret,
                                    .master = config_str(s->config, "store_master"),
+                                   .domain = config_str(s->config, "store_domain"),
                                    .region = to.region};
         str host = str_of(own.listen);
         rc = store_open(&s->store, &own, e);

@@ -35,6 +35,7 @@ static int run_store(int argc, char **argv)
                                  .access_key = config_str(c, "aws_access_key_id"),
                                  .secret_key = config_str(c, "aws_secret_access_key"),
                                  .master = config_str(c, "store_master"),
+                                 .domain = config_str(c, "store_domain"),
                                  .region = config_str(c, "s3_region")};
     if (!*setup.access_key != !*setup.secret_key)
         err_set(&e, RC_INVALID, "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither");

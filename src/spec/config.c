@@ -30,6 +30,9 @@ const struct config_row config_rows[] = {
      .help = "sqlite:PATH."},
     {"store_listen", "ANNEAL_STORE_LISTEN", CONFIG_ADDR, "127.0.0.1:9000", .group = "Storage",
      .help = "HOST:PORT of the embedded object store (used unless s3_endpoint is set)."},
+    {"store_domain", "ANNEAL_STORE_DOMAIN", CONFIG_STR, "", .group = "Storage",
+     .help = "Domain under which each bucket is a host of the embedded store "
+             "(BUCKET.s3.example.org); empty: path style alone."},
     {"s3_endpoint", "S3_ENDPOINT", CONFIG_STR, "", .group = "Storage",
      .help = "URL of another S3-compatible store; empty: the embedded one."},
     {"s3_region", "AWS_REGION", CONFIG_STR, "us-east-1", .group = "Storage",

@@ -102,6 +102,17 @@ static bool compact(struct keeper *k)
     return !rc;
 }
 
+static void lifecycle(struct keeper *k)
+{
+    uint64_t removed = 0;
+    struct err e = {0};
+
+    if (lifecycle_run(k->s, os_now_ms(), k->stop, &removed, &e))
+        log_error("store: lifecycle rules: %s", e.text);
+    if (removed)
+        log_info("store: lifecycle rules removed %llu versions", (unsigned long long)removed);
+}
+
 static void housekeeping(void *ud)
 {
     struct keeper *k = ud;
@@ -113,8 +124,10 @@ static void housekeeping(void *ud)
         files_retry(k->s->files);
         if (ok && tick % COMPACT_TICKS == 0)
             ok = compact(k);
-        if (tick++ % EXPIRE_TICKS == 0)
+        if (tick++ % EXPIRE_TICKS == 0) {
             expire_uploads(k->s, k->stop, os_now_ms() - STORE_UPLOAD_DAYS_MAX * DAY_MS);
+            lifecycle(k);
+        }
     } while (!event_wait(k->stop, ok ? TICK_MS : 10 * TICK_MS));
 }
 

@@ -172,6 +172,10 @@ enum rc keeper_start(struct keeper **ret, struct store *s, const struct keep_con
                      struct err *e) must_check;
 void keeper_stop(struct keeper *k); /* NULL is fine */
 
+/* sweep.c: removes what the buckets' lifecycle rules say is due at now_ms. */
+enum rc lifecycle_run(struct store *s, int64_t now_ms, struct event *stop, uint64_t *ret_removed,
+                      struct err *e) must_check;
+
 /* route.c: the handler of the HTTP server */
 void store_handle(struct http_req *r, void *ud);
 /* Reading an object: the index and the bytes are at hand nearly always. */
