@@ -183,6 +183,9 @@ int cli_run(const struct command *command, int argc, char **argv)
     int status, words = 0;
 
     c.verb = *command->verbs[0].name ? cli_verb_find(command, argc, argv, &words) : command->verbs;
+    for (const struct verb *v = command->verbs; !c.verb && v->name; v++)
+        if (v->alone && (argc < 2 || argv[1][0] == '-'))
+            c.verb = v;
     if (!c.verb)
         return wrong_verb(command, argc > 1 ? argv[1] : "");
     arena_init(&c.arena, CLI_MEMORY_MAX);

@@ -25,6 +25,7 @@ struct verb {
     const char *help;          /* further sentences; may be NULL */
     const char *examples;      /* lines "  anneal ... # what it does" */
     bool local;                /* asks no server: no --url, --token, --data */
+    bool alone;                /* what the command does without a verb's name */
     const struct field *flags; /* NULL: none but the common ones */
     size_t flags_size;
     const struct field *more; /* a second table: the train settings */

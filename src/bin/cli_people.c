@@ -1,4 +1,4 @@
-/* cli_people.c - `anneal user`, `anneal token`, `anneal models`. */
+/* cli_people.c - `anneal user`, `anneal token`. */
 #include "bin/cli.h"
 #include "os/os.h"
 #include "spec/people.h"
@@ -20,45 +20,6 @@ static const char *arg(struct cli *c, size_t i)
 
     return s ? s : "";
 }
-
-/* ---- models */
-
-static enum rc run_models(struct cli *c, struct err *e)
-{
-    static const char *const heads[] = {"MODEL",     "TASK",        ">PARAMETERS", ">SIZE",
-                                        "FRAMEWORK", "DESCRIPTION", NULL};
-    const struct json *doc = NULL;
-    struct table t;
-    enum rc rc = cli_call(c, c->a, HTTP_GET, "/models/list", NULL, &doc, e);
-
-    if (rc)
-        return rc;
-    table_init(&t, c, heads);
-    JSON_EACH(m, json_get(doc, "models")) {
-        table_cell(&t, "%s", text(c, m, "name"));
-        table_cell(&t, "%s", text(c, m, "task"));
-        table_cell(&t, "%.1f M", (double)json_int(m, "parameters", 0) / 1e6);
-        table_cell(&t, "%lld", (long long)json_int(m, "image_size", 0));
-        table_cell(&t, "%s", text(c, m, "framework"));
-        table_cell(&t, "%s", text(c, m, "description"));
-    }
-    table_print(&t, "no trainer answers, so no model is known");
-    JSON_EACH(s, json_get(doc, "trainers"))
-        if (!str_is(json_str(s, "state", STR("")), "up"))
-            cli_note(c, "the trainer '%s' does not answer: %s\n", text(c, s, "framework"),
-                     text(c, s, "error"));
-    cli_json_text(c, doc->raw);
-    return RC_OK;
-}
-
-static const struct verb model_verbs[] = {{.name = "",
-                                           .args = "",
-                                           .summary = "List the models that can be trained.",
-                                           .examples = "  anneal models\n  anneal models --json\n",
-                                           .run = run_models},
-                                          {.name = NULL}};
-const struct command models_command = {"models", "",   "List the models that can be trained.",
-                                       "",       NULL, model_verbs};
 
 /* ---- user */
 

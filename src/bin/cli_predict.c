@@ -22,15 +22,16 @@ enum {
 };
 
 struct predict_flags {
-    str job, checkpoint, draw;
+    str job, model, checkpoint, draw;
     int64_t top, max;
     double confidence, iou;
     bool masks;
 };
 #define S struct predict_flags
 static const struct field predict_fields[] = {
-    F_STR(S, job, .flags = FIELD_REQUIRED, .min = 1, .max = 64,
-          .help = "Job whose model is asked; `last` is the newest."),
+    F_STR(S, job, .max = 64, .help = "Job whose model is asked; `last` is the newest."),
+    F_STR(S, model, .max = 140,
+          .help = "Or a registered model: NAME (live as production), NAME@ALIAS, NAME@VERSION."),
     F_STR(S, checkpoint, .dflt = "\"best\"", .max = 20, .help = "best, last or an epoch."),
     F_INT(S, top, .dflt = "5", .min = 1, .max = 1000, .help = "Classes to tell for each picture."),
     F_NUM(S, confidence, .dflt = "0.25", .min = 0.001, .max = 1,
@@ -67,7 +68,8 @@ struct one {
 
 static void begin_results(struct predict *p, const struct json *doc)
 {
-    static const char *const keys[] = {"job", "epoch", "weights_sha256", "model", "task"};
+    static const char *const keys[] = {"job",   "epoch", "registered", "version", "weights_sha256",
+                                       "model", "task"};
 
     if (p->begun)
         return;
@@ -305,11 +307,37 @@ static enum rc one_batch(struct predict *p, size_t from, size_t *ret_n, struct e
     return rc;
 }
 
+/* Whom to ask: a job's checkpoint, or a registered model. */
+static enum rc whom(struct cli *c, const char **ret, struct err *e)
+{
+    const struct predict_flags *f = c->flags;
+    ptrdiff_t at = str_rchr(f->model, '@');
+    str name = at < 0 ? f->model : str_sub(f->model, 0, (size_t)at);
+    str version = at < 0 ? STR("production") : str_sub(f->model, (size_t)at + 1, f->model.n);
+    const char *id = NULL;
+    enum rc rc;
+
+    if (!f->job.n == !f->model.n)
+        return cli_misuse(c, e, "one of --job JOB and --model NAME is needed");
+    if (f->model.n) {
+        *ret = arena_printf(c->a, "%s?version=%s",
+                            cli_path(c->a, "/models/%s/predict", cli_cstr(c, name)),
+                            cli_url_text(c->a, version));
+        return *ret ? RC_OK : cli_nomem(e);
+    }
+    rc = job_id_of(c, f->job, &id, e);
+    if (rc)
+        return rc;
+    *ret = arena_printf(c->a, "%s?checkpoint=%s", cli_path(c->a, "/training/jobs/%s/predict", id),
+                        cli_url_text(c->a, f->checkpoint));
+    return *ret ? RC_OK : cli_nomem(e);
+}
+
 static enum rc run_predict(struct cli *c, struct err *e)
 {
     const struct predict_flags *f = c->flags;
     struct predict p = {.c = c, .bar = {.c = c}, .batch_max = BATCH_IMAGES_MAX};
-    const char *id = NULL;
+    const char *path = NULL;
     size_t n = 0;
     enum rc rc = cli_pictures(c, &p.files, e);
 
@@ -318,11 +346,10 @@ static enum rc run_predict(struct cli *c, struct err *e)
     if (!rc && p.files.n > 1 && str_iends(f->draw, STR(".png")))
         rc = cli_misuse(c, e, "--draw takes a folder for %zu pictures, not one .png", p.files.n);
     if (!rc)
-        rc = job_id_of(c, f->job, &id, e);
+        rc = whom(c, &path, e);
     if (!rc) {
         p.path = arena_printf(
-            c->a, "%s?checkpoint=%s&top_k=%lld&confidence=%.9g&iou=%.9g&max=%lld&masks=%d&draw=%d",
-            cli_path(c->a, "/training/jobs/%s/predict", id), cli_url_text(c->a, f->checkpoint),
+            c->a, "%s&top_k=%lld&confidence=%.9g&iou=%.9g&max=%lld&masks=%d&draw=%d", path,
             (long long)f->top, f->confidence, f->iou, (long long)f->max, f->masks, f->draw.n > 0);
         rc = p.path ? RC_OK : cli_nomem(e);
     }
@@ -358,15 +385,16 @@ static const struct verb verbs[] = {
      .args_max = -1,
      .flags = predict_fields,
      .flags_size = sizeof(struct predict_flags),
-     .summary = "Tell with a job's model what pictures show.",
+     .summary = "Tell with a model what pictures show.",
      .help =
          "JPEG, PNG and WebP; of a folder all its pictures.  One that cannot be read is reported\n"
          "beside the others, and makes the exit status 1.  A detector tells boxes [x, y, width,\n"
          "height] in pixels; --draw writes them, or masks, onto the picture.\n",
      .examples = "  anneal predict --job JOB photo.jpg\n"
                  "  anneal predict --job last --checkpoint 3 --top 1 holiday/ --json\n"
+                 "  anneal predict --model flowers@staging photo.jpg\n"
                  "  anneal predict --job last --confidence 0.4 --draw found.png street.jpg\n",
      .run = run_predict},
     {.name = NULL}};
 const struct command predict_command = {
-    "predict", "--job JOB FILE...", "Tell what pictures show.", "", NULL, verbs};
+    "predict", "--job JOB | --model NAME FILE...", "Tell what pictures show.", "", NULL, verbs};

@@ -36,8 +36,9 @@ after(async () => {
 
 const choose = (p: Page, from: string[]) => p.locator("input[type=file]:not([webkitdirectory])").setInputFiles(from);
 const button = (name: string | RegExp) => page.getByRole("button", { name });
-const dialog = () => page.getByRole("dialog");
+const dialog = () => page.locator("[role=dialog], [role=alertdialog]"); // a confirmation is an alertdialog
 const version = (n: number) => page.getByRole("listitem", { name: `Version ${n}`, exact: true });
+const state = (n: number, text: string) => version(n).getByText(text, { exact: true }).first();
 
 /** What the bench's JSON says, downloaded as a person would. */
 async function downloaded(p: Page): Promise<any> {
@@ -63,7 +64,7 @@ describe("the registry in a browser", { skip: Web.none }, () => {
     await shots(page, "models-register");
     await dialog().getByRole("button", { name: "Register a model" }).click();
     await page.getByRole("heading", { level: 1, name: "patterns" }).waitFor();
-    await version(1).getByText("Draft").waitFor();
+    await state(1, "Draft").waitFor();
     await button("Details: Version 1").click();
     await version(1).getByRole("link", { name: "first" }).waitFor();
     await shots(page, "model-draft");
@@ -74,16 +75,16 @@ describe("the registry in a browser", { skip: Web.none }, () => {
     await button("Evaluate: Version 1").click();
     await dialog().getByLabel("Split").selectOption("val");
     await dialog().getByRole("button", { name: "Evaluate" }).click();
-    await version(1).getByText("Evaluated", { exact: true }).waitFor({ timeout: SLOW_MS });
+    await state(1, "Evaluated").waitFor({ timeout: SLOW_MS });
     await version(1).getByText(/on Validation of patterns/).waitFor();
     await button("Approve: Version 1").click();
     await dialog().getByText("Nothing that runs now changes.").waitFor();
     await dialog().getByRole("button", { name: "Approve" }).click();
-    await version(1).getByText("Approved", { exact: true }).waitFor();
+    await state(1, "Approved").waitFor();
     await button("Publish: Version 1").click();
     await dialog().getByText("'production' will answer with version 1.").waitFor();
     await dialog().getByRole("button", { name: "Publish" }).click();
-    await version(1).getByText("Live", { exact: true }).waitFor();
+    await state(1, "Live").waitFor();
   });
 
   test("a second version is published over the first and rolled back in one click", async () => {
@@ -99,12 +100,12 @@ describe("the registry in a browser", { skip: Web.none }, () => {
     await dialog().getByText("'production' answers with version 1 now and with version 2 from the next request on.").waitFor();
     await shots(page, "model-publish");
     await dialog().getByRole("button", { name: "Publish" }).click();
-    await version(2).getByText("Live", { exact: true }).waitFor();
+    await state(2, "Live").waitFor();
     await button("Roll back to version 1").click();
     await dialog().getByText("'production' answers with version 2 now and with version 1 again from the next request on.").waitFor();
     await dialog().getByLabel(/Why/).fill("too many mistakes");
     await dialog().getByRole("button", { name: "Roll back" }).click();
-    await version(1).getByText("Live", { exact: true }).waitFor();
+    await state(1, "Live").waitFor();
     await page.getByText("rolled 'production' back to version 1").waitFor();
     await page.getByText("too many mistakes").waitFor();
     await settled(page);

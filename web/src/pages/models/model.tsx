@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react";
 
 import { api } from "../../api";
 import { useTexts } from "../../i18n";
-import { Button, ButtonLink, ErrorNote, Field, PageHead, Show } from "../../parts/ui";
+import { Badge, Button, ButtonLink, ErrorNote, Field, PageHead, Show } from "../../parts/ui";
 import { Link, useTitle } from "../../router";
 import { useMay } from "../../session";
 import { Links, Policy } from "./links";
@@ -51,7 +51,7 @@ export default function ModelPage({ name }: { name: string }) {
       {(m) => (
         <>
           <PageHead title={m.name} above={
-            <p className="text-sm text-muted"><Link className="link" href="/app/models">{t("registry.title")}</Link> · {of("task", m.task)}</p>
+            <div className="flex items-center gap-3 text-sm"><Link className="link" href="/app/models">{t("registry.title")}</Link><Badge>{of("task", m.task)}</Badge></div>
           }>
             <ButtonLink look="primary" href={`/app/try?model=${encodeURIComponent(m.name)}`}>{t("registry.try")}</ButtonLink>
           </PageHead>
