@@ -20,6 +20,17 @@ enum rc version_of(struct ctx *c, enum role needed, struct dataset *ret,
  */
 enum rc project_id_of(struct ctx *c, str project, enum role needed, str *ret,
                       struct err *e) must_check;
+/* uploads.c: what an upload is called and how it is split. */
+struct upload_query {
+    str name, split, project;
+    int64_t seed;
+};
+/* Gives the next bytes; *ret_n 0 at the end. */
+typedef enum rc (*pull_fn)(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e);
+/* Stores what pull gives (`bytes` of it; -1: not known) as an upload of the caller, queues its
+ * import and replies 202; leaves nothing behind on failure. */
+enum rc upload_pulled(struct ctx *c, const struct upload_query *q, pull_fn pull, void *ud,
+                      int64_t bytes, struct err *e) must_check;
 /* 202 with the import. */
 enum rc reply_import(struct ctx *c, int status, const struct import *im, struct err *e) must_check;
 /* Streams an object that never changes and is called `name` (its ETag); 304 if the peer has it.

@@ -7,6 +7,7 @@
     X(project)                                                                                     \
     X(dataset)                                                                                     \
     X(upload)                                                                                      \
+    X(sample)                                                                                      \
     X(image)                                                                                       \
     X(dataset_diff)                                                                                \
     X(draft)                                                                                       \

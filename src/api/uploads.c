@@ -15,10 +15,6 @@ enum { CHUNK = 64 << 10, FORM_VALUE_MAX = 4096, FORM_OVERHEAD_MAX = 1 << 20 };
 
 /* ---- what is asked for */
 
-struct upload_query {
-    str name, split, project;
-    int64_t seed;
-};
 #define S struct upload_query
 static const struct field upload_query_fields[] = {
     F_STR(S, name, .max = DATASET_NAME_MAX,
@@ -69,8 +65,6 @@ static enum rc describe(struct ctx *c, const struct upload_query *q, struct uplo
 }
 
 /* ---- bytes into the store */
-
-typedef enum rc (*pull_fn)(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e);
 
 static enum rc pull_body(void *ud, void *p, size_t cap, size_t *ret_n, struct err *e)
 {
@@ -220,9 +214,10 @@ static enum rc store_whole(struct ctx *c, const struct upload *u, pull_fn pull, 
     return rc ? rc : upload_part_put(c->app->db, u->id, 1, *ret_bytes, e);
 }
 
-static enum rc upload_raw(struct ctx *c, const struct upload_query *q, struct err *e)
+enum rc upload_pulled(struct ctx *c, const struct upload_query *q, pull_fn pull, void *ud,
+                      int64_t announced, struct err *e)
 {
-    struct upload u = {.bytes = http_content_length(c->req)};
+    struct upload u = {.bytes = announced};
     int64_t bytes = 0;
     enum rc rc = describe(c, q, &u, e);
 
@@ -230,7 +225,7 @@ static enum rc upload_raw(struct ctx *c, const struct upload_query *q, struct er
         rc = upload_new(c->app->db, c->a, &u, e);
     if (rc)
         return rc;
-    rc = store_whole(c, &u, pull_body, c->req, &bytes, e);
+    rc = store_whole(c, &u, pull, ud, &bytes, e);
     if (!rc)
         rc = reply_queued(c, &u, bytes, e);
     if (rc)
@@ -349,7 +344,7 @@ static enum rc post_upload(struct ctx *c, struct err *e)
         return upload_form(c, c->query, e);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (str_ieq(kind, str_of(types[i])))
-            return upload_raw(c, c->query, e);
+            return upload_pulled(c, c->query, pull_body, c->req, http_content_length(c->req), e);
     return err_field(
         e, RC_UNSUPPORTED, "Content-Type",
         "send the archive as application/zip, application/x-tar, application/octet-stream "
