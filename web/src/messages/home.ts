@@ -1,12 +1,31 @@
-// The first page.
+// The first page, and the first run on it.
 import type { Rows } from "./rows";
 
 export const home = {
   "home.hello": ["Hello, {name}", "{name}님, 안녕하세요"],
-  "home.step1": ["Drop a folder of pictures, a zip or a tar below: it becomes a dataset.", "아래에 이미지 폴더나 zip, tar 파일을 놓으면 데이터셋이 됩니다."],
-  "home.step2": ["Start training. The defaults are a good beginning.", "학습을 시작하세요. 기본 설정으로도 충분합니다."],
-  "home.step3": ["Try the model on a picture of your own.", "직접 고른 이미지로 모델을 사용해 보세요."],
   "home.done": ["done", "완료"],
   "home.datasets": ["Latest datasets", "최근 데이터셋"],
   "home.jobs": ["Latest jobs", "최근 작업"],
+  "first.title": ["A model in a minute", "1분 만에 모델 만들기"],
+  "first.again": ["Guided run", "단계별로 시작"],
+  "first.leave": ["Overview", "개요"],
+  "first.pictures": ["Pictures to learn from", "학습할 이미지"],
+  "first.glyphs": ["Sample: letters and digits", "샘플: 글자와 숫자"],
+  "first.glyphsText": ["1,800 small pictures in 36 classes, drawn here", "36개 클래스의 작은 이미지 1,800장을 바로 그립니다"],
+  "first.shapes": ["Sample: shapes with boxes", "샘플: 박스가 있는 도형"],
+  "first.shapesText": ["240 pictures with objects to detect, drawn here", "객체가 담긴 이미지 240장을 바로 그립니다"],
+  "first.drawing": ["Drawing and importing…", "그리고 가져오는 중…"],
+  "first.drop": ["Or drop your own pictures", "또는 직접 가진 이미지를 놓으세요"],
+  "first.other": ["Other pictures", "다른 이미지"],
+  "first.training": ["Training", "학습"],
+  "first.train": ["{n} {n|picture|pictures} to learn from, network {model}, {epochs} {epochs|epoch|epochs}.", "학습 이미지 {n}장, 네트워크 {model}, 에포크 {epochs}회."],
+  "first.settings": ["Choose the settings", "설정 고르기"],
+  "first.noNetwork": ["No network learns from labels of this kind yet.", "이런 라벨을 학습하는 네트워크가 아직 없습니다."],
+  "first.epoch": ["Epoch {epoch} of {epochs}", "에포크 {epoch} / {epochs}"],
+  "first.details": ["All curves and details", "모든 그래프와 세부 정보"],
+  "first.try": ["Try it", "사용해 보기"],
+  "first.tryText": ["Pictures that it has not learned from, and what it takes them for. Then one of your own:", "학습에 쓰지 않은 이미지와 모델의 예측입니다. 이어서 직접 고른 이미지를 넣어 보세요."],
+  "first.unseen": ["Pictures it has not learned from", "학습에 쓰지 않은 이미지"],
+  "first.wrong": ["It is {label}.", "정답은 {label}입니다."],
+  "first.found": ["{n} found", "{n}개 검출"],
 } as const satisfies Rows;
