@@ -60,7 +60,7 @@ after(async () => {
 describe("the web app", { skip }, () => {
   test("the link logs in and its secret leaves the address bar", async () => {
     await page.goto(`${anneal.url}/#login=${anneal.link}`);
-    await page.getByRole("heading", { name: /^Hello/ }).waitFor();
+    await page.getByRole("heading", { name: "A model in a minute" }).waitFor();
     assert.equal(page.url(), `${anneal.url}/`);
   });
 
@@ -71,6 +71,7 @@ describe("the web app", { skip }, () => {
       for (let i = 0; i < 13; i++)
         writeFileSync(join(flowers, kind, `${i === 12 ? "é".repeat(70) : i}.png`), png(12, 12, (x, y) => [200 * k, 10 * i, (x * y) % 255]));
     }
+    await page.goto(`${anneal.url}/app/datasets`);
     await page.locator("input[type=file][webkitdirectory]").setInputFiles(flowers);
     const line = page.locator("[data-phase=done]");
     await line.waitFor({ timeout: SLOW_MS });
@@ -195,7 +196,7 @@ describe("the web app", { skip }, () => {
   });
 
   test("the language is kept, and logging out leads to the log-in form", async () => {
-    await page.getByLabel("Language").selectOption("ko");
+    await page.getByLabel("Language").first().selectOption("ko");
     await page.reload();
     await page.getByRole("heading", { name: "작업" }).waitFor();
     assert.equal(await page.locator("html").getAttribute("lang"), "ko");

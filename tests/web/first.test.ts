@@ -49,6 +49,12 @@ describe("the first run", { skip: Web.none }, () => {
     await axe(page);
   });
 
+  test("the webcam's picture is looked at too", async () => {
+    await page.getByRole("button", { name: /camera/i }).first().click();
+    await step("Try it").getByText("%").nth(8).waitFor({ timeout: SLOW_MS });
+    await page.getByRole("button", { name: /stop|close/i }).first().click();
+  });
+
   test("with a model the page shows what came last, and leads back to the guided run", async () => {
     await page.getByRole("button", { name: "Overview" }).click();
     await page.getByRole("heading", { level: 2, name: "Latest jobs" }).waitFor();

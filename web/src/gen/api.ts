@@ -469,6 +469,23 @@ export interface Routes {
   "PUT /datasets/uploads/{id}/parts/{n}": Record<string, never>;
   /** All parts are there: import. */
   "POST /datasets/uploads/{id}/complete": Record<string, never>;
+  /** Draw sample data and import it: letters, shapes or receipts. */
+  "POST /datasets/sample": {
+    body: {
+      /** Letters to classify, objects to detect, receipts to read. */
+      kind: "glyphs" | "shapes" | "receipts";
+      /** Name of the dataset; else the kind's. */
+      name?: string;
+      /** Project by id or name; default for the default one. */
+      project?: string;
+      /** Pictures in all; 0: 3600 glyphs, 500 shapes, 200 receipts. */
+      count?: number;
+      /** Pixels of a side, of a receipt the longer one; 0: 32, 320, 960. */
+      size?: number;
+      /** The same seed draws the same pictures. */
+      seed?: number;
+    };
+  };
   /** Pictures with their labels, in the manifest's order: {images, next}. */
   "GET /datasets/{id}/versions/{v}/images": {
     query: {

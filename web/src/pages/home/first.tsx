@@ -1,12 +1,13 @@
 // The first run, on one screen: pictures, a training, the model on a picture or the camera.  What is under way stands
 // in the address, so the page can be left and loaded anew.
+import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef } from "react";
 
 import { useTexts } from "../../i18n";
 import { Button, ButtonLink, ErrorNote, Icon, icons, Loading, Progress, Show } from "../../parts/ui";
 import { UploadPlace, Uploads } from "../../parts/upload";
 import { setQuery, useQueryParams } from "../../router";
-import { type Dataset, hasEnded, type Job, scoreName, type Version } from "../../types";
+import { type Dataset, hasEnded, type Job, scoreName, type Task, type Version } from "../../types";
 import { useUploads } from "../../uploads";
 import { useDataset, useVersion } from "../datasets/queries";
 import { useJob, useLive } from "../job/queries";
@@ -146,6 +147,10 @@ export function FirstRun() {
   const version = data.data?.version ?? undefined;
   const learned = Boolean(jobId && job.data?.best);
   const ended = job.data?.status === "completed";
+  const client = useQueryClient();
+  useEffect(() => {
+    if (ended) void client.invalidateQueries({ queryKey: ["jobs"] }); // now there is a model to be listed
+  }, [client, ended]);
   const choose = (to: string) => setQuery({ start: "1", dataset: to, job: "" });
   return (
     <ol className="space-y-4">
@@ -166,7 +171,7 @@ export function FirstRun() {
         {dataset && version && <Train dataset={dataset} version={version} job={jobId} onJob={(to) => setQuery({ job: to })} />}
       </Step>
       <Step n={3} title={t("first.try")} now={ended} done={false}>
-        {learned && job.data && <TryModel job={job.data} dataset={dataset} version={version} />}
+        {learned && job.data && <TryModel job={job.data} task={(data.data?.task ?? "classification") as Task} dataset={dataset} version={version} />}
       </Step>
     </ol>
   );

@@ -1,10 +1,14 @@
 // The third step: what the model says of pictures that it has not learned from, and of one's own.
+import { useMemo } from "react";
+
+import { api } from "../../api";
 import { useTexts } from "../../i18n";
 import { Overlay } from "../../parts/picture";
 import { ErrorNote, Icon, icons, Loading } from "../../parts/ui";
-import type { Job, Picture, Prediction } from "../../types";
+import type { Job, Picture, Prediction, Task } from "../../types";
 import { shapesOf } from "../job/objects";
-import { Predict } from "../job/predict";
+import { Bench } from "../try/bench";
+import { onServer } from "../try/runner";
 import { usePictures, usePredictions } from "./queries";
 
 const SHOWN = 8;
@@ -53,13 +57,16 @@ function Unseen({ job, dataset, version }: { job: Job; dataset: string; version:
   );
 }
 
-export function TryModel({ job, dataset, version }: { job: Job; dataset: string; version: string | undefined }) {
+const send = (path: string, init?: RequestInit) => api.send(path, init);
+
+export function TryModel({ job, task, dataset, version }: { job: Job; task: Task; dataset: string; version: string | undefined }) {
   const { t } = useTexts();
+  const runner = useMemo(() => onServer(`/training/jobs/${job.job}/predict?checkpoint=best`, task, send), [job.job, task]);
   return (
     <div className="space-y-5">
       <p className="text-sm text-muted">{t("first.tryText")}</p>
       <Unseen job={job} dataset={dataset} version={version} />
-      <Predict job={job} />
+      <Bench runner={runner} where="server" task={task} name={job.name} />
     </div>
   );
 }
