@@ -26,8 +26,8 @@ struct files {
     uint64_t clock;
     VEC(uint64_t) pins; /* as many as there are readers */
     VEC(struct later) later;
-    struct freed_list removed;
-    pthread_mutex_t removing; /* one at a time: the lock on keep_fd is the process's */
+    struct freed_list removed, synced; /* unlinked; and their folders synced */
+    pthread_mutex_t removing;          /* one at a time: the lock on keep_fd is the process's */
 };
 
 void files_name(int64_t id, bool incoming, char ret[64])
@@ -108,6 +108,7 @@ void files_close(struct files *f)
     VEC_DONE(&f->pins);
     VEC_DONE(&f->later);
     VEC_DONE(&f->removed);
+    VEC_DONE(&f->synced);
     pthread_mutex_destroy(&f->mu);
     pthread_mutex_destroy(&f->removing);
     mem_free(f);
@@ -243,11 +244,53 @@ void files_retry(struct files *f)
     pthread_mutex_unlock(&f->removing);
 }
 
+/* The folders of what was removed, each once: 0..255 objects/xx, then incoming and segments. */
+static enum rc sync_folders(const struct files *f, const struct freed_list *list, struct err *e)
+{
+    bool touched[SHARDS + 2] = {0};
+    char path[FILES_PATH_MAX];
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; i < list->n; i++) {
+        bool segment = list->p[i].kind == DATA_PACKED;
+        touched[segment ? SHARDS + 1 : list->p[i].place & (SHARDS - 1)] = true;
+        touched[SHARDS] = touched[SHARDS] || !segment; /* it may not have been moved yet */
+    }
+    for (int i = 0; !rc && i < SHARDS + 2; i++) {
+        if (i < SHARDS)
+            snprintf(path, sizeof path, "%s/objects/%02x", f->dir, (unsigned)i);
+        else
+            snprintf(path, sizeof path, "%s/%s", f->dir, i == SHARDS ? "incoming" : "segments");
+        if (touched[i])
+            rc = os_fsync_dir(path, e);
+    }
+    return rc;
+}
+
+enum rc files_sync_removed(struct files *f, struct err *e)
+{
+    struct freed_list list;
+    bool ok = true;
+    enum rc rc;
+
+    pthread_mutex_lock(&f->mu);
+    list = f->removed;
+    f->removed = (struct freed_list){0};
+    pthread_mutex_unlock(&f->mu);
+    rc = sync_folders(f, &list, e); /* if it fails, the next start removes them once more */
+    pthread_mutex_lock(&f->mu);
+    for (size_t i = 0; !rc && ok && i < list.n; i++)
+        ok = VEC_PUSH(&f->synced, list.p[i]);
+    pthread_mutex_unlock(&f->mu);
+    VEC_DONE(&list);
+    return rc;
+}
+
 void files_take_removed(struct files *f, struct freed_list *ret)
 {
     pthread_mutex_lock(&f->mu);
-    *ret = f->removed;
-    f->removed = (struct freed_list){0};
+    *ret = f->synced;
+    f->synced = (struct freed_list){0};
     pthread_mutex_unlock(&f->mu);
 }
 

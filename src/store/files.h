@@ -49,7 +49,9 @@ void files_discard(struct files *f, int64_t id); /* one that never had a row */
 void files_name(int64_t id, bool incoming, char ret[64]);
 /* After the commit that freed them; those that somebody may still read later.  Empties the list. */
 void files_remove(struct files *f, struct freed_list *list);
-/* Entries of the table `freed` that can go now, for the committer's next transaction. */
+/* Syncs the folders of what has been removed, so that it cannot come back; from time to time. */
+enum rc files_sync_removed(struct files *f, struct err *e) must_check;
+/* Entries of the table `freed` that can go then, for the committer's next transaction. */
 void files_take_removed(struct files *f, struct freed_list *ret);
 /* Tries again what somebody was reading. */
 void files_retry(struct files *f);

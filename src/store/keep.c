@@ -113,6 +113,16 @@ static void lifecycle(struct keeper *k)
         log_info("store: lifecycle rules removed %llu versions", (unsigned long long)removed);
 }
 
+static bool forget(struct keeper *k)
+{
+    struct err e = {0};
+    enum rc rc = files_sync_removed(k->s->files, &e);
+
+    if (rc)
+        log_warn("store: syncing the folders of removed files: %s", e.text);
+    return !rc;
+}
+
 static void housekeeping(void *ud)
 {
     struct keeper *k = ud;
@@ -123,7 +133,7 @@ static void housekeeping(void *ud)
         ok = pack(k);
         files_retry(k->s->files);
         if (ok && tick % COMPACT_TICKS == 0)
-            ok = compact(k);
+            ok = compact(k) && forget(k);
         if (tick++ % EXPIRE_TICKS == 0) {
             expire_uploads(k->s, k->stop, os_now_ms() - STORE_UPLOAD_DAYS_MAX * DAY_MS);
             lifecycle(k);
