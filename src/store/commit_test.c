@@ -23,7 +23,7 @@ static enum rc apply_name(struct commit_op *op, struct tx *tx, struct err *e)
         op->refused = true;
         return err_set(e, RC_PRECONDITION, "not granted");
     }
-    rc = index_bucket_add(tx, str_of(n->name), STR("root"), 1, e);
+    rc = index_bucket_add(tx, str_of(n->name), STR("root"), ACL_PRIVATE, 1, e);
     if (!rc && n->poison)
         rc = err_set(e, RC_INTERNAL, "after the write");
     return rc;
@@ -48,11 +48,11 @@ static bool there(struct db *db, const char *name)
 {
     struct tx *tx;
     struct err e;
-    int64_t id;
+    struct bucket b;
     enum rc rc;
 
     CHECK_OK(db_begin(db, DB_READ, &tx, &e), &e);
-    rc = index_bucket(tx, str_of(name), &id, &e);
+    rc = index_bucket(tx, str_of(name), &b, &e);
     tx_rollback(tx);
     CHECK(rc == RC_OK || rc == RC_NOT_FOUND);
     return rc == RC_OK;

@@ -495,6 +495,89 @@ TEST(what_lies_behind_the_last_commit_is_counted_and_written_over)
     disk_close(&s.d);
 }
 
+/* ---- the older layout */
+
+static const char *const layout_1[] = {
+    "CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+    "CREATE TABLE bucket(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " created_ms INTEGER NOT NULL)",
+    "CREATE TABLE data(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " refs INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB)",
+    "CREATE TABLE piece(owner INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " data INTEGER NOT NULL, PRIMARY KEY(owner, n)) WITHOUT ROWID",
+    "CREATE TABLE object(bucket INTEGER NOT NULL, key BLOB NOT NULL,"
+    " data INTEGER NOT NULL, bytes INTEGER NOT NULL, modified_ms INTEGER NOT NULL,"
+    " etag TEXT NOT NULL, type TEXT NOT NULL, meta TEXT NOT NULL,"
+    " PRIMARY KEY(bucket, key)) WITHOUT ROWID",
+    "CREATE TABLE upload(id INTEGER PRIMARY KEY, bucket INTEGER NOT NULL,"
+    " key BLOB NOT NULL, type TEXT NOT NULL, meta TEXT NOT NULL, created_ms INTEGER NOT NULL)",
+    "CREATE INDEX upload_created ON upload(created_ms)",
+    "CREATE TABLE part(upload INTEGER NOT NULL, number INTEGER NOT NULL,"
+    " data INTEGER NOT NULL, bytes INTEGER NOT NULL, modified_ms INTEGER NOT NULL,"
+    " etag TEXT NOT NULL, PRIMARY KEY(upload, number)) WITHOUT ROWID",
+    "INSERT INTO counter(name, value) VALUES ('generation', 1)",
+    "INSERT INTO bucket(id, name, created_ms) VALUES (1, 'shelf', 1)",
+    "INSERT INTO data(id, kind, refs, bytes, body) VALUES (1099511627777, 0, 1, 150000, NULL)",
+    "INSERT INTO object VALUES (1, CAST('file' AS BLOB), 1099511627777, 150000, 1, 'e', 't', '')",
+    "INSERT INTO object VALUES (1, CAST('row' AS BLOB), 1099511627778, 60000, 1, 'e', 't', '')",
+    "PRAGMA user_version = 1",
+};
+
+static void make_layout_1(const char *dir)
+{
+    char path[700], *p = mem_alloc(150000);
+    struct err e = {0};
+    struct db *db;
+    struct tx *tx;
+
+    CHECK(p);
+    snprintf(path, sizeof path, "%s/objects/01", dir);
+    CHECK_OK(os_mkdirs(path, 0700, &e), &e);
+    snprintf(path, sizeof path, "%s/objects/01/0000010000000001", dir);
+    CHECK_OK(os_write_file_durable(path, (str){fill(p, 31, 150000), 150000}, 0600, &e), &e);
+    snprintf(path, sizeof path, "%s/store.db", dir);
+    CHECK_OK(db_open(&db, path, &e), &e);
+    CHECK_OK(db_begin(db, DB_WRITE, &tx, &e), &e);
+    for (size_t i = 0; i < sizeof layout_1 / sizeof *layout_1; i++)
+        CHECK_OK(tx_exec0(tx, &e, layout_1[i]), &e);
+    CHECK_OK(tx_exec(tx, &e,
+                     "INSERT INTO data(id, kind, refs, bytes, body)"
+                     " VALUES (1099511627778, 1, 1, 60000, ?)",
+                     db_b((str){fill(p, 32, 60000), 60000})),
+             &e);
+    CHECK_OK(tx_commit(tx, &e), &e);
+    db_close(db);
+    mem_free(p);
+}
+
+TEST(a_folder_of_the_first_layout_is_upgraded_in_place)
+{
+    struct shelf s;
+    struct store_stat st;
+    char dir[512];
+
+    snprintf(dir, sizeof dir, "%s/store", test_dir());
+    CHECK_OK(os_mkdirs(dir, 0700, &s.e), &s.e);
+    make_layout_1(dir);
+    CHECK_EQ(store_stat(dir, &st, &s.e), RC_CONFLICT);
+    CHECK(str_find(str_of(s.e.text), STR("start `anneal store` on it once")) >= 0);
+    CHECK_OK(shelf_open(&s, dir, &s.e), &s.e);
+    CHECK_OK(get(&s, "file", 31, 150000), &s.e);
+    CHECK_OK(get(&s, "row", 32, 60000), &s.e);
+    CHECK_EQ(stat_of(&s).unverified, 1);
+    pack(&s);
+    st = stat_of(&s);
+    CHECK(st.unverified == 0 && st.packed == 1 && st.filed == 1 && st.fresh == 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(get(&s, "file", 31, 150000), &s.e);
+        CHECK_OK(get(&s, "row", 32, 60000), &s.e);
+        disk_close(&s.d);
+        CHECK_OK(shelf_open(&s, dir, &s.e), &s.e);
+    }
+    expect_sound(&s);
+    disk_close(&s.d);
+}
+
 /* ---- the copy */
 
 TEST(a_copy_of_a_live_store_proves_itself_and_is_a_store)

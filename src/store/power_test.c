@@ -18,8 +18,16 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { SLOTS = 48, THREADS = 4, OWN = SLOTS / THREADS, ROUNDS_FEW = 15, ROUNDS_MANY = 500 };
-enum { LARGE_BYTES = 400000, MANY_OPS = 100 };
+enum {
+    SLOTS = 48,
+    THREADS = 4,
+    OWN = SLOTS / THREADS,
+    KILLS_FEW = 15,
+    KILLS_MANY = 1000,
+    CUTS_FEW = 15,
+    CUTS_MANY = 500
+};
+enum { LARGE_BYTES = 400000, MANY_OPS = 100, ROUND_S = 60 };
 
 struct slot {
     uint32_t acked, begun; /* values: what the content is made of; 0: there is none */
@@ -381,6 +389,7 @@ static unsigned one_round(const char *dir, struct slot *slots, uint64_t *rng, bo
     int io[2], status;
     pid_t pid;
 
+    alarm(ROUND_S); /* the harness's watchdog is for one test, and this is one of many rounds */
     CHECK(!pipe(io));
     pid = fork();
     if (!pid) {
@@ -417,7 +426,8 @@ static unsigned one_round(const char *dir, struct slot *slots, uint64_t *rng, bo
 
 static void rounds(bool cut)
 {
-    int n = getenv("CHECK_ALL") ? ROUNDS_MANY : ROUNDS_FEW;
+    int few = cut ? CUTS_FEW : KILLS_FEW, many = cut ? CUTS_MANY : KILLS_MANY;
+    int n = getenv("CHECK_ALL") ? many : few;
     struct slot slots[SLOTS] = {0};
     const char *given = getenv("POWER_SEED");
     uint64_t rng = given ? strtoull(given, NULL, 10) : (uint64_t)os_now_ms();
