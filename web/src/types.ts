@@ -76,7 +76,18 @@ export interface FormField {
 }
 export interface Model {
   framework: string; name: string; title: string; task: string; parameters: number; description: string;
-  image_size: number; config_schema: FormField[];
+  image_size: number; config_schema: FormField[]; measured?: Measured | null;
+}
+export interface Measured {
+  image_size: number; batch_size: number; params: number; weights_bytes: number; memory_bytes: number;
+  train_images_per_second: number; images_per_second: number;
+}
+export interface Preset { name: string; title: string; help: string; settings: Record<string, Record<string, FieldValue>> }
+export interface Check {
+  ok: boolean;
+  errors: { field: string; message: string }[];
+  warnings: { field: string; code: string; message: string }[];
+  estimate: { basis: "runs" | "measured" | null; seconds: number | null; least: number | null; most: number | null; runs: number; measured: Measured | null; reason: string | null } | null;
 }
 export interface Models {
   models: Model[];
@@ -104,6 +115,13 @@ export interface Metrics { job: string; epoch: number; metrics: Record<string, P
 export const levels = ["debug", "info", "warning", "error"] as const;
 export type Level = (typeof levels)[number];
 export interface LogLine { seq: number; time: number; level: Level; epoch: number; message: string }
+/** A run's course by step, as columns; `epochs` counts the part of the one under way. */
+export interface Course { n: number[]; step: number[]; epochs: number[]; time: number[]; metrics: Record<string, (number | null)[]> }
+/** What the sheet of training pictures shows; boxes are [class, x, y, width, height] of an input `size` wide. */
+export interface Samples {
+  columns: number; cell: number; gap: number; classes: string[];
+  pictures: { name: string; size: number; labels: [number, number][]; boxes: number[][] }[];
+}
 export interface Logs { logs: LogLine[]; next: number | null }
 export interface Checkpoint {
   epoch: number; is_best: boolean; is_last: boolean; is_periodic: boolean; metric: string; value: number;
@@ -125,6 +143,8 @@ export interface Validation {
   loss?: number; accuracy?: number; top5?: number; precision?: number; recall?: number; f1?: number;
   map50?: number; map?: number; map75?: number; mask_map50?: number; mask_map?: number; best_confidence?: number;
   miou?: number; dice?: number; mean_accuracy?: number;
+  /** Precision, recall and F1 at confidence 0, .01 .. 1. */
+  curves?: { precision: number[]; recall: number[]; f1: number[]; precision_at_recall?: number[] };
 }
 export interface Truth { class_id: number; box: [number, number, number, number]; prediction: number | null }
 export interface Found { class_id: number; box: [number, number, number, number]; confidence: number; truth: number | null; iou: number }

@@ -15,9 +15,10 @@ import { shell } from "./shell";
 import { train } from "./train";
 import { trying } from "./try";
 import { upload } from "./upload";
+import { watch } from "./watch";
 import { words } from "./words";
 
-export const areas = { compare, datasets, home, jobs, labels, operate, parts, people, registry, shell, train, trying, upload, words };
+export const areas = { compare, datasets, home, jobs, labels, operate, parts, people, registry, shell, train, trying, upload, watch, words };
 
 export const messages = {
   ...compare,
@@ -33,5 +34,6 @@ export const messages = {
   ...train,
   ...trying,
   ...upload,
+  ...watch,
   ...words,
 } as const;

@@ -10,10 +10,6 @@ export const train = {
   "train.noData": ["There is no dataset to train on yet.", "아직 학습할 데이터셋이 없습니다."],
   "train.noModel": ["No trainer offers a model for this task yet: {task}.", "이 과제의 모델을 제공하는 트레이너가 아직 없습니다: {task}."],
   "train.noModels": ["No trainer offers a model. Is the trainer running?", "모델을 제공하는 트레이너가 없습니다. 트레이너가 실행 중인가요?"],
-  "train.noVal": [
-    "This version has no validation pictures, so no score can be measured. Split it anew first.",
-    "이 버전에는 검증 이미지가 없어 점수를 잴 수 없습니다. 먼저 다시 분할하세요.",
-  ],
   "train.advanced": ["Advanced ({n})", "고급 ({n})"],
   "train.default": ["Default: {value}.", "기본값: {value}."],
   "train.reset": ["Back to the defaults", "기본값으로"],

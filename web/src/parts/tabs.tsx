@@ -7,7 +7,7 @@ export function Tabs<K extends string>({ label, tabs, value, onChange, children 
   label: string; tabs: [K, ReactNode][]; value: K; onChange: (to: K) => void; children?: ReactNode;
 }) {
   const look = "min-h-11 whitespace-nowrap border-b-2 border-transparent px-3 text-sm font-medium text-muted hover:text-foreground " +
-    "data-[state=active]:border-primary data-[state=active]:text-foreground";
+    "data-[state=active]:border-primary data-[state=active]:text-foreground focus-visible:-outline-offset-2";
   return (
     <Radix.Root value={value} onValueChange={(to) => onChange(to as K)}>
       <Radix.List aria-label={label} className="mb-5 flex gap-1 overflow-x-auto border-b border-border">

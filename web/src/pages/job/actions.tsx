@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 
 import { api, Problem } from "../../api";
 import { useTexts } from "../../i18n";
+import { toast } from "../../parts/toast";
 import { Button, ButtonLink, Confirm, Dialog, ErrorNote, Field, Input } from "../../parts/ui";
 import { navigate } from "../../router";
 import { hasEnded, type Job } from "../../types";
@@ -79,6 +80,37 @@ function Test({ job, onClose }: { job: Job; onClose: () => void }) {
   );
 }
 
+/** Pause, stop and keep, go on with a paused one: the same job, changed. */
+function useAsk(job: Job) {
+  const { t } = useTexts();
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ what, now }: { what: "pause" | "stop" | "resume"; now?: boolean }) => api.post<Job>(`${jobPath(job.job)}/${what}`, what === "resume" ? {} : { now: now ?? false }),
+    onSuccess: (after) => {
+      client.setQueryData(["job", job.job], after);
+      void client.invalidateQueries({ queryKey: ["jobs"] });
+      if (after.wish === "pause" && !after.paused) toast({ title: t("pause.said") });
+    },
+  });
+}
+
+function Stop({ job, onClose }: { job: Job; onClose: () => void }) {
+  const { t } = useTexts();
+  const ask = useAsk(job);
+  const stop = (now: boolean) => ask.mutate({ what: "stop", now }, { onSuccess: onClose });
+  return (
+    <Dialog title={t("stop.title", { name: job.name })} onClose={onClose}>
+      <p className="text-sm text-muted">{t("stop.text")}</p>
+      {ask.isError && <div className="mt-4"><ErrorNote error={ask.error} /></div>}
+      <div className="mt-5 flex flex-wrap justify-end gap-2">
+        <Button onClick={onClose}>{t("back")}</Button>
+        {job.status === "running" && job.best && <Button look="danger" busy={ask.isPending} onClick={() => stop(true)}>{t("stop.now", { epoch: job.epoch + (job.step < job.steps ? 0 : 1) })}</Button>}
+        <Button look="primary" busy={ask.isPending} onClick={() => stop(false)}>{job.status === "running" ? t("stop.soon") : t("stop.do")}</Button>
+      </div>
+    </Dialog>
+  );
+}
+
 function Cancel({ job, onClose }: { job: Job; onClose: () => void }) {
   const { t } = useTexts();
   const client = useQueryClient();
@@ -101,19 +133,27 @@ function Cancel({ job, onClose }: { job: Job; onClose: () => void }) {
 export function Actions({ job }: { job: Job }) {
   const { t } = useTexts();
   const client = useQueryClient();
-  const [dialog, setDialog] = useState<"cancel" | "resume" | "test">();
+  const [dialog, setDialog] = useState<"cancel" | "resume" | "stop" | "test">();
   const make = useMake(job);
   const change = useChangeJob();
   const start = useMutation({
     mutationFn: () => api.post<Job>(`${jobPath(job.job)}/start`),
     onSuccess: (now) => client.setQueryData(["job", job.job], now),
   });
-  const ended = hasEnded(job.status), train = job.kind === "train";
+  const ask = useAsk(job);
+  const ended = hasEnded(job.status), train = job.kind === "train", running = job.status === "running";
+  const active = running || job.status === "queued";
+  const mayPause = active && job.wish === "none";
   const close = () => setDialog(undefined);
-  const error = make.error ?? change.error ?? start.error;
+  const error = make.error ?? change.error ?? start.error ?? ask.error;
   return (
     <>
       {job.status === "pending" && <Button look="primary" busy={start.isPending} onClick={() => start.mutate()}>{t("job.start")}</Button>}
+      {job.paused && <Button look="primary" busy={ask.isPending} onClick={() => ask.mutate({ what: "resume" })}>{t("pause.resume")}</Button>}
+      {running && job.wish !== "none" && <Button busy={ask.isPending} onClick={() => ask.mutate({ what: "resume" })}>{t("pause.back")}</Button>}
+      {running && job.wish === "pause" && <Button busy={ask.isPending} onClick={() => ask.mutate({ what: "pause", now: true })}>{t("pause.now")}</Button>}
+      {mayPause && <Button busy={ask.isPending} onClick={() => ask.mutate({ what: "pause" })}>{t("pause.do")}</Button>}
+      {train && (running || (job.status === "queued" && job.best)) && job.wish !== "finish" && <Button onClick={() => setDialog("stop")}>{t("stop.do")}</Button>}
       {!ended && <Button look="danger" onClick={() => setDialog("cancel")}>{t("cancel.do")}</Button>}
       {ended && train && job.epoch > 0 && <Button onClick={() => setDialog("resume")}>{t("resume")}</Button>}
       {ended && train && job.best && <Button onClick={() => setDialog("test")}>{t("test")}</Button>}
@@ -124,6 +164,7 @@ export function Actions({ job }: { job: Job }) {
       </Button>
       {error && <div className="basis-full"><ErrorNote error={error} /></div>}
       {dialog === "cancel" && <Cancel job={job} onClose={close} />}
+      {dialog === "stop" && <Stop job={job} onClose={close} />}
       {dialog === "resume" && <Resume job={job} onClose={close} />}
       {dialog === "test" && <Test job={job} onClose={close} />}
     </>

@@ -2,22 +2,22 @@
 import { useEffect, useRef, useState } from "react";
 
 import { useTexts } from "../../i18n";
+import { Switch } from "../../parts/controls";
 import { Empty, Input, Select, Show } from "../../parts/ui";
 import { type Level, levels, type LogLine } from "../../types";
 import { useLogs } from "./queries";
 
 const tones: Record<Level, string> = { debug: "text-muted", info: "text-info", warning: "text-warning", error: "text-destructive" };
 
-function Lines({ lines }: { lines: LogLine[] }) {
+function Lines({ lines, follow, onFollow }: { lines: LogLine[]; follow: boolean; onFollow: (to: boolean) => void }) {
   const { t, language } = useTexts();
   const box = useRef<HTMLDivElement>(null);
-  const follow = useRef(true);
   useEffect(() => {
-    if (follow.current && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [lines]);
+    if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [lines, follow]);
   return (
     <div ref={box} tabIndex={0} role="log" aria-label={t("log")} aria-live="off"
-      onScroll={(e) => (follow.current = e.currentTarget.scrollHeight - e.currentTarget.scrollTop - e.currentTarget.clientHeight < 24)}
+      onScroll={(e) => onFollow(e.currentTarget.scrollHeight - e.currentTarget.scrollTop - e.currentTarget.clientHeight < 24)}
       className="max-h-[60dvh] min-h-40 overflow-auto rounded border border-border bg-surface p-3 font-mono text-xs leading-5">
       {lines.map((l) => (
         <p key={l.seq} className="flex gap-3">
@@ -35,6 +35,7 @@ export function Log({ id }: { id: string }) {
   const logs = useLogs(id);
   const [level, setLevel] = useState<Level>("info");
   const [q, setQ] = useState("");
+  const [follow, setFollow] = useState(true);
   return (
     <Show of={logs} lines={6}>
       {(all) => {
@@ -47,9 +48,10 @@ export function Log({ id }: { id: string }) {
               <div className="min-w-40 flex-1 sm:max-w-72">
                 <Input type="search" aria-label={t("search")} placeholder={t("search")} value={q} onChange={(e) => setQ(e.target.value)} />
               </div>
+              <Switch label={t("log.follow")} checked={follow} onChange={setFollow} />
               <p className="numbers pb-2 text-xs text-muted">{t("log.lines", { n: shown.length })}</p>
             </div>
-            {shown.length ? <Lines lines={shown} /> : <Empty title={all.length ? t("nothingFound") : t("log.none")} />}
+            {shown.length ? <Lines lines={shown} follow={follow} onFollow={setFollow} /> : <Empty title={all.length ? t("nothingFound") : t("log.none")} />}
           </div>
         );
       }}

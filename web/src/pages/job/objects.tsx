@@ -1,35 +1,11 @@
-// What a detector found: boxes over the picture, the truth beside them, and precision by recall.
+// What a detector found: boxes for an overlay, and precision by recall.
 import { useTexts } from "../../i18n";
-import { Overlay, Thumb } from "../../parts/picture";
-import type { ClassScore, Result, Validation } from "../../types";
+import type { ClassScore } from "../../types";
 
 const SERIES = 6;
 
 type Marked = { class_id: number; box: [number, number, number, number] };
 export const shapesOf = (marks: Marked[]) => ({ boxes: marks.map((m): number[] => [m.class_id, ...m.box]) });
-
-/** A picture of a validation with its truths (dashed) and what was found above the threshold. */
-export function ObjectsPicture({ of: one, job, validation: v, threshold }: {
-  of: Result; job: { dataset: string | null }; validation: Validation; threshold: number;
-}) {
-  const { t } = useTexts();
-  const width = one.width ?? 1, height = one.height ?? 1;
-  const found = (one.predictions ?? []).filter((p) => p.confidence >= threshold);
-  const hits = found.filter((p) => p.truth !== null).length;
-  const counts = { found: hits, missed: (one.truths?.length ?? 0) - hits, wrong: found.length - hits };
-  return (
-    <>
-      <a href={`/datasets/${job.dataset}/blobs/${one.sha256}`} target="_blank" rel="noreferrer" title={one.name}>
-        <Thumb src={`/datasets/${job.dataset}/blobs/${one.sha256}?thumb=1`} alt={one.name}>
-          <Overlay shapes={shapesOf(one.truths ?? [])} width={width} height={height} classes={v.classes} dashed />
-          <Overlay shapes={shapesOf(found)} width={width} height={height} classes={v.classes} names />
-        </Thumb>
-      </a>
-      <p className="mt-1 truncate" title={one.name}>{one.name}</p>
-      <p className={`numbers ${counts.missed || counts.wrong ? "text-destructive" : "text-success"}`}>{t("validation.counts", counts)}</p>
-    </>
-  );
-}
 
 /** A line a class; the server sends 101 points of recall, 0 to 1. */
 export function RecallCurves({ rows }: { rows: ClassScore[] }) {

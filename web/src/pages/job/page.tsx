@@ -12,12 +12,15 @@ import { Actions } from "./actions";
 import { Details } from "./details";
 import { Log } from "./log";
 import { Predict } from "./predict";
-import { useJob, useLive, useMetrics } from "./queries";
+import { courseOf, useJob, useLive, useMetrics } from "./queries";
+import { SamplesView } from "./samples";
 import { StatusCard } from "./status";
 import { ValidationView } from "./validation";
 
 const Charts = lazy(() => import("./charts"));
-const tabs = ["charts", "validation", "try", "log", "details"] as const;
+const System = lazy(() => import("./system"));
+const tabs = ["charts", "validation", "samples", "try", "system", "log", "details"] as const;
+const ofTraining = new Set<string>(["charts", "samples", "system"]);
 
 /** What the server found doubtful in the settings when the job was made. */
 function Warnings({ job }: { job: Job }) {
@@ -42,11 +45,17 @@ function Warnings({ job }: { job: Job }) {
 
 function Curves({ job }: { job: Job }) {
   const metrics = useMetrics(job.job);
+  const course = useQuery(courseOf(job.job));
   return (
-    <Show of={metrics} lines={6}>
-      {(m) => <Suspense fallback={<Loading lines={6} />}><Charts metrics={m.metrics} epochs={job.epochs} /></Suspense>}
+    <Show of={course} lines={6}>
+      {(c) => <Suspense fallback={<Loading lines={6} />}><Charts job={job} course={c} metrics={metrics.data?.metrics ?? {}} /></Suspense>}
     </Show>
   );
+}
+
+function Load({ job }: { job: Job }) {
+  const course = useQuery(courseOf(job.job));
+  return <Show of={course} lines={6}>{(c) => <Suspense fallback={<Loading lines={6} />}><System course={c} /></Suspense>}</Show>;
 }
 
 function JobView({ job }: { job: Job }) {
@@ -55,7 +64,7 @@ function JobView({ job }: { job: Job }) {
   const may = useMay("engineer");
   const live = useLive(job.job, job);
   const tab = tabs.find((one) => one === query.get("tab")) ?? (job.kind === "test" ? "validation" : "charts");
-  const labels = { charts: t("chart"), validation: t("validation"), try: t("try"), log: t("log"), details: t("details") };
+  const labels = { charts: t("chart"), validation: t("validation"), samples: t("watch.samples"), try: t("try"), system: t("watch.system"), log: t("log"), details: t("details") };
   useTitle(job.name);
   return (
     <>
@@ -65,10 +74,12 @@ function JobView({ job }: { job: Job }) {
       <StatusCard job={job} live={live} />
       <Warnings job={job} />
       <Tabs label={job.name} value={tab} onChange={(to) => setQuery({ tab: to })}
-        tabs={tabs.filter((one) => one !== "charts" || job.kind === "train").map((one) => [one, labels[one]])} />
+        tabs={tabs.filter((one) => job.kind === "train" || !ofTraining.has(one)).map((one) => [one, labels[one]])} />
       <TabPanel label={labels[tab]}>
         {tab === "charts" && <Curves job={job} />}
         {tab === "validation" && <ValidationView job={job} />}
+        {tab === "samples" && <SamplesView job={job} />}
+        {tab === "system" && <Load job={job} />}
         {tab === "try" && <Predict job={job} />}
         {tab === "log" && <Log id={job.job} />}
         {tab === "details" && <Details job={job} />}

@@ -5,10 +5,10 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
-import { api, withQuery } from "../../api";
+import { api, Problem, withQuery } from "../../api";
 import { type FeedEvent, type FeedState, openFeed } from "../../feed";
 import {
-  type Attempt, type Best, type Checkpoint, hasEnded, type Job, type LogLine, type Logs, type Metrics, type Results, type Validation,
+  type Attempt, type Best, type Checkpoint, type Course, hasEnded, type Job, type LogLine, type Logs, type Metrics, type Results, type Samples, type Validation,
 } from "../../types";
 import { jobPath } from "../jobs/queries";
 
@@ -19,6 +19,19 @@ export const useJob = (id: string) => useQuery({ queryKey: ["job", id], queryFn:
 
 export const useMetrics = (id: string) => useQuery({
   queryKey: ["job", id, "metrics"], queryFn: () => api.get<Metrics>(`${jobPath(id)}/metrics`),
+});
+
+/** The course by step; the feed appends to it. */
+export const courseOf = (id: string) => ({
+  queryKey: ["job", id, "series"], queryFn: () => api.get<Course>(`${jobPath(id)}/series`),
+});
+
+export const useSamples = (id: string) => useQuery({
+  queryKey: ["job", id, "samples"],
+  queryFn: () => api.get<Samples>(`${jobPath(id)}/samples`).catch((e: unknown) => {
+    if (e instanceof Problem && e.status === 404) return null;
+    throw e;
+  }),
 });
 
 export const useLogs = (id: string) => useQuery({
@@ -51,7 +64,7 @@ export const useValidation = (id: string, epoch: number | undefined) => useQuery
 
 export interface ResultFilter { label?: number; predicted?: number; correct?: "true" | "false" }
 export const resultsPath = (id: string, epoch: number, filter: ResultFilter, after: number) =>
-  withQuery(`${jobPath(id)}/validation/${epoch}/images`, { ...filter, after, limit: 60 });
+  withQuery(`${jobPath(id)}/validation/${epoch}/images`, { ...filter, after, limit: 1000 });
 export const getResults = (path: string) => api.get<Results>(path);
 
 // ---- live
@@ -60,9 +73,9 @@ export const getResults = (path: string) => api.get<Results>(path);
 export interface Now { epoch: number; step: number; steps: number; metrics: Record<string, number>; time: number; progress: number }
 export interface Live { state: FeedState; now: Now | undefined; left: number | undefined }
 
-interface Told {
+export interface Told {
   status?: Job["status"]; attempt?: number; progress?: number; epoch?: number; epochs?: number; step?: number; steps?: number;
-  message?: string; waiting_reason?: string; metrics?: Record<string, number | null>; best?: Best; time?: number;
+  message?: string; waiting_reason?: string; wish?: Job["wish"]; paused?: boolean; metrics?: Record<string, number | null>; best?: Best; time?: number;
 }
 
 function patchJob(client: QueryClient, id: string, e: FeedEvent) {
@@ -73,6 +86,8 @@ function patchJob(client: QueryClient, id: string, e: FeedEvent) {
     if (told.status) {
       now.status = told.status;
       now.waiting_reason = told.waiting_reason || null;
+      now.wish = told.wish ?? "none";
+      now.paused = told.paused ?? false;
     }
     if (told.message) now.message = told.message;
     for (const name of ["attempt", "progress", "epoch", "epochs", "step", "steps"] as const) if (told[name] !== undefined) now[name] = told[name];
@@ -93,6 +108,27 @@ function addEpoch(client: QueryClient, id: string, told: Told) {
   });
 }
 
+/** As the server counts it: steps of the whole run, epochs with the part of the one under way. */
+export function appended(had: Course, told: Told, n: number): Course {
+  const epoch = told.epoch || 1, steps = told.steps ?? 0, step = told.step ?? 0;
+  const part = steps > 0 ? Math.min(1, step / steps) : 1;
+  const epochs = epoch - 1 + part;
+  let keep = had.n.length; // an epoch that is run again replaces what it reported before
+  while (keep && ((had.epochs[keep - 1] ?? 0) > epochs || (had.n[keep - 1] ?? 0) >= n)) keep--;
+  const metrics: Course["metrics"] = {};
+  for (const name of new Set([...Object.keys(had.metrics), ...Object.keys(told.metrics ?? {})]))
+    metrics[name] = [...(had.metrics[name] ?? []).slice(0, keep), ...Array<null>(Math.max(0, keep - (had.metrics[name]?.length ?? 0))).fill(null), told.metrics?.[name] ?? null];
+  return {
+    n: [...had.n.slice(0, keep), n], step: [...had.step.slice(0, keep), (epoch - 1) * steps + step],
+    epochs: [...had.epochs.slice(0, keep), epochs], time: [...had.time.slice(0, keep), told.time ?? Date.now()], metrics,
+  };
+}
+
+function addToCourse(client: QueryClient, id: string, told: Told) {
+  if (!told.metrics) return;
+  client.setQueryData<Course>(["job", id, "series"], (had) => had && appended(had, told, (had.n.at(-1) ?? 0) + 1));
+}
+
 function apply(client: QueryClient, id: string, events: FeedEvent[]) {
   const refresh = new Set<string>();
   const lines: LogLine[] = [];
@@ -106,6 +142,8 @@ function apply(client: QueryClient, id: string, events: FeedEvent[]) {
       continue;
     }
     patchJob(client, id, e);
+    if (e.event === "progress" || e.event === "epoch") addToCourse(client, id, e.data as Told);
+    if (e.event === "started") refresh.add("samples");
     if (e.event === "epoch") {
       addEpoch(client, id, e.data as Told);
       refresh.add("validations");
@@ -171,7 +209,7 @@ export function useLive(id: string, job: Job | undefined): Live {
         soon();
       }
     });
-    for (const one of ["metrics", "checkpoints", "validations"]) void client.invalidateQueries({ queryKey: ["job", id, one] });
+    for (const one of ["metrics", "series", "samples", "checkpoints", "validations"]) void client.invalidateQueries({ queryKey: ["job", id, one] });
     return () => {
       feed.close();
       window.clearTimeout(timer);

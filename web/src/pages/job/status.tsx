@@ -2,7 +2,7 @@
 import { type ReactNode, useEffect, useState } from "react";
 
 import { useTexts } from "../../i18n";
-import { Card, ErrorNote, Progress, StatusBadge } from "../../parts/ui";
+import { Badge, Card, ErrorNote, Progress, StatusBadge } from "../../parts/ui";
 import { Link } from "../../router";
 import { hasEnded, type Job, scoreName } from "../../types";
 import type { Live } from "./queries";
@@ -31,7 +31,10 @@ export function StatusCard({ job, live }: { job: Job; live: Live }) {
   return (
     <Card className="mb-6">
       <div className="mb-3 flex flex-wrap items-center gap-3">
-        <StatusBadge status={job.status} />
+        {job.paused ? <Badge tone="warning">{t("pause.paused")}</Badge> : <StatusBadge status={job.status} />}
+        {running && job.wish !== "none" && (
+          <span role="status" className="text-sm font-medium text-warning">{t(job.wish === "pause" ? "pause.wish" : "pause.wishFinish")}</span>
+        )}
         {job.status === "queued" && job.queue_place > 0 && (
           <Link className="link text-sm" href="/app/jobs?sort=queue">{t("job.place", { n: job.queue_place })}</Link>
         )}

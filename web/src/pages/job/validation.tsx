@@ -1,17 +1,14 @@
 // How good the model is after an epoch: scores, each class, what is mistaken for what - down to the pictures.
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { useTexts } from "../../i18n";
-import { Paged } from "../../parts/more";
-import { Thumb } from "../../parts/picture";
-import { Button, Card, Dialog, Empty, Select, Show } from "../../parts/ui";
+import { Button, Card, Empty, Select, Show } from "../../parts/ui";
 import type { ClassScore, Job, Validation } from "../../types";
 import { Confusion } from "./confusion";
-import { ObjectsPicture, RecallCurves } from "./objects";
-import { getResults, type ResultFilter, resultsPath, useValidation, useValidations } from "./queries";
-
-const boxes = (v: Validation) => v.task === "detection" || v.task === "segmentation";
+import { BoxCurves, ClassCurves } from "./curves";
+import { RecallCurves } from "./objects";
+import { type ResultFilter, useValidation, useValidations } from "./queries";
+import { hasBoxes as boxes, Viewer } from "./viewer";
 
 function Scores({ of: v }: { of: Validation }) {
   const { t, percent, number } = useTexts();
@@ -95,54 +92,10 @@ function Classes({ of: v, onOpen }: { of: Validation; onOpen: (label: number) =>
   );
 }
 
-function Pictures({ job, of: v, filter, title, onClose }: { job: Job; of: Validation; filter: ResultFilter; title: string; onClose: () => void }) {
-  const { t, percent, number } = useTexts();
-  const [threshold, setThreshold] = useState(v.best_confidence ?? 0.25);
-  const list = useInfiniteQuery({
-    queryKey: ["job", job.job, "results", v.epoch, filter],
-    queryFn: ({ pageParam }) => getResults(resultsPath(job.job, v.epoch, filter, pageParam)),
-    initialPageParam: 0,
-    getNextPageParam: (page) => page.next,
-    staleTime: Infinity,
-  });
-  return (
-    <Dialog wide title={title} onClose={onClose}>
-      {boxes(v) && (
-        <div className="mb-4 flex flex-wrap items-center gap-3 text-sm">
-          <label className="flex items-center gap-3">{t("validation.threshold")}
-            <input type="range" min={0.01} max={1} step={0.01} value={threshold} onChange={(e) => setThreshold(Number(e.target.value))} className="accent-primary" />
-          </label>
-          <span className="text-muted">{t("validation.marks", { confidence: number(threshold, 2) })}</span>
-        </div>
-      )}
-      <Paged of={list} items={(page) => page.images} empty={<Empty title={t("picture.none")} />}>
-        {(all) => (
-          <ul className={`grid gap-3 ${boxes(v) ? "sm:grid-cols-2 lg:grid-cols-3" : "grid-cols-2 sm:grid-cols-4 lg:grid-cols-6"}`}>
-            {all.map((one) => (
-              <li key={one.index} className="min-w-0 text-xs">
-                {boxes(v) ? <ObjectsPicture of={one} job={job} validation={v} threshold={threshold} /> : <>
-                <a href={`/datasets/${job.dataset}/blobs/${one.sha256}`} target="_blank" rel="noreferrer" title={one.name}>
-                  <Thumb src={`/datasets/${job.dataset}/blobs/${one.sha256}?thumb=1`} alt={one.name} />
-                </a>
-                {v.task === "semantic" ? <p className="numbers mt-1">mIoU {percent(one.miou ?? 0)}</p> : <>
-                  <p className="mt-1 truncate">{v.classes[one.label]}</p>
-                  <p className={`numbers truncate ${one.label === one.predicted ? "text-success" : "text-destructive"}`}>
-                    {v.classes[one.predicted]} {percent(one.confidence, 0)}
-                  </p>
-                </>}
-                </>}
-              </li>
-            ))}
-          </ul>
-        )}
-      </Paged>
-    </Dialog>
-  );
-}
-
 function Detail({ job, of: v }: { job: Job; of: Validation }) {
   const { t } = useTexts();
   const [open, setOpen] = useState<{ filter: ResultFilter; title: string }>();
+  const [threshold, setThreshold] = useState(boxes(v) ? Math.round((v.best_confidence ?? 0.25) * 100) / 100 : 0.5);
   // a detector's matrix has one more row and column: what is there but was not found, what was found but is not there
   const names = boxes(v) ? [...v.classes, t("validation.background")] : v.classes;
   const name = (i: number) => names[i] ?? String(i);
@@ -157,15 +110,19 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
       <div className="flex flex-wrap items-center gap-3">
         <p className="text-sm text-muted">{t("validation.of", { n: v.images, split: v.split })}</p>
         {v.task !== "semantic" && <Button onClick={() => setOpen({ filter: { correct: "false" }, title: wrong })}>{wrong}</Button>}
-        {v.task && v.task !== "classification" && <Button look="quiet" onClick={() => setOpen({ filter: {}, title: t("validation.all") })}>{t("validation.all")}</Button>}
+        {<Button look="quiet" onClick={() => setOpen({ filter: {}, title: t("validation.all") })}>{t("validation.all")}</Button>}
       </div>
       <div className="grid items-start gap-5 xl:grid-cols-[5fr_4fr]">
+        <div className="space-y-5">
         <Card title={t("confusion")}>
           {v.confusion
             ? <Confusion classes={names} counts={v.confusion}
                 onOpen={(label, predicted) => setOpen({ filter: pick(label, predicted), title: t("validation.cell", { label: name(label), predicted: name(predicted) }) })} />
             : <p className="text-sm text-muted">{t("confusion.large", { n: v.classes.length })}</p>}
         </Card>
+        {boxes(v) && <BoxCurves of={v} at={threshold} onChange={setThreshold} />}
+        {v.task === "classification" && <ClassCurves job={job} of={v} at={threshold} onChange={setThreshold} />}
+        </div>
         <div className="space-y-5">
           <Card title={t("classesWord")}>
             <Classes of={v} onOpen={(label) => setOpen({ filter: pick(label), title: name(label) })} />
@@ -175,7 +132,7 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
           )}
         </div>
       </div>
-      {open && <Pictures job={job} of={v} filter={open.filter} title={open.title} onClose={() => setOpen(undefined)} />}
+      {open && <Viewer job={job} of={v} filter={open.filter} title={open.title} threshold={boxes(v) ? Math.max(0.01, threshold) : threshold} onClose={() => setOpen(undefined)} />}
     </div>
   );
 }

@@ -3,36 +3,13 @@ import { useDeferredValue, useState } from "react";
 
 import { useTexts } from "../../i18n";
 import { Paged } from "../../parts/more";
-import { Button, ButtonLink, Empty, ErrorNote, Input, PageHead, Select } from "../../parts/ui";
+import { ButtonLink, Empty, ErrorNote, Input, PageHead, Select } from "../../parts/ui";
 import { setQuery, useQueryParams, useTitle } from "../../router";
 import { useMay } from "../../session";
-import { type Job, statuses } from "../../types";
+import { statuses } from "../../types";
 import { type JobFilter, useChangeJob, useJobs } from "./queries";
+import { Queue } from "./queue";
 import { JobRow } from "./row";
-
-/** Moves a waiting job: the neighbours are those of the queue's order. */
-function Move({ job, queue, change }: { job: Job; queue: Job[]; change: ReturnType<typeof useChangeJob> }) {
-  const { t } = useTexts();
-  const at = queue.findIndex((one) => one.job === job.job);
-  const above = queue[at - 1], first = queue[0], below = queue[at + 2];
-  const to = (before: string) => change.mutate({ id: job.job, before });
-  return (
-    <div className="relative z-[1] flex w-full flex-wrap items-center gap-2">
-      <label className="flex items-center gap-2 text-xs text-muted">
-        {t("priority")}
-        <input key={job.priority} type="number" min={0} max={100} defaultValue={job.priority} className="field !w-20"
-          onKeyDown={(e) => e.key === "Enter" && e.currentTarget.blur()}
-          onBlur={(e) => {
-            const value = Number(e.target.value);
-            if (value !== job.priority && value >= 0 && value <= 100) change.mutate({ id: job.job, priority: value });
-          }} />
-      </label>
-      <Button disabled={at < 1 || change.isPending} onClick={() => to(first?.job ?? "")}>{t("queue.first")}</Button>
-      <Button disabled={at < 1 || change.isPending} onClick={() => to(above?.job ?? "")}>{t("queue.up")}</Button>
-      <Button disabled={at + 1 >= queue.length || change.isPending} onClick={() => to(below?.job ?? "end")}>{t("queue.down")}</Button>
-    </div>
-  );
-}
 
 export default function JobsPage() {
   const { t, of } = useTexts();
@@ -65,11 +42,9 @@ export default function JobsPage() {
           {may && !q && !status && <ButtonLink look="primary" href="/app/train">{t("train.new")}</ButtonLink>}
         </Empty>}>
         {(all) => (
-          <ul className="card divide-y divide-border !p-0">
-            {all.map((job) => (
-              <JobRow key={job.job} job={job}>{sort === "queue" && may && <Move job={job} queue={all} change={change} />}</JobRow>
-            ))}
-          </ul>
+          sort === "queue" ? <Queue jobs={all} change={change} may={may} /> : (
+            <ul className="card divide-y divide-border !p-0">{all.map((job) => <JobRow key={job.job} job={job} />)}</ul>
+          )
         )}
       </Paged>
     </>

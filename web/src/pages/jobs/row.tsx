@@ -2,14 +2,15 @@
 import type { ReactNode } from "react";
 
 import { useTexts } from "../../i18n";
-import { Progress, StatusBadge } from "../../parts/ui";
+import { Badge, Progress, StatusBadge } from "../../parts/ui";
 import { Link } from "../../router";
 import { type Job, scoreName } from "../../types";
 
-export function JobRow({ job, children }: { job: Job; children?: ReactNode }) {
+export function JobRow({ job, before, children, dragged }: { job: Job; before?: ReactNode; children?: ReactNode; dragged?: boolean }) {
   const { t, number, ago } = useTexts();
   return (
-    <li className="relative flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 hover:bg-raised">
+    <li className={`relative flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 hover:bg-raised ${dragged ? "z-10 bg-raised shadow-lg outline outline-2 outline-primary" : ""}`}>
+      {before}
       <div className="min-w-0 flex-1 basis-60">
         <Link href={`/app/jobs/${job.job}`} className="block truncate font-medium after:absolute after:inset-0">
           {job.starred && <span aria-label={t("starred")}>★ </span>}{job.name}
@@ -28,7 +29,7 @@ export function JobRow({ job, children }: { job: Job; children?: ReactNode }) {
         </div>
       )}
       {job.best && <span className="numbers text-sm" title={`${scoreName(job.best.metric)}, ${t("epoch")} ${job.best.epoch}`}>{number(job.best.value, 3)}</span>}
-      <StatusBadge status={job.status} />
+      {job.paused ? <Badge tone="warning">{t("pause.paused")}</Badge> : <StatusBadge status={job.status} />}
       {children}
     </li>
   );

@@ -1,5 +1,7 @@
 // The settings of a training run, made from the trainer's own schema: one group after the other, what few need
 // folded away, and what the server says about a field beside it.
+import { useId } from "react";
+
 import { useTexts } from "../../i18n";
 import { Field, Input } from "../../parts/ui";
 import type { FieldValue, FormField } from "../../types";
@@ -8,9 +10,22 @@ export type Settings = Record<string, FieldValue>;
 
 export const humanise = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
 
-function Control({ field, value, onChange, ...tie }: {
-  field: FormField; value: FieldValue; onChange: (to: FieldValue) => void; id?: string;
+/** First weights: those of an earlier run by its name, or what one types (a file's digest, a checkpoint). */
+function Weights({ value, onChange, from, ...tie }: { value: string; onChange: (to: string) => void; from: [string, string][]; id?: string }) {
+  const { t } = useTexts();
+  const list = useId();
+  return (
+    <>
+      <Input list={list} value={value} placeholder={t("train.weightsNone")} onChange={(e) => onChange(e.target.value)} {...tie} />
+      <datalist id={list}>{from.map(([key, name]) => <option key={key} value={key}>{name}</option>)}</datalist>
+    </>
+  );
+}
+
+function Control({ field, value, onChange, weightsFrom, ...tie }: {
+  field: FormField; value: FieldValue; onChange: (to: FieldValue) => void; weightsFrom: [string, string][]; id?: string;
 }) {
+  if (field.name === "weights") return <Weights value={value === null ? "" : String(value)} onChange={onChange} from={weightsFrom} {...tie} />;
   switch (field.type) {
     case "bool":
       return <input type="checkbox" className="block h-5 w-5" checked={value === true} onChange={(e) => onChange(e.target.checked)} {...tie} />;
@@ -31,8 +46,8 @@ function Control({ field, value, onChange, ...tie }: {
   }
 }
 
-function One({ field, settings, onChange, error }: {
-  field: FormField; settings: Settings; onChange: (to: Settings) => void; error?: string | undefined;
+function One({ field, settings, onChange, error, weightsFrom }: {
+  field: FormField; settings: Settings; onChange: (to: Settings) => void; error?: string | undefined; weightsFrom: [string, string][];
 }) {
   const { t, of } = useTexts();
   const label = of("field", field.name);
@@ -41,21 +56,21 @@ function One({ field, settings, onChange, error }: {
   const help = changed ? `${field.description} ${t("train.default", { value: String(field.default) })}` : field.description;
   return (
     <Field label={label === field.name ? humanise(field.name) : label} help={help} error={error}>
-      <Control field={field} value={field.name in settings ? (settings[field.name] ?? null) : value}
+      <Control field={field} weightsFrom={weightsFrom} value={field.name in settings ? (settings[field.name] ?? null) : value}
         onChange={(to) => onChange({ ...settings, [field.name]: to })} />
     </Field>
   );
 }
 
-export function SettingsForm({ schema, settings, onChange, errorOf }: {
-  schema: FormField[]; settings: Settings; onChange: (to: Settings) => void; errorOf: (name: string) => string | undefined;
+export function SettingsForm({ schema, settings, onChange, errorOf, weightsFrom = [] }: {
+  schema: FormField[]; settings: Settings; onChange: (to: Settings) => void; errorOf: (name: string) => string | undefined; weightsFrom?: [string, string][];
 }) {
   const { t, of } = useTexts();
   const shown = schema.filter((f) => f.name !== "model");
   const groups = [...new Set(shown.map((f) => f.group))];
   const list = (fields: FormField[]) => (
     <div className="grid gap-x-5 gap-y-4 sm:grid-cols-2 lg:grid-cols-3">
-      {fields.map((f) => <One key={f.name} field={f} settings={settings} onChange={onChange} error={errorOf(f.name)} />)}
+      {fields.map((f) => <One key={f.name} field={f} settings={settings} onChange={onChange} error={errorOf(f.name)} weightsFrom={weightsFrom} />)}
     </div>
   );
   return (

@@ -8,15 +8,18 @@ import { useTexts } from "../../i18n";
 import { Button, ButtonLink, Card, Empty, ErrorNote, Field, Input, PageHead, Show } from "../../parts/ui";
 import { navigate, useQueryParams, useTitle } from "../../router";
 import { useMay } from "../../session";
-import type { Dataset, Datasets, Job, Model, Models } from "../../types";
+import type { Dataset, Datasets, Job, Jobs, Measured, Model, Models, Preset } from "../../types";
 import { SplitBar } from "../dataset/balance";
 import { useVersions } from "../datasets/queries";
+import { CheckCard, useCheck } from "./check";
 import { type Settings, SettingsForm } from "./form";
+import { Presets } from "./presets";
 
 const keyOf = (m: Model) => `${m.framework}/${m.name}`;
 
-function ModelCard({ model, checked, onPick }: { model: Model; checked: boolean; onPick: () => void }) {
-  const { t, number } = useTexts();
+/** What a model is and, where it has been measured, how fast it trains here and what memory it takes. */
+function ModelCard({ model, checked, measured, onPick }: { model: Model; checked: boolean; measured: Measured | null; onPick: () => void }) {
+  const { t, of, number, bytes } = useTexts();
   return (
     <label className={`flex cursor-pointer gap-3 rounded border p-3 focus-within:outline focus-within:outline-2 focus-within:outline-primary ${checked ? "border-primary bg-primary/5" : "border-border hover:bg-raised"}`}>
       <input type="radio" name="model" className="mt-1" checked={checked} onChange={onPick} />
@@ -26,6 +29,12 @@ function ModelCard({ model, checked, onPick }: { model: Model; checked: boolean;
           <span className="numbers text-xs text-muted">{t("model.parameters", { n: number(model.parameters / 1e6, model.parameters < 1e6 ? 2 : 1) })}</span>
         </span>
         <span className="block text-xs text-muted">{model.description}</span>
+        <span className="numbers flex flex-wrap gap-x-3 text-xs text-muted">
+          <span>{of("task", model.task)}</span>
+          <span>{bytes(measured?.weights_bytes ?? model.parameters * 4)}</span>
+          {measured && <span>{t("check.perSecond", { n: number(measured.train_images_per_second, measured.train_images_per_second < 10 ? 1 : 0) })}</span>}
+          {measured && <span>{t("check.memory")} {bytes(measured.memory_bytes)}</span>}
+        </span>
       </span>
     </label>
   );
@@ -43,7 +52,7 @@ function differing(model: Model | undefined, from: Job | undefined): Settings {
   return out;
 }
 
-function Form({ datasets, models, from }: { datasets: Dataset[]; models: Models; from: Job | undefined }) {
+function Form({ datasets, models, presets, from }: { datasets: Dataset[]; models: Models; presets: Preset[]; from: Job | undefined }) {
   const { t, of } = useTexts();
   const client = useQueryClient();
   const query = useQueryParams();
@@ -60,23 +69,29 @@ function Form({ datasets, models, from }: { datasets: Dataset[]; models: Models;
   const versions = useVersions(datasetId);
   const version = versions.data?.find((v) => String(v.number) === versionNumber) ?? versions.data?.[0];
 
+  const bodyOf = (called: string): Body<"POST /training/jobs"> => {
+    const config: Settings = { model: model?.name ?? "" };
+    for (const f of model?.config_schema ?? []) if (settings[f.name] !== undefined && settings[f.name] !== f.default) config[f.name] = settings[f.name] ?? null;
+    return { dataset: datasetId, framework: model?.framework ?? "", config, name: called, ...(version && { version: version.version }) };
+  };
+  const checked = useCheck(model && version ? bodyOf("") : undefined);
+  const earlier = useQuery({
+    queryKey: ["jobs", "weights", model?.name], enabled: model !== undefined,
+    queryFn: () => api.get<Jobs>(`/training/jobs?status=completed&limit=50&model=${encodeURIComponent(model?.name ?? "")}`),
+  });
+  const weightsFrom = (earlier.data?.jobs ?? []).filter((one) => one.kind === "train").map((one): [string, string] => [`job:${one.job}`, one.name]);
   const make = useMutation({
-    mutationFn: () => {
-      const config: Settings = { model: model?.name ?? "" };
-      for (const f of model?.config_schema ?? []) if (settings[f.name] !== undefined && settings[f.name] !== f.default) config[f.name] = settings[f.name] ?? null;
-      const body: Body<"POST /training/jobs"> = { dataset: datasetId, framework: model?.framework ?? "", config, name };
-      if (version) body.version = version.version;
-      return api.post<Job>("/training/jobs", body);
-    },
+    mutationFn: () => api.post<Job>("/training/jobs", bodyOf(name)),
     onSuccess: (job) => {
       client.setQueryData(["job", job.job], job);
       if (job.warnings?.length) client.setQueryData(["job", job.job, "warnings"], job.warnings);
       navigate(`/app/jobs/${job.job}`);
     },
   });
+  const fault = checked.check?.errors[0];
   const bad = make.error instanceof Problem ? make.error.field?.replace(/^config\./, "") : undefined;
   const known = new Set(["dataset", "name", "version", ...(model?.config_schema.map((f) => f.name) ?? [])]);
-  const errorOf = (field: string) => (bad === field ? make.error?.message : undefined);
+  const errorOf = (field: string) => (bad === field ? make.error?.message : fault?.field.replace(/^config\./, "") === field ? fault.message : undefined);
   const submit = (e: FormEvent) => {
     e.preventDefault();
     make.mutate();
@@ -102,14 +117,14 @@ function Form({ datasets, models, from }: { datasets: Dataset[]; models: Models;
           </div>
           <div>
             {version ? <SplitBar version={version} /> : versions.isError && <ErrorNote error={versions.error} />}
-            {version && version.val === 0 && <p role="status" className="mt-2 text-sm text-warning">{t("train.noVal")}</p>}
           </div>
         </div>
       </Card>
       <Card title={t("model")}>
         {usable.length ? (
           <div role="radiogroup" aria-label={t("model")} className="grid gap-3 sm:grid-cols-2">
-            {usable.map((m) => <ModelCard key={keyOf(m)} model={m} checked={m === model} onPick={() => setPicked(keyOf(m))} />)}
+            {usable.map((m) => <ModelCard key={keyOf(m)} model={m} checked={m === model} onPick={() => setPicked(keyOf(m))}
+              measured={(m === model ? checked.check?.estimate?.measured : undefined) ?? m.measured ?? null} />)}
           </div>
         ) : (
           <Empty title={dataset?.task ? t("train.noModel", { task: of("task", dataset.task) }) : t("train.noModels")} />
@@ -120,9 +135,11 @@ function Form({ datasets, models, from }: { datasets: Dataset[]; models: Models;
       </Card>
       {model && (
         <Card title={t("settings")} aside={Object.keys(settings).length > 0 && <Button look="quiet" onClick={() => setSettings({})}>{t("train.reset")}</Button>}>
-          <SettingsForm schema={model.config_schema} settings={settings} onChange={setSettings} errorOf={errorOf} />
+          {presets.length > 0 && <Presets presets={presets} task={model.task} settings={settings} onChange={setSettings} />}
+          <SettingsForm schema={model.config_schema} settings={settings} onChange={setSettings} errorOf={errorOf} weightsFrom={weightsFrom} />
         </Card>
       )}
+      {model && version && <CheckCard of={checked} />}
       <Card>
         <div className="flex flex-wrap items-end gap-4">
           <div className="min-w-52 flex-1">
@@ -147,6 +164,7 @@ export default function TrainPage() {
   useTitle(t("train"));
   const datasets = useQuery({ queryKey: ["datasets", "all"], queryFn: () => api.get<Datasets>("/datasets?limit=500") });
   const models = useQuery({ queryKey: ["models"], queryFn: () => api.get<Models>("/models/list") });
+  const presets = useQuery({ queryKey: ["presets"], queryFn: () => api.get<{ presets: Preset[] }>("/training/presets"), staleTime: Infinity });
   const from = useQuery({ queryKey: ["job", fromId], queryFn: () => api.get<Job>(`/training/jobs/${fromId}`), enabled: Boolean(fromId) });
   const ready = useMemo(() => datasets.data?.datasets.filter((d) => d.versions > 0), [datasets.data]);
   return (
@@ -156,7 +174,7 @@ export default function TrainPage() {
         <Show of={datasets}>
           {() => !ready?.length
             ? <Empty title={t("train.noData")}><ButtonLink look="primary" href="/app/datasets">{t("upload.title")}</ButtonLink></Empty>
-            : <Show of={models} lines={6}>{(m) => (fromId && from.isPending ? null : <Form datasets={ready} models={m} from={from.data} />)}</Show>}
+            : <Show of={models} lines={6}>{(m) => (fromId && from.isPending ? null : <Form datasets={ready} models={m} presets={presets.data?.presets ?? []} from={from.data} />)}</Show>}
         </Show>
       )}
     </>
