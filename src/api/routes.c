@@ -29,6 +29,7 @@
     X(model)                                                                                       \
     X(webhook)                                                                                     \
     X(audit)                                                                                       \
+    X(storage)                                                                                     \
     X(settings)                                                                                    \
     X(system)                                                                                      \
     X(openapi)                                                                                     \

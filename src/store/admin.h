@@ -30,6 +30,17 @@ struct store_stat {
 };
 enum rc store_stat(const char *dir, struct store_stat *ret, struct err *e) must_check;
 
+/* What each bucket holds, by name; beside a running store too.  Reads a row for each object. */
+struct store_bucket { /* texts are lent for the call */
+    str name, owner;  /* owner: name of the identity that made it */
+    int64_t created_ms;
+    bool versioned;                   /* old versions are kept */
+    uint64_t objects, bytes;          /* current ones */
+    uint64_t versions, version_bytes; /* older ones */
+};
+typedef void (*store_bucket_fn)(void *ud, const struct store_bucket *b);
+enum rc store_buckets(const char *dir, store_bucket_fn each, void *ud, struct err *e) must_check;
+
 /* ---- check and scrub */
 enum store_fault_kind {
     STORE_FAULT_BYTES,    /* a block does not have its checksum, or cannot be read */

@@ -75,6 +75,14 @@ describe("operating", { skip: Web.none }, () => {
     await axe(page);
   });
 
+  test("storage shows the bucket, its size and that nothing is damaged", async () => {
+    await tab("Storage");
+    await page.getByRole("cell", { name: "anneal", exact: true }).waitFor();
+    await page.getByText("No damage is known").waitFor();
+    await shots(page, "operate-storage");
+    await axe(page);
+  });
+
   test("settings say where each value came from", async () => {
     await tab("Settings");
     await page.getByText("jobs_per_user", { exact: true }).waitFor();

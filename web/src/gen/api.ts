@@ -1663,6 +1663,47 @@ export interface Routes {
       cursor?: string;
     };
   };
+  /** What the object store holds, bucket by bucket, and how whole it is. */
+  "GET /storage": {
+    reply: {
+      /** The store is the one in this program; else the rest is 0. */
+      embedded: boolean;
+      /** URL of another store; empty: the embedded one. */
+      endpoint: string;
+      /** Bucket of datasets, checkpoints and results. */
+      bucket: string;
+      /** Objects in all buckets. */
+      objects: number;
+      /** Their bytes, as clients count them. */
+      object_bytes: number;
+      /** Different contents, each stored once. */
+      contents: number;
+      /** Bytes of those. */
+      content_bytes: number;
+      /** Free on the store's disk. */
+      disk_free_bytes: number;
+      /** Size of that disk. */
+      disk_bytes: number;
+      /** Files in which small objects are packed. */
+      segments: number;
+      /** Their bytes. */
+      segment_bytes: number;
+      /** Of those, what compaction will free. */
+      segment_dead_bytes: number;
+      /** Contents known to be wrong on the disk. */
+      damaged: number;
+      /** Contents that have no checksums yet. */
+      unverified: number;
+      /** End of the last whole scrub, which reads and checks all. */
+      scrubbed_at: string | null;
+      /** Contents that the scrub under way has read. */
+      scrub_done: number;
+      /** Contents that it has still to read. */
+      scrub_pending: number;
+      /** [{name, owner, created_at, versioned, objects, bytes, versions, version_bytes}] */
+      buckets: unknown;
+    };
+  };
   /** Every setting of the program, with where its value came from. */
   "GET /settings": Record<string, never>;
   /** Whether database, store and trainers answer, each asked now. */

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { cleanup, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
@@ -91,6 +91,30 @@ test("the audit log is for administrators, and filters by refusal", async () => 
   await waitFor(() => expect(calls.some((one) => one.query.includes("refused=true"))).toBe(true));
   await userEvent.click(await screen.findByRole("button", { name: "Load more" }));
   await waitFor(() => expect(calls.some((one) => one.query.includes("cursor=more"))).toBe(true));
+});
+
+const storage = {
+  embedded: true, endpoint: "", bucket: "anneal", objects: 1200, object_bytes: 3 * 2 ** 30, contents: 1000, content_bytes: 2 ** 31, disk_free_bytes: 2 ** 35, disk_bytes: 2 ** 36,
+  segments: 3, segment_bytes: 2 ** 20, segment_dead_bytes: 2 ** 19, damaged: 0, unverified: 0, scrubbed_at: null, scrub_done: 10, scrub_pending: 30,
+  buckets: [{ name: "anneal", owner: "root", created_at: "2026-01-01T00:00:00Z", versioned: false, objects: 1200, bytes: 3 * 2 ** 30, versions: 0, version_bytes: 0 }],
+};
+test("storage tells sizes, what is saved, and how far the reading through is", async () => {
+  serve({ "GET /storage": storage });
+  await show(<OperatePage />, { path: "/app/operate?tab=storage" });
+  await screen.findByText("1.0 GiB saved by storing each content once");
+  expect(screen.getByText("Reading through: 10 of 40 contents")).toBeTruthy();
+  expect(screen.getByText("No damage is known")).toBeTruthy();
+});
+
+test("damage is named with its remedy, and another store by its place", async () => {
+  serve({ "GET /storage": { ...storage, damaged: 2, scrubbed_at: "2026-01-01T00:00:00Z", scrub_pending: 0 } });
+  await show(<OperatePage />, { path: "/app/operate?tab=storage" });
+  await screen.findByText("2 contents are damaged");
+  expect(screen.getByText(/anneal store check/)).toBeTruthy();
+  cleanup();
+  serve({ "GET /storage": { ...storage, embedded: false, endpoint: "https://s3.example.org", buckets: [] } });
+  await show(<OperatePage />, { path: "/app/operate?tab=storage" });
+  await screen.findByText(/https:\/\/s3.example.org/);
 });
 
 test("settings stand in their groups, with where they came from", async () => {

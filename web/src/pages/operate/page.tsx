@@ -9,10 +9,11 @@ import { useMay } from "../../session";
 import { AuditTab } from "./audit";
 import { HealthTab } from "./health";
 import { SettingsTab } from "./settings";
+import { StorageTab } from "./storage";
 import { UseTab } from "./use";
 import { WebhooksTab } from "./webhooks";
 
-const tabs = { health: HealthTab, use: UseTab, webhooks: WebhooksTab, audit: AuditTab, settings: SettingsTab } satisfies Record<string, ComponentType>;
+const tabs = { health: HealthTab, use: UseTab, storage: StorageTab, webhooks: WebhooksTab, audit: AuditTab, settings: SettingsTab } satisfies Record<string, ComponentType>;
 type Tab = keyof typeof tabs;
 
 export default function OperatePage() {

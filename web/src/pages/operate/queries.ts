@@ -68,6 +68,12 @@ export const useAudit = (asked: { q: string; refused: boolean }) => useInfiniteQ
   placeholderData: (before) => before,
 });
 
+export interface BucketSize { name: string; owner: string; created_at: string; versioned: boolean; objects: number; bytes: number; versions: number; version_bytes: number }
+export type Storage = Omit<Reply<"GET /storage">, "buckets"> & { buckets: BucketSize[] };
+export const useStorage = () => useQuery({
+  queryKey: ["storage"], queryFn: ({ signal }) => api.get<Storage>("/storage", signal), refetchInterval: 4 * LIVE_MS,
+});
+
 export const useSettings = () => useQuery({
   queryKey: ["settings"], queryFn: async ({ signal }) => (await api.get<{ settings: Setting[] }>("/settings", signal)).settings,
 });
