@@ -431,9 +431,11 @@ static enum rc run_download(struct cli *c, struct err *e)
         return cli_nomem(e);
     rc = fetch(c, url, out, e);
     if (!rc && *text_in(c, doc, "header_url")) {
-        ptrdiff_t dot = str_rchr(str_of(out), '.');
+        ptrdiff_t slash = str_rchr(str_of(out), '/'); /* the source includes it by its own name */
+        str file = json_str(doc, "file", STR(""));
 
-        header = arena_printf(c->a, "%.*s.h", dot < 0 ? (int)strlen(out) : (int)dot, out);
+        header = arena_printf(c->a, "%.*s%.*s.h", slash < 0 ? 0 : (int)slash + 1, out,
+                              file.n > 2 ? (int)file.n - 2 : 0, file.p);
         rc = header ? fetch(c, text_in(c, doc, "header_url"), header, e) : cli_nomem(e);
     }
     if (rc)

@@ -364,9 +364,11 @@ static enum rc run_predict(struct cli *c, struct err *e)
             progress_show(&p.bar, "predicting", (double)(at + n) / (double)p.files.n, text);
     }
     progress_end(&p.bar);
-    jw_arr_end(&p.w);
-    jw_kint(&p.w, "failed", (int64_t)p.failed);
-    jw_obj_end(&p.w);
+    if (p.begun) { /* else nobody answered, and the error says why */
+        jw_arr_end(&p.w);
+        jw_kint(&p.w, "failed", (int64_t)p.failed);
+        jw_obj_end(&p.w);
+    }
     if (!rc)
         rc = buf_ok(&p.out, e);
     if (!rc)

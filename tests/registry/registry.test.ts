@@ -213,13 +213,18 @@ test("models of a project are seen by its members alone", async () => {
   assert.equal((await call("DELETE", `/projects/${p.id}`)).status, 409, "a project with models stays");
 });
 
-test("a failed evaluation leaves a draft, with the reason", async () => {
-  assert.equal((await upload(anneal, "two", patterns(6, 2))).state, "done");
-  await good("POST", `${M}/versions`, { job: job.job, checkpoint: "3" }).catch(() => undefined);
-  const last = (await anneal.get(M)).version_last;
-  const bad = await call("POST", `${M}/versions/${last}/evaluate`, { split: "sideways" });
-  assert.equal(bad.status, 400);
-  assert.equal((await call("POST", `${M}/versions/${last}/evaluate`, { dataset: "nothing" })).status, 404);
+test("an evaluation that does not complete leaves a draft and says what became of it", async () => {
+  const { version } = await good("POST", `${M}/versions`, { job: job.job, checkpoint: "3" }).catch(() => good("GET", `${M}/versions/latest`));
+  assert.equal((await call("POST", `${M}/versions/${version}/evaluate`, { split: "sideways" })).status, 400);
+  assert.equal((await call("POST", `${M}/versions/${version}/evaluate`, { dataset: "nothing" })).status, 404);
+  const before = (await anneal.get(`${M}/versions/${version}`)).state;
+  const started = await good("POST", `${M}/versions/${version}/evaluate`, { split: "train" });
+  assert.equal((await call("DELETE", `/training/jobs/${started.job}`)).status, 202);
+  const v = await anneal.get(`${M}/versions/${version}`);
+  assert.equal(v.evaluation.status, "cancelled");
+  assert.equal(v.state, before);
+  const told = (await anneal.get(`${M}/history`)).events[0];
+  assert.deepEqual([told.kind, told.version], ["evaluation_failed", version]);
 });
 
 test("a restart forgets nothing, and what ended while we were gone is noted", async () => {

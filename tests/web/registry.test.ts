@@ -190,6 +190,7 @@ describe("the registry in a browser", { skip: Web.none }, () => {
     await visitor.goto(url);
     await visitor.getByRole("heading", { level: 1, name: "Which pattern is it?" }).waitFor();
     await visitor.getByText("Drop pictures, or paste one").waitFor({ timeout: SLOW_MS });
+    await settled(visitor); // the model is there
     assert.ok(before.includes("/public/model/weights"), before.join(" "));
     assert.ok(!before.some((path) => path.startsWith("/auth") || path.startsWith("/registry")), before.join(" "));
     assert.ok(await visitor.getByLabel("On the server").isDisabled(), "the link does not allow it");

@@ -43,8 +43,8 @@ function OfVersion({ model, versions, want }: { model: RegistryModel; versions: 
     bytes: chosen.weights_bytes,
   };
   return (
-    <div className="space-y-5">
-      <div className="max-w-md">
+    <>
+      <div>
         <Field label={t("bench.version")}>
           <select className="field" value={chosen.version} onChange={(e) => setQuery({ version: e.target.value })}>
             {open.map((v) => (
@@ -55,8 +55,8 @@ function OfVersion({ model, versions, want }: { model: RegistryModel; versions: 
           </select>
         </Field>
       </div>
-      <Ready key={`${model.id} ${chosen.version}`} source={source} name={`${model.name}-${chosen.version}`} />
-    </div>
+      <div className="sm:col-span-2"><Ready key={`${model.id} ${chosen.version}`} source={source} name={`${model.name}-${chosen.version}`} /></div>
+    </>
   );
 }
 
@@ -71,7 +71,9 @@ function OfJob({ job }: { job: Job }) {
   return (
     <Show of={best}>
       {({ weights_bytes }) => (
-        <Ready key={job.job} name={job.name} source={{ task: taskOf(job.model), predict: `${path}/predict?checkpoint=best`, weights: `${path}/weights`, bytes: weights_bytes }} />
+        <div className="sm:col-span-2">
+          <Ready key={job.job} name={job.name} source={{ task: taskOf(job.model), predict: `${path}/predict?checkpoint=best`, weights: `${path}/weights`, bytes: weights_bytes }} />
+        </div>
       )}
     </Show>
   );
@@ -87,8 +89,8 @@ function Choice({ models, jobs }: { models: RegistryModel[]; jobs: Job[] }) {
     return <Empty title={t("bench.noModels")}><ButtonLink look="primary" href="/app/train">{t("bench.train")}</ButtonLink></Empty>;
   const choose = (to: string) => setQuery({ model: to.startsWith("m:") ? to.slice(2) : "", job: to.startsWith("j:") ? to.slice(2) : "", version: "" });
   return (
-    <div className="space-y-5">
-      <div className="max-w-md">
+    <div className="grid gap-x-5 gap-y-4 sm:grid-cols-2">
+      <div className={model ? "" : "sm:col-span-2 sm:max-w-md"}>
         <Field label={t("bench.model")}>
           <select className="field" value={model ? `m:${model.name}` : job ? value : ""} onChange={(e) => choose(e.target.value)}>
             {!model && !job && <option value="" disabled>{t("bench.choose")}</option>}
