@@ -158,6 +158,7 @@ export function Actions({ job }: { job: Job }) {
       {ended && train && job.epoch > 0 && <Button onClick={() => setDialog("resume")}>{t("resume")}</Button>}
       {ended && train && job.best && <Button onClick={() => setDialog("test")}>{t("test")}</Button>}
       {ended && <Button busy={make.isPending} onClick={() => make.mutate({ how: "restart", body: {} })}>{t("restart")}</Button>}
+      {ended && train && job.best && <ButtonLink href={`/app/models?register=${job.job}`}>{t("registry.register")}</ButtonLink>}
       {train && <ButtonLink href={`/app/train?from=${job.job}`}>{t("job.copy")}</ButtonLink>}
       <Button aria-pressed={job.starred} busy={change.isPending} onClick={() => change.mutate({ id: job.job, starred: !job.starred })}>
         <span aria-hidden="true">{job.starred ? "★" : "☆"}</span> {job.starred ? t("unstar") : t("star")}
