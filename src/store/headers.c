@@ -31,6 +31,15 @@ static void put_encoding(struct buf *b, str value)
         buf_putc(b, '\n');
 }
 
+/* A header cannot hold what would end it; a query could. */
+static bool one_line(str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' && s.p[i] != '\t')
+            return false;
+    return true;
+}
+
 static void put_meta(struct buf *b, str name, str value, size_t *meta_bytes)
 {
     for (size_t i = 0; i < name.n; i++) {
@@ -43,21 +52,46 @@ static void put_meta(struct buf *b, str name, str value, size_t *meta_bytes)
     *meta_bytes += name.n - 11 + value.n;
 }
 
-/* What describes the object: headers, or the fields of a form. */
+/* Signers of presigned URLs move x-amz-* headers into the query, where they mean the same. */
+static bool hoisted(const struct call *c, size_t i)
+{
+    return str_ieq(str_sub(c->query[i].name, 0, 6), STR("x-amz-"));
+}
+
+/* What describes the object: headers, with those in the query, or the fields of a form. */
 static bool header_at(const struct call *c, size_t i, str *ret_name, str *ret_value)
 {
-    if (!c->fields)
-        return http_header_at(c->r, i, ret_name, ret_value);
-    if (i >= c->field_n)
+    size_t headers = 0, k = 0;
+
+    if (c->fields && i < c->field_n) {
+        *ret_name = c->fields[i].name;
+        *ret_value = c->fields[i].value;
+    }
+    if (c->fields)
+        return i < c->field_n;
+    if (http_header_at(c->r, i, ret_name, ret_value))
+        return true;
+    if (!c->query_n)
         return false;
-    *ret_name = c->fields[i].name;
-    *ret_value = c->fields[i].value;
-    return true;
+    while (http_header_at(c->r, headers, ret_name, ret_value))
+        headers++;
+    for (i -= headers; k < c->query_n; k++)
+        if (hoisted(c, k) && !i--) {
+            *ret_name = c->query[k].name;
+            *ret_value = c->query[k].value;
+            return true;
+        }
+    return false;
 }
 
 static str header(const struct call *c, const char *name)
 {
-    return c->fields ? sigv4_find(c->fields, c->field_n, name) : http_header(c->r, name);
+    str v = c->fields ? sigv4_find(c->fields, c->field_n, name) : http_header(c->r, name);
+
+    for (size_t i = 0; !v.p && !c->fields && i < c->query_n; i++)
+        if (hoisted(c, i) && str_ieq(c->query[i].name, str_of(name)))
+            v = c->query[i].value;
+    return v;
 }
 
 /* What is asked for and cannot be given is refused, not dropped. */
@@ -119,6 +153,7 @@ static enum s3_code keep_meta(struct call *c, struct object *o)
     struct buf b;
     str name, value, type = header(c, "content-type");
     size_t meta_bytes = 0;
+    bool lines = true;
     enum s3_code code = S3_OK;
 
     buf_init(&b, KEPT_BYTES_MAX);
@@ -130,8 +165,15 @@ static enum s3_code keep_meta(struct call *c, struct object *o)
             buf_printf(&b, "%s: %.*s\n", kept[i].header, STR_F(value));
     }
     for (size_t i = 0; header_at(c, i, &name, &value); i++)
-        if (name.n > 11 && str_ieq(str_sub(name, 0, 11), STR("x-amz-meta-")))
+        if (name.n > 11 && str_ieq(str_sub(name, 0, 11), STR("x-amz-meta-"))) {
+            lines &= one_line(name) && one_line(value);
             put_meta(&b, name, value, &meta_bytes);
+        }
+    if (!lines) {
+        buf_done(&b);
+        err_set(&c->err, RC_INVALID, "metadata with a control character in it");
+        return S3_BAD_ARGUMENT;
+    }
     if (b.rc || meta_bytes > STORE_META_BYTES_MAX || type.n > 512) {
         code = S3_METADATA_TOO_LARGE;
     } else {

@@ -340,7 +340,7 @@ static enum s3_code dispatch(struct call *c)
         if (!t->sub)
             plain = t;
     }
-    for (size_t i = 0; c->who && i < sizeof unknown_subs / sizeof *unknown_subs; i++)
+    for (size_t i = 0; c->query_n && c->who && i < sizeof unknown_subs / sizeof *unknown_subs; i++)
         if (call_query(c, unknown_subs[i]).p) {
             err_set(&c->err, RC_UNIMPLEMENTED, "?%s with %s", unknown_subs[i], http_method_name(m));
             return S3_NOT_IMPLEMENTED;
@@ -362,15 +362,34 @@ static bool is_form(const struct call *c)
            str_ieq(str_sub(type, 0, form.n), form) && !http_header(c->r, "authorization").p;
 }
 
+/* What is a presigned URL's own is no operation's: without it most queries are empty. */
+static bool of_signature(str name)
+{
+    static const char *const names[] = {"Algorithm", "Credential",    "Date",          "Expires",
+                                        "Signature", "SignedHeaders", "Security-Token"};
+    str rest = str_sub(name, 6, name.n);
+
+    if (!str_starts(name, STR("X-Amz-")))
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_is(rest, names[i]))
+            return true;
+    return false;
+}
+
 static enum s3_code handle(struct call *c, str path, str query)
 {
     struct sigv4_pair *pairs = NULL;
+    size_t n = 0;
     enum s3_code code = split_path(c, path);
 
-    if (!code && sigv4_query(c->a, query, &pairs, &c->query_n, &c->err))
+    if (!code && sigv4_query(c->a, query, &pairs, &n, &c->err))
         code = S3_BAD_URI;
     if (code)
         return code;
+    for (size_t i = 0; i < n; i++)
+        if (!of_signature(pairs[i].name))
+            pairs[c->query_n++] = pairs[i];
     c->query = pairs;
     if (http_method_of(c->r) == HTTP_OPTIONS)
         return preflight(c);

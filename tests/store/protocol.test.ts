@@ -323,6 +323,11 @@ test("a changed, late, replayed or half-signed request is refused with S3's code
   await refused(send(store.port, "GET", presign(root(), host, "GET", `/${b}/k`, 1, new Date(Date.now() - 2500)), { host }, none), 403, "AccessDenied");
   await refused(send(store.port, "GET", presign(root(), host, "GET", `/${b}/k`, 604801), { host }, none), 400, "AuthorizationQueryParametersError");
   await refused(send(store.port, "GET", url, { host: "other.example.org" }, none), 403, mismatch);
+  const moved = presign(root(), host, "PUT", `/${b}/moved`, 60, new Date(), { "x-amz-meta-a": "1", "X-Amz-Acl": "public-read", "x-amz-tagging": "t=u" });
+  await ok(send(store.port, "PUT", moved, { host }, Buffer.from("moved")));
+  const open = await ok(anyone(`/${b}/moved`));
+  assert.deepEqual([open.body, open.headers["x-amz-meta-a"], open.headers["x-amz-tagging-count"]], ["moved", "1", "1"]);
+  await refused(send(store.port, "PUT", presign(root(), host, "PUT", `/${b}/moved`, 60, new Date(), { "x-amz-meta-a": "1\nx: y" }), { host }, none), 400, "InvalidArgument");
   const chunk = "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n";
   const chunked = (body: string): Promise<Answer> => call(`/${b}/chunk`, { method: "PUT", body, payload: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
     headers: { "x-amz-decoded-content-length": "5", "x-amz-trailer": "x-amz-checksum-crc32", "content-encoding": "aws-chunked,gzip" } });

@@ -59,10 +59,10 @@ function signature(keys: Keys, when: string, text: string): string {
 }
 
 /** A presigned path and query. */
-export function presign(keys: Keys, host: string, method: string, path: string, seconds: number, now = new Date()): string {
+export function presign(keys: Keys, host: string, method: string, path: string, seconds: number, now = new Date(), more: Record<string, string> = {}): string {
   const when = stamp(now), target = encode(path, true);
   const query = queryText({ "X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": `${keys.access}/${when.slice(0, 8)}/us-east-1/s3/aws4_request`,
-    "X-Amz-Date": when, "X-Amz-Expires": String(seconds), "X-Amz-SignedHeaders": "host" });
+    "X-Amz-Date": when, "X-Amz-Expires": String(seconds), "X-Amz-SignedHeaders": "host", ...more });
   return `${target}?${query}&X-Amz-Signature=${signature(keys, when, canonical(method, target, query, { host }, "UNSIGNED-PAYLOAD").text)}`;
 }
 
