@@ -10,10 +10,12 @@
 #include "store/test_disk.h"
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { THREADS_MAX = 256, SYNCS = 100, FILE_MB = 256 };
@@ -150,15 +152,34 @@ static void fill(void)
     printf("fill   %ld objects of 1 KiB in %.1f s\n", b.objects, since(begun));
 }
 
+static void start(const char *after)
+{
+    struct err e = {0};
+    int64_t begun = os_mono_ns();
+
+    must(shelf_open(&b.s, b.s.dir, &e), &e);
+    printf("start  with %ld objects after %-10s %8.1f ms\n", b.objects, after, since(begun) * 1e3);
+}
+
+/* Also after kill -9 in the middle of many puts. */
 static void time_start(void)
 {
     struct err e = {0};
-    int64_t begun;
+    pid_t pid;
 
     disk_close(&b.s.d);
-    begun = os_mono_ns();
-    must(shelf_open(&b.s, b.s.dir, &e), &e);
-    printf("start  with %ld objects                 %8.1f ms\n", b.objects, since(begun) * 1e3);
+    start("a stop");
+    disk_close(&b.s.d);
+    pid = fork();
+    if (!pid) {
+        must(shelf_open(&b.s, b.s.dir, &e), &e);
+        b.seconds = 1000;
+        run("put   ", 8000, false, b.threads);
+    }
+    os_sleep_ms(2000);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    start("kill -9");
 }
 
 static double read_all(int fd, struct blocks_reader *r, char *p, size_t cap, uint64_t bytes)

@@ -36,6 +36,9 @@ enum rc settings_load(struct config **ret, int argc, char **argv, struct err *e)
 
 /* Sets the log up as log_level and log_format say; `who` stands in each line. */
 void settings_log(const struct config *c, const char *who);
+/* What a store does in the background. */
+struct store_config;
+void settings_store(const struct config *c, struct store_config *to);
 
 extern const struct command serve_command, trainer_command, worker_command, ingest_command,
     store_command, config_command;

@@ -115,6 +115,7 @@ static enum rc start_storage(struct serve *s, struct err *e)
                                    .domain = config_str(s->config, "store_domain"),
                                    .region = to.region};
         str host = str_of(own.listen);
+        settings_store(s->config, &own);
         rc = store_open(&s->store, &own, e);
         if (rc)
             return rc;

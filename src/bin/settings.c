@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "bin/cli_flags.h"
 #include "bin/command.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -175,3 +176,11 @@ const struct command config_command = {
     "  anneal config --list               what each setting means\n"
     "  anneal config --data /srv/anneal   with another data directory\n",
     run};
+
+void settings_store(const struct config *c, struct store_config *to)
+{
+    to->scrub_bytes_per_s = config_u64(c, "store_scrub_bytes_per_s");
+    to->scrub_days = (unsigned)config_int(c, "store_scrub_days");
+    to->compact_bytes_per_s = config_u64(c, "store_compact_bytes_per_s");
+    to->dead_percent = (unsigned)config_int(c, "store_dead_percent");
+}

@@ -37,6 +37,7 @@ static int run_store(int argc, char **argv)
                                  .master = config_str(c, "store_master"),
                                  .domain = config_str(c, "store_domain"),
                                  .region = config_str(c, "s3_region")};
+    settings_store(c, &setup);
     if (!*setup.access_key != !*setup.secret_key)
         err_set(&e, RC_INVALID, "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither");
     else if (!os_mkdirs(config_str(c, "data"), 0700, &e) && !store_open(&s, &setup, &e)) {

@@ -28,6 +28,14 @@ void store_metrics(const struct store *s, struct buf *to)
         {"bytes_out_total", "counter", "Bytes of objects sent.", n.bytes_out},
         {"commits_total", "counter", "Transactions made durable.", n.commits},
         {"committed_operations_total", "counter", "Changes in them.", n.committed_ops},
+        {"damaged_reads_total", "counter", "Reads that met bytes damaged on the disk.",
+         n.damaged_reads},
+        {"damaged_found_total", "counter", "Contents that the scrub found damaged.",
+         n.damaged_found},
+        {"scrubbed_bytes_total", "counter", "Bytes that the scrub has verified.", n.scrubbed_bytes},
+        {"compacted_bytes_total", "counter", "Dead bytes given back to the disk.",
+         n.compacted_bytes},
+        {"packed_total", "counter", "Contents moved from the index into segments.", n.packed},
         {"resident_bytes", "gauge", "Resident memory of the process.", os_rss_bytes()},
     };
 

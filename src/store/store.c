@@ -164,7 +164,12 @@ void store_counts(const struct store *s, struct store_counts *ret)
                                  .bytes_in = v[COUNT_BYTES_IN],
                                  .bytes_out = v[COUNT_BYTES_OUT],
                                  .swept_files = v[COUNT_SWEPT_FILES],
-                                 .swept_uploads = v[COUNT_SWEPT_UPLOADS]};
+                                 .swept_uploads = v[COUNT_SWEPT_UPLOADS],
+                                 .damaged_reads = v[COUNT_DAMAGED_READS],
+                                 .damaged_found = v[COUNT_DAMAGED_FOUND],
+                                 .scrubbed_bytes = v[COUNT_SCRUBBED_BYTES],
+                                 .compacted_bytes = v[COUNT_COMPACTED_BYTES],
+                                 .packed = v[COUNT_PACKED]};
     committer_counts(s->committer, &ret->commits, &ret->committed_ops);
 }
 

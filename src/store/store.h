@@ -64,6 +64,8 @@ struct store_counts {
     uint64_t bytes_in, bytes_out;
     uint64_t commits, committed_ops; /* ops / commits: how well the group commit groups */
     uint64_t swept_files, swept_uploads;
+    uint64_t damaged_reads, damaged_found; /* asked for by a client; found by the scrub */
+    uint64_t scrubbed_bytes, compacted_bytes, packed;
 };
 void store_counts(const struct store *s, struct store_counts *ret);
 /* The same as Prometheus text, format 0.0.4. */
