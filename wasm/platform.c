@@ -45,6 +45,11 @@ int64_t os_cpu_ns(void)
     return (int64_t)(host_now() * 1e6);
 }
 
+int64_t os_mono_ns(void)
+{
+    return (int64_t)(host_now() * 1e6);
+}
+
 uint64_t os_memory_available(void)
 {
     return 0;
@@ -116,6 +121,14 @@ void crew_free(struct crew *c)
 int crew_threads(const struct crew *c)
 {
     return 1;
+}
+
+void crew_begin(struct crew *c)
+{
+}
+
+void crew_end(struct crew *c)
+{
 }
 
 void crew_run(struct crew *c, int items, crew_fn fn, void *ud)

@@ -18,5 +18,10 @@ enum rc crew_new(struct crew **ret, int threads, void (*enter)(void), struct err
 void crew_free(struct crew *c); /* NULL is fine; joins the helpers */
 int crew_threads(const struct crew *c);
 void crew_run(struct crew *c, int items, crew_fn fn, void *ud);
+/* Between the two many short jobs follow each other: helpers wake up on other processors than the
+ * caller's, and all spin for up to 0.1 ms before they sleep again.  Changes nothing but the time:
+ * not for jobs of milliseconds, where it would take the processor from others for nothing. */
+void crew_begin(struct crew *c);
+void crew_end(struct crew *c);
 
 #endif
