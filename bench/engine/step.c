@@ -1,17 +1,19 @@
 /* step.c - our side of `make bench-engine`: one row of the table, a step at a time, when told to.
  *
  *     build/bench/engine/step --row train_resnet18_f32 [--threads 2] [--pictures DIR] [--onnx FILE]
+ *                             [--nodes STEPS]
  *
  * For each line "s" on standard input it takes one step and prints "T seconds"; at the end of the
  * input it prints "R peak-resident-MiB" and ends.  So the driver (run.py) keeps both contenders
  * alive and steps them in turn: on a shared machine nothing else gives a ratio that holds.
+ * --nodes takes that many steps at once and prints where their time went.
  */
 #include "base/mem.h"
 #include "engine/export/export.h"
 #include "engine/export/onnx.h"
 #include "engine/feed/frame.h"
 #include "engine/graph/crew.h"
-#include "engine/model/net.h"
+#include "engine/model/net_int.h"
 #include "os/os.h"
 #include <dirent.h>
 #include <string.h>
@@ -140,6 +142,22 @@ static void write_onnx(struct contender *c, const char *path)
     program_free(p);
 }
 
+static void print_nodes(struct contender *c, int steps)
+{
+    struct err e = {0};
+    struct buf text;
+
+    if (graph_time(c->net->graph, &e))
+        fail(&e);
+    for (int i = 0; i < steps; i++)
+        net_step(c);
+    buf_init(&text, 1 << 20);
+    net_plan_describe(c->net, &text);
+    graph_time_describe(c->net->graph, &text);
+    fputs(text.p, stdout);
+    buf_done(&text);
+}
+
 /* ---- JPEG files to tensors: an item is a picture */
 
 struct pictures {
@@ -204,7 +222,7 @@ static const char *option(int argc, char **argv, const char *name, const char *d
 int main(int argc, char **argv)
 {
     const char *name = option(argc, argv, "--row", "");
-    int64_t threads = 0;
+    int64_t threads = 0, steps = 0;
     const bool jpeg = strcmp(name, "jpeg_224") == 0;
     struct contender c = {0};
     struct pictures p = {0};
@@ -213,6 +231,8 @@ int main(int argc, char **argv)
 
     if (!str_i64(str_of(option(argc, argv, "--threads", "2")), &threads) || threads < 1)
         fail(&(struct err){.text = "--threads: not a positive number"});
+    if (!str_i64(str_of(option(argc, argv, "--nodes", "0")), &steps) || steps < 0)
+        fail(&(struct err){.text = "--nodes: not a number of steps"});
     if (jpeg)
         open_pictures(&p, option(argc, argv, "--pictures", ""), (int)threads);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -222,7 +242,9 @@ int main(int argc, char **argv)
         fail(&(struct err){.text = "--row: there is no such row (see the table in the source)"});
     if (*option(argc, argv, "--onnx", ""))
         write_onnx(&c, option(argc, argv, "--onnx", ""));
-    while (fgets(line, sizeof line, stdin)) {
+    if (steps && c.net)
+        print_nodes(&c, (int)steps);
+    while (!steps && fgets(line, sizeof line, stdin)) {
         const int64_t began = os_mono_ns();
         if (jpeg)
             crew_run(p.crew, p.n, read_picture, &p);

@@ -220,10 +220,10 @@ uint64_t graph_bytes(const struct graph *g);
 double graph_flops(const struct graph *g); /* of the convolutions of one image, forward */
 void graph_describe(const struct graph *g, struct buf *out);
 
-/* ---- where the time goes.  From graph_time on, every call notes the processor time of each part
- * of each node; graph_time_describe prints the least of the calls in milliseconds, and the rate
- * of the convolutions.  Processor time of the process: meant for one thread, where a busy machine
- * disturbs it least. */
+/* ---- where the time goes.  From graph_time on, every call notes the time of each part of each
+ * node; graph_time_describe prints the least of the calls in milliseconds, and the rate of the
+ * convolutions.  With one thread processor time, which a busy machine disturbs least; with more
+ * what a clock on the wall shows. */
 enum rc graph_time(struct graph *g, struct err *e) must_check;
 void graph_time_describe(const struct graph *g, struct buf *out);
 

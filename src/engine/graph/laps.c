@@ -15,10 +15,15 @@ enum rc graph_time(struct graph *g, struct err *e)
     return RC_OK;
 }
 
+static int64_t lap_clock(const struct graph *g)
+{
+    return g->config.threads == 1 ? os_cpu_ns() : os_mono_ns();
+}
+
 void lap_start(struct graph *g)
 {
     if (g->laps)
-        g->laps->started = os_cpu_ns();
+        g->laps->started = lap_clock(g);
 }
 
 void lap(struct run *r, enum lap what)
@@ -27,7 +32,7 @@ void lap(struct run *r, enum lap what)
 
     if (!l)
         return;
-    const int64_t now = os_cpu_ns(), took = now - l->started;
+    const int64_t now = lap_clock(r->g), took = now - l->started;
     int64_t *least = &l->least[r->n - r->g->nodes][what];
     if (*least == 0 || took < *least)
         *least = took;
