@@ -52,9 +52,12 @@ static struct graph *graph_of(struct graph_config c)
         const struct graph_param *p = &g->params[i];
         float *v = mem_alloc_array(p->count, sizeof *v);
         const double fan = (double)(p->shape[1] * p->shape[2] * p->shape[3]);
-        for (size_t k = 0; k < p->count; k++)
-            v[k] =
-                (float)((rand_unit(rand_at(3, i, k, 0)) - 0.5) * 3.4 / sqrt(fan) + (p->dims == 1));
+        for (size_t k = 0; k < p->count; k++) {
+            const double u = rand_unit(rand_at(3, i, k, 0));
+            v[k] = (float)((u - 0.5) * 3.4 / sqrt(fan) + (p->dims == 1));
+            if (p->role == ROLE_VARIANCE)
+                v[k] = (float)(u + 0.5);
+        }
         graph_param_write(g, p, NULL, 0, p->count, v);
         mem_free(v);
     }
@@ -142,6 +145,50 @@ TEST(pieces_and_chunks_do_not_depend_on_threads)
     CHECK(memcmp(one->stats, three->stats, one->stat_floats * sizeof(float)) == 0);
     graph_free(one);
     graph_free(three);
+}
+
+static void infer(struct graph *g, int count, float *ret_logits)
+{
+    static float x[BATCH * 3 * SIDE * SIDE];
+    struct err e;
+
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+        x[i] = (float)(2 * rand_unit(rand_at(4, i, 0, 0)) - 1);
+    CHECK_OK(graph_forward(g, x, count, false, &e), &e);
+    for (int i = 0; i < count * CLASSES; i++) /* behind them a row is padded with anything */
+        ret_logits[i] = graph_logits(g)[i / CLASSES * graph_logits_row(g) + i % CLASSES];
+}
+
+/* One image and a few are cut into pieces, each by another algorithm. */
+TEST(inference_of_few_images_agrees_with_training_s_forward_on_any_number_of_threads)
+{
+    static float want[BATCH * CLASSES], got[BATCH * CLASSES], again[BATCH * CLASSES];
+
+    for (int batch = 1; batch <= 9; batch += 4) {
+        struct graph_config plain = config(1), one = config(1), three = config(3);
+        plain.no_winograd = true;
+        plain.batch_max = one.batch_max = three.batch_max = batch;
+        one.train = three.train = false;
+        struct graph *p = graph_of(plain), *o = graph_of(one), *t = graph_of(three);
+        if (batch == 1) {
+            CHECK(conv_named(o, "stem.weight")->strips > 1);
+            CHECK(conv_named(o, "chunk2.weight")->forward == ALGO_DIRECT);
+            CHECK(conv_named(o, "chunk1.weight")->forward == ALGO_WINOGRAD_COLS);
+            CHECK(conv_named(o, "point.weight")->strips == 4);
+        } else {
+            CHECK(conv_named(o, "chunk2.weight")->forward == ALGO_WINOGRAD);
+        }
+        infer(p, batch, want);
+        infer(o, batch, got);
+        infer(t, batch, again);
+        const size_t n = (size_t)(batch * CLASSES);
+        CHECK(memcmp(got, again, n * sizeof(float)) == 0);
+        if (!(apart(got, want, n) < 1e-5))
+            test_fail(__FILE__, __LINE__, "batch %d: %g apart", batch, apart(got, want, n));
+        graph_free(p);
+        graph_free(o);
+        graph_free(t);
+    }
 }
 
 /* Every kind of convolution, those of oneDNN too, and every number of threads. */

@@ -78,21 +78,30 @@ static struct epilogue epilogue_at(const struct epilogue *e, size_t offset)
     return here;
 }
 
+/* An item is a piece of an image, so many images one behind the other: the weights of a piece stay
+ * in the cache for all of them. */
 static void direct_forward(void *ud, int item, int thread)
 {
     const struct conv_run *c = ud;
-    const int split = c->n->conv.split, blocks = c->s->oc / CH, part = item % split;
+    const int strips = c->n->conv.strips, split = c->n->conv.split, blocks = c->s->oc / CH;
+    const int piece = item / c->count, strip = piece % strips, part = piece / strips;
+    const int row0 = c->s->oh * strip / strips, row1 = c->s->oh * (strip + 1) / strips;
     const int from = blocks * part / split, to = blocks * (part + 1) / split;
-    const size_t image = (size_t)(item / split), at = image * out_floats(c->s);
-    const size_t of_block = out_floats(c->s) / (size_t)blocks, first = (size_t)from * of_block;
+    const size_t image = (size_t)(item % c->count), at = image * out_floats(c->s);
     float *y = y_room(c, thread, at, c->k->conv_scratch(c->s));
     struct epilogue here = {0};
 
     if (c->e)
         here = epilogue_at(c->e, at);
-    c->k->conv_forward(c->s, c->x + image * in_floats(c->s), c->w, y, from, to, c->e ? &here : NULL,
-                       scratch_at(c->g, thread));
-    y_written(c, y + first, at + first, (size_t)(to - from) * of_block);
+    c->k->conv_forward(c->s, c->x + image * in_floats(c->s), c->w, y, row0, row1, from, to,
+                       c->e ? &here : NULL, scratch_at(c->g, thread));
+    if (!c->n->conv.half)
+        return;
+    const size_t of_row = (size_t)c->s->ow * CH, rows = (size_t)(row1 - row0);
+    for (int ob = from; ob < to; ob++) {
+        const size_t first = ((size_t)ob * (size_t)c->s->oh + (size_t)row0) * of_row;
+        y_written(c, y + first, at + first, rows * of_row);
+    }
 }
 
 static void swap_weights(void *ud, int item, int thread)
@@ -135,15 +144,19 @@ static void direct_backward_weights(void *ud, int item, int thread)
                                 to, scratch_at(c->g, thread));
 }
 
-/* ---- rows: an item is an image, then a group of output blocks */
+/* ---- rows: an item is a part of an image's channels, then a group of output blocks */
 
-static void gather_rows(void *ud, int image, int thread)
+enum { GATHER_PARTS = 4 };
+
+static void gather_rows(void *ud, int item, int thread)
 {
     const struct conv_run *c = ud;
     const size_t of_image = (size_t)(c->s->oh * c->s->ow * c->s->k * c->s->k) * (size_t)c->s->ic;
+    const size_t image = (size_t)(item / GATHER_PARTS);
+    const int part = item % GATHER_PARTS, blocks = c->s->ic / CH;
 
-    c->k->conv_rows(c->s, c->x + (size_t)image * in_floats(c->s),
-                    c->g->work + (size_t)image * of_image);
+    for (int ib = blocks * part / GATHER_PARTS; ib < blocks * (part + 1) / GATHER_PARTS; ib++)
+        c->k->conv_rows(c->s, c->x + image * in_floats(c->s), c->g->work + image * of_image, ib);
 }
 
 /* Output blocks of one item: few where there are few to share out. */
@@ -165,7 +178,7 @@ static void rows_pass(struct conv_run *c)
 {
     const int group = rows_group(c->s);
 
-    crew_run(c->g->crew, c->count, gather_rows, c);
+    crew_run(c->g->crew, c->count * GATHER_PARTS, gather_rows, c);
     crew_run(c->g->crew, (c->s->oc / CH + group - 1) / group, rows_forward, c);
 }
 
@@ -407,6 +420,34 @@ static void sum_shards(void *ud, int item, int thread)
     c->k->sum_into(c->dw, parts, shards, at, room - at < SUM_FLOATS ? room - at : SUM_FLOATS);
 }
 
+/* ---- Winograd by columns: an item is a run of tiles, then a group of output channels */
+
+enum { COLS_TILES_ITEM = 4 };
+
+static void cols_tiles(void *ud, int item, int thread)
+{
+    const struct conv_run *c = ud;
+    const int first = item * COLS_TILES_ITEM, end = first + COLS_TILES_ITEM;
+
+    c->k->wino_cols_tiles(c->s, c->n->conv.tile, c->x, c->g->work, first,
+                          end < c->tiles ? end : c->tiles, c->tiles);
+}
+
+static void cols_forward(void *ud, int group, int thread)
+{
+    const struct conv_run *c = ud;
+
+    c->k->wino_cols_forward(c->s, c->n->conv.tile, c->g->work, c->w, c->y, group, c->tiles, c->e,
+                            scratch_at(c->g, thread));
+}
+
+static void winograd_cols_pass(struct conv_run *c)
+{
+    c->tiles = conv_cols_tiles(c->s, c->n->conv.tile) * c->count;
+    crew_run(c->g->crew, (c->tiles + COLS_TILES_ITEM - 1) / COLS_TILES_ITEM, cols_tiles, c);
+    crew_run(c->g->crew, c->s->oc / WINO_COLS, cols_forward, c);
+}
+
 /* ---- passes */
 
 void conv_forward_run(struct run *r)
@@ -432,7 +473,7 @@ void conv_forward_run(struct run *r)
         winograd_pass(&c, false);
         break;
     case ALGO_DIRECT:
-        crew_run(g->crew, c.count * r->n->conv.split, direct_forward, &c);
+        crew_run(g->crew, c.count * r->n->conv.strips * r->n->conv.split, direct_forward, &c);
         break;
     case ALGO_DEPTHWISE:
         crew_run(g->crew, c.count, depthwise_forward, &c);
@@ -442,6 +483,9 @@ void conv_forward_run(struct run *r)
         break;
     case ALGO_ROWS:
         rows_pass(&c);
+        break;
+    case ALGO_WINOGRAD_COLS:
+        winograd_cols_pass(&c);
         break;
     case ALGO_NONE:
         break;
@@ -471,6 +515,7 @@ void conv_backward_weights_run(struct run *r)
         crew_run(g->crew, (int)((room + SUM_FLOATS - 1) / SUM_FLOATS), sum_shards, &c);
         break;
     case ALGO_ROWS: /* inference alone */
+    case ALGO_WINOGRAD_COLS:
     case ALGO_NONE:
         break;
     }
@@ -502,6 +547,7 @@ void conv_backward_data_run(struct run *r)
         crew_run(g->crew, images_of_shards(g, c.count) / g->shard, onednn_backward_data, &c);
         break;
     case ALGO_ROWS:
+    case ALGO_WINOGRAD_COLS:
     case ALGO_NONE:
         break;
     }
@@ -529,7 +575,7 @@ void conv_fold(struct graph *g, struct node *n)
     const size_t room = g->params[c->weight].room, of_block = room / (size_t)blocks;
     const float *w = value_at(g, c->weight);
     float *bias = g->folded + c->folded;
-    const bool winograd = c->forward == ALGO_WINOGRAD;
+    const bool winograd = c->forward == ALGO_WINOGRAD || c->forward == ALGO_WINOGRAD_COLS;
     float *to = winograd ? g->work : bias + c->shape.oc;
 
     for (int ch = 0; ch < c->shape.oc; ch++) {
@@ -541,5 +587,8 @@ void conv_fold(struct graph *g, struct node *n)
     if (!winograd)
         return;
     for (int ob = 0; ob < blocks; ob++)
-        g->k->wino_weights(&c->shape, to, bias + c->shape.oc, ob, false);
+        if (c->forward == ALGO_WINOGRAD)
+            g->k->wino_weights(&c->shape, to, bias + c->shape.oc, ob, false);
+        else
+            g->k->wino_cols_weights(&c->shape, c->tile, to, bias + c->shape.oc, ob);
 }

@@ -19,7 +19,15 @@ enum {
 #define BN_EPSILON  1e-5
 #define BN_MOMENTUM 0.1
 
-enum algo { ALGO_NONE, ALGO_DIRECT, ALGO_ROWS, ALGO_WINOGRAD, ALGO_DEPTHWISE, ALGO_ONEDNN };
+enum algo {
+    ALGO_NONE,
+    ALGO_DIRECT,
+    ALGO_ROWS,
+    ALGO_WINOGRAD,
+    ALGO_WINOGRAD_COLS,
+    ALGO_DEPTHWISE,
+    ALGO_ONEDNN
+};
 
 struct conv_node {
     struct conv_shape shape;
@@ -33,10 +41,11 @@ struct conv_node {
     bool half;                                      /* y is in bfloat16 */
     size_t saved;  /* floats in graph.saved: mean, inv_std, scale, shift of the batch, oc each */
     size_t folded; /* floats in graph.folded: bias [oc], then weights or their Winograd transform */
-    int split;     /* pieces of the output channels, so that few images still fill the crew */
-    int tiles_block; /* Winograd: tiles of one item, forward */
-    int tiles_chunk; /* and for the gradient of the weights */
-    int tiles_piece; /* of that: tiles of a piece with a sum of its own; 0: one sum for all */
+    int strips, split; /* pieces of an image: rows by output channels (direct, rows) */
+    int tile;          /* Winograd by columns: outputs of a tile's side, 2 or 4 */
+    int tiles_block;   /* Winograd: tiles of one item, forward */
+    int tiles_chunk;   /* and for the gradient of the weights */
+    int tiles_piece;   /* of that: tiles of a piece with a sum of its own; 0: one sum for all */
     struct onednn_conv *onednn;
 };
 
@@ -187,7 +196,9 @@ void norm_backward_run(struct run *r);
 void norm_again_run(struct run *r); /* the activation from the convolution's output */
 /* conv_plan.c */
 enum rc conv_choose(struct graph *g, struct node *n, struct err *e) must_check;
-int conv_tiles(const struct conv_shape *s); /* Winograd tiles of one image */
+/* Winograd tiles of one image; by columns */
+int conv_tiles(const struct conv_shape *s);
+int conv_cols_tiles(const struct conv_shape *s, int tile);
 const char *algo_name(enum algo a);
 /* laps.c: the time since the call before counts for part `what` of this node */
 void lap_start(struct graph *g);

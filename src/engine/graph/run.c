@@ -9,14 +9,23 @@ static const float *input(const struct run *r)
 
 /* ---- image */
 
-static void pack_image(void *ud, int image, int thread)
+enum { PACK_PIXELS = 16384 }; /* of an item */
+
+static int packs_of_image(const struct node *n)
+{
+    return (n->h * n->w + PACK_PIXELS - 1) / PACK_PIXELS;
+}
+
+static void pack_image(void *ud, int item, int thread)
 {
     const struct run *r = ud;
     const size_t plane = (size_t)r->n->h * (size_t)r->n->w;
+    const size_t image = (size_t)(item / packs_of_image(r->n));
+    const size_t from = (size_t)(item % packs_of_image(r->n)) * PACK_PIXELS;
 
-    r->g->k->image_pack(r->image + (size_t)image * 3 * plane,
-                        buffer_at(r->g, r->n->out) + (size_t)image * CH_IMAGE * plane, r->n->h,
-                        r->n->w);
+    r->g->k->image_pack(r->image + image * 3 * plane,
+                        buffer_at(r->g, r->n->out) + image * CH_IMAGE * plane, plane, from,
+                        plane - from < PACK_PIXELS ? plane - from : PACK_PIXELS);
 }
 
 /* ---- average over all pixels: an item is an image */
@@ -98,7 +107,7 @@ static void node_forward(struct run *r)
 
     switch (r->n->kind) {
     case NODE_IMAGE:
-        crew_run(crew, r->count, pack_image, r);
+        crew_run(crew, r->count * packs_of_image(r->n), pack_image, r);
         break;
     case NODE_CONV:
         conv_forward_run(r);
@@ -180,12 +189,15 @@ enum rc graph_forward(struct graph *g, const float *x, int count, bool training,
         onednn_enter_thread();
     if (!g->config.train && g->fold_stale)
         fold_all(g);
+    if (!g->config.train)
+        crew_begin(g->crew);
     lap_start(g);
     for (int i = 0; i < g->node_count; i++) {
         r.n = &g->nodes[i];
         node_forward(&r);
         lap(&r, r.n->kind == NODE_CONV && g->config.train ? LAP_NORM : LAP_FORWARD);
     }
+    crew_end(g->crew);
     return onednn_verdict(g, e);
 }
 

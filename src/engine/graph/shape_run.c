@@ -1,9 +1,9 @@
 /* shape_run.c - executes the nodes without weights: pools, upsampling, concatenation, gates,
  * dropout; and adds gradients where a node has more readers than a kernel takes.
  *
- * An item is an image.  Forward fills whole shards, with zeros behind the last image, because
- * oneDNN computes whole shards; backward leaves those gradients alone: the convolution that
- * receives them clears its own.
+ * An item is an image, or blocks of channels of one.  Forward fills whole shards, with zeros behind
+ * the last image, because oneDNN computes whole shards; backward leaves those gradients alone: the
+ * convolution that receives them clears its own.
  */
 #include "base/hash.h"
 #include "engine/graph/graph_int.h"
@@ -42,7 +42,7 @@ static float *input_grad(const struct run *r, int k, int image)
 
 /* ---- max pool */
 
-static void pool_forward(const struct run *r, int image)
+static void pool_forward(const struct run *r, int image, int b0, int b1)
 {
     const struct node *n = r->n, *from = input_of(r->g, n, 0);
     const float *x = output_at(r, from, image);
@@ -52,7 +52,7 @@ static void pool_forward(const struct run *r, int image)
     if (r->g->config.train && !r->g->going_back)
         which =
             (unsigned char *)buffer_at(r->g, n->pool_from) + (size_t)image * node_image_floats(n);
-    for (int b = 0; b < blocks_of(n); b++)
+    for (int b = b0; b < b1; b++)
         r->g->k->max_pool(&n->pool, x + (size_t)b * plane_floats(from),
                           y + (size_t)b * plane_floats(n),
                           which ? which + (size_t)b * plane_floats(n) : NULL);
@@ -77,11 +77,11 @@ static void pool_backward(const struct run *r, int image)
 
 /* ---- upsampling */
 
-static void upsample_forward(const struct run *r, int image)
+static void upsample_forward(const struct run *r, int image, int b0, int b1)
 {
     const struct node *n = r->n, *from = input_of(r->g, n, 0);
 
-    for (int b = 0; b < blocks_of(n); b++)
+    for (int b = b0; b < b1; b++)
         r->g->k->upsample(output_at(r, from, image) + (size_t)b * plane_floats(from),
                           output_at(r, n, image) + (size_t)b * plane_floats(n), from->h, from->w);
 }
@@ -98,14 +98,19 @@ static void upsample_backward(const struct run *r, int image)
 
 /* ---- concatenation: blocks of channels one behind the other */
 
-static void concat_forward(const struct run *r, int image)
+static void concat_forward(const struct run *r, int image, int b0, int b1)
 {
+    const size_t plane = plane_floats(r->n);
     float *y = output_at(r, r->n, image);
 
-    for (int k = 0; k < r->n->in_count; k++) {
+    for (int k = 0, first = 0; k < r->n->in_count; k++) {
         const struct node *from = input_of(r->g, r->n, k);
-        memcpy(y, output_at(r, from, image), node_image_floats(from) * sizeof *y);
-        y += node_image_floats(from);
+        const int last = first + blocks_of(from), c0 = b0 > first ? b0 : first;
+        const int c1 = b1 < last ? b1 : last;
+        if (c0 < c1)
+            memcpy(y + (size_t)c0 * plane, output_at(r, from, image) + (size_t)(c0 - first) * plane,
+                   (size_t)(c1 - c0) * plane * sizeof *y);
+        first = last;
     }
 }
 
@@ -122,12 +127,12 @@ static void concat_backward(const struct run *r, int image)
 
 /* ---- gates */
 
-static void scale_forward(const struct run *r, int image)
+static void scale_forward(const struct run *r, int image, int b0, int b1)
 {
     const struct node *n = r->n, *by = input_of(r->g, n, 1);
     const float *x = output_at(r, input_of(r->g, n, 0), image);
 
-    for (int b = 0; b < blocks_of(n); b++) {
+    for (int b = b0; b < b1; b++) {
         const size_t at = (size_t)b * plane_floats(n);
         r->g->k->gate(x + at, output_at(r, by, image) + b * CH, output_at(r, n, image) + at,
                       n->h * n->w);
@@ -183,26 +188,41 @@ static void dropout_forward(const struct run *r, int image)
 
 /* ---- all */
 
-static void forward_image(void *ud, int image, int thread)
+/* Forward, a large image is cut by blocks of channels. */
+enum { PIECE_FLOATS = 16384 };
+
+static int pieces_of(const struct node *n)
+{
+    const size_t pieces = (node_image_floats(n) + PIECE_FLOATS - 1) / PIECE_FLOATS;
+
+    if (n->kind == NODE_DROPOUT) /* numbers its elements through the image */
+        return 1;
+    return pieces < (size_t)blocks_of(n) ? (int)pieces : blocks_of(n);
+}
+
+static void forward_piece(void *ud, int item, int thread)
 {
     const struct run *r = ud;
+    const int pieces = pieces_of(r->n), image = item / pieces, piece = item % pieces;
+    const int b0 = blocks_of(r->n) * piece / pieces, b1 = blocks_of(r->n) * (piece + 1) / pieces;
 
     if (image >= r->count) { /* fills up a shard */
-        memset(output_at(r, r->n, image), 0, node_image_floats(r->n) * sizeof(float));
+        memset(output_at(r, r->n, image) + (size_t)b0 * plane_floats(r->n), 0,
+               (size_t)(b1 - b0) * plane_floats(r->n) * sizeof(float));
         return;
     }
     switch (r->n->kind) {
     case NODE_MAX_POOL:
-        pool_forward(r, image);
+        pool_forward(r, image, b0, b1);
         break;
     case NODE_UPSAMPLE:
-        upsample_forward(r, image);
+        upsample_forward(r, image, b0, b1);
         break;
     case NODE_CONCAT:
-        concat_forward(r, image);
+        concat_forward(r, image, b0, b1);
         break;
     case NODE_SCALE:
-        scale_forward(r, image);
+        scale_forward(r, image, b0, b1);
         break;
     case NODE_DROPOUT:
         dropout_forward(r, image);
@@ -239,7 +259,7 @@ static void backward_image(void *ud, int image, int thread)
 
 void shape_forward_run(struct run *r)
 {
-    crew_run(r->g->crew, images_of_shards(r->g, r->count), forward_image, r);
+    crew_run(r->g->crew, images_of_shards(r->g, r->count) * pieces_of(r->n), forward_piece, r);
 }
 
 void shape_backward_run(struct run *r)

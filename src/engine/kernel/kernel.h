@@ -23,9 +23,10 @@
 #include <stdint.h>
 
 enum {
-    CH = 16,       /* channels in a block */
-    CH_IMAGE = 4,  /* channels of the image as it enters */
-    GRADS_MAX = 3, /* gradients that a kernel adds on its way */
+    CH = 16,        /* channels in a block */
+    CH_IMAGE = 4,   /* channels of the image as it enters */
+    WINO_COLS = 64, /* output channels that wino_cols takes together */
+    GRADS_MAX = 3,  /* gradients that a kernel adds on its way */
 };
 
 /* Hard sigmoid: min(max(x + 3, 0), 6) / 6; hard swish: x times that (arXiv:1905.02244, 5.2). */
@@ -107,17 +108,23 @@ struct adamw {
     float grad_scale;
 };
 
+/* Floats that wino_cols wants: for the transformed tiles, each thread's products, the weights. */
+struct wino_cols_room {
+    size_t v, scratch, weights;
+};
+
 struct kernels {
     const char *isa;
 
     /* ---- direct convolution; x, y, dx, dy stand at one image */
     size_t (*conv_scratch)(const struct conv_shape *s); /* floats for each thread */
-    /* Output blocks [ob0, ob1).  `e` NULL: y is the plain sum. */
+    /* Output rows [row0, row1) of output blocks [ob0, ob1).  `e` NULL: y is the plain sum. */
     void (*conv_forward)(const struct conv_shape *s, const float *x, const float *w, float *y,
-                         int ob0, int ob1, const struct epilogue *e, float *scratch);
-    /* The same for small pictures: the patches of an image as rows [oh * ow][ic * k * k], in the
-     * order of the weights; then all images at once, so that weights are read once for all. */
-    void (*conv_rows)(const struct conv_shape *s, const float *x, float *rows);
+                         int row0, int row1, int ob0, int ob1, const struct epilogue *e,
+                         float *scratch);
+    /* The same for small pictures: the patches of an image as rows [ic / 16][oh * ow][k * k * 16],
+     * one input block at a time; then all images at once, so that weights are read once for all. */
+    void (*conv_rows)(const struct conv_shape *s, const float *x, float *rows, int ib);
     void (*conv_forward_rows)(const struct conv_shape *s, int images, const float *rows,
                               const float *w, float *y, int ob0, int ob1,
                               const struct epilogue *e); /* residual at image 0 */
@@ -161,6 +168,18 @@ struct kernels {
                                int i0, int i1, int tiles, int chunk, bool add);
     void (*wino_grad_weights)(const struct conv_shape *s, const float *du, float *dw, int ob);
 
+    /* The same for inference with many channels (oc a multiple of WINO_COLS, stride 1) and few
+     * tiles, of 2x2 or 4x4 outputs: all `tiles` of all images go into v, tiles [t0, t1) of them in
+     * a call; then group number `group` of WINO_COLS output channels, all tiles. */
+    struct wino_cols_room (*wino_cols_room)(const struct conv_shape *s, int tile, int tiles);
+    void (*wino_cols_weights)(const struct conv_shape *s, int tile, const float *w, float *u,
+                              int ob);
+    void (*wino_cols_tiles)(const struct conv_shape *s, int tile, const float *x, float *v, int t0,
+                            int t1, int tiles);
+    void (*wino_cols_forward)(const struct conv_shape *s, int tile, const float *v, const float *u,
+                              float *y, int group, int tiles, const struct epilogue *e,
+                              float *scratch);
+
     /* ---- batch norm, one block of channels */
     /* Sums of (y - pivot) and its square, added to sum[16] and square[16]. */
     void (*bn_sums)(const struct bn_range *r, const float *y, const float *pivot, double *sum,
@@ -174,7 +193,8 @@ struct kernels {
     void (*bn_grad_apply)(const struct bn_grad *b, const float *mean_g, const float *mean_dot);
 
     /* ---- the rest, one image and one block of channels unless said */
-    void (*image_pack)(const float *nchw, float *x, int h, int w); /* [3][h][w] to the layout */
+    /* Pixels [from, from + n) of [3][plane] to the layout. */
+    void (*image_pack)(const float *nchw, float *x, size_t plane, size_t from, size_t n);
     /* `from` (NULL: do not) remembers which tap, 0..k*k-1, gave each maximum. */
     void (*max_pool)(const struct pool_shape *s, const float *x, float *y, unsigned char *from);
     void (*max_pool_grad)(const struct pool_shape *s, float *const *g, int g_count,

@@ -80,23 +80,94 @@ static void frame_fill(const float *x, float *frame, int planes, int block, int 
                    x + ((size_t)p * (size_t)h + (size_t)y) * row, row * sizeof *x);
 }
 
-static void conv_forward(const struct conv_shape *shape, const float *x, const float *w, float *y,
-                         int ob0, int ob1, const struct epilogue *e, float *scratch)
+/* The rows of an image that some output rows see, with zeros around: planes of h x w pixels of
+ * `block` channels into planes of `rows` rows of fw pixels, the first of them row `first`. */
+static void strip_fill(const float *x, float *strip, int planes, int block, int h, int w, int first,
+                       int rows, int fw, int before)
 {
-    const struct conv_shape flat = conv_flat(shape), *s = &flat;
-    const int block = conv_in_block(s), in_blocks = s->ic / block, taps = s->k * s->k;
-    const int fh = conv_frame(s->oh, s, s->ih), fw = conv_frame(s->ow, s, s->iw);
-    const ptrdiff_t plane = (ptrdiff_t)s->oh * s->ow * CH, cell = (ptrdiff_t)block * CH;
+    const size_t of_row = (size_t)(w * block), left = (size_t)(before * block);
+    const size_t of_strip = (size_t)(fw * block), right = of_strip - left - of_row;
 
-    if (!frame_is_image(s, fh, fw)) {
-        frame_fill(x, scratch, in_blocks, block, s->ih, s->iw, fh, fw, s->pad);
-        x = scratch;
+    for (int p = 0; p < planes; p++)
+        for (int y = first; y < first + rows; y++, strip += of_strip) {
+            if (y < 0 || y >= h) {
+                memset(strip, 0, of_strip * sizeof *strip);
+                continue;
+            }
+            memset(strip, 0, left * sizeof *strip);
+            memcpy(strip + left, x + ((size_t)p * (size_t)h + (size_t)y) * of_row,
+                   of_row * sizeof *x);
+            memset(strip + left + of_row, 0, right * sizeof *strip);
+        }
+}
+
+/* The epilogue with its pointers moved to output block ob and to element `at` of the output. */
+static always_inline struct epilogue epilogue_moved(const struct epilogue *e, int ob, ptrdiff_t at)
+{
+    struct epilogue here = *e;
+
+    here.bias += ob * CH;
+    here.residual = e->residual ? e->residual + at : NULL;
+    return here;
+}
+
+/* A 1x1 convolution of stride 1 knows no neighbours: the rows are one long row. */
+static void conv_forward_flat(const struct conv_shape *s, const float *x, const float *w, float *y,
+                              int row0, int row1, int ob0, int ob1, const struct epilogue *e)
+{
+    const int block = conv_in_block(s), in_blocks = s->ic / block;
+    const ptrdiff_t pixels = (ptrdiff_t)s->oh * s->ow, cell = (ptrdiff_t)block * CH;
+    const ptrdiff_t at = (ob0 * pixels + (ptrdiff_t)row0 * s->ow) * CH;
+    struct epilogue here = {0};
+    struct matmul m = {
+        .a = x + (ptrdiff_t)row0 * s->ow * block,
+        .a_row = block,
+        .a_k = 1,
+        .b = w + ob0 * in_blocks * cell,
+        .b_k = CH,
+        .b_col = in_blocks * cell,
+        .c = y + at,
+        .c_row = CH,
+        .c_col = pixels * CH,
+        .rows = (row1 - row0) * s->ow,
+        .cols = ob1 - ob0,
+        .k = block,
+        .outer = {{1, 0, 0}, {1, 0, 0}, {in_blocks, pixels * block, cell}},
+    };
+
+    if (e) {
+        here = epilogue_moved(e, ob0, at);
+        m.e = &here;
     }
-    for (int row = 0; row < s->oh; row++) {
+    matmul_run(&m);
+}
+
+static void conv_forward(const struct conv_shape *s, const float *x, const float *w, float *y,
+                         int row0, int row1, int ob0, int ob1, const struct epilogue *e,
+                         float *scratch)
+{
+    const int block = conv_in_block(s), in_blocks = s->ic / block, taps = s->k * s->k;
+    const int fw = conv_frame(s->ow, s, s->iw), rows = (row1 - row0 - 1) * s->stride + s->k;
+    const int first = row0 * s->stride - s->pad;
+    const ptrdiff_t plane = (ptrdiff_t)s->oh * s->ow * CH, cell = (ptrdiff_t)block * CH;
+    ptrdiff_t in_plane = (ptrdiff_t)s->ih * s->iw * block;
+
+    if (s->k == 1 && s->stride == 1 && s->pad == 0) {
+        conv_forward_flat(s, x, w, y, row0, row1, ob0, ob1, e);
+        return;
+    }
+    if (s->pad == 0 && fw == s->iw) { /* the taps never leave the picture */
+        x += (ptrdiff_t)first * fw * block;
+    } else {
+        strip_fill(x, scratch, in_blocks, block, s->ih, s->iw, first, rows, fw, s->pad);
+        x = scratch;
+        in_plane = (ptrdiff_t)rows * fw * block;
+    }
+    for (int row = row0; row < row1; row++) {
         const ptrdiff_t at = ob0 * plane + (ptrdiff_t)row * s->ow * CH;
         struct epilogue here = {0};
         struct matmul m = {
-            .a = x + (ptrdiff_t)row * s->stride * fw * block,
+            .a = x + (ptrdiff_t)(row - row0) * s->stride * fw * block,
             .a_row = (ptrdiff_t)s->stride * block,
             .a_k = 1,
             .b = w + ob0 * in_blocks * taps * cell,
@@ -108,32 +179,29 @@ static void conv_forward(const struct conv_shape *shape, const float *x, const f
             .rows = s->ow,
             .cols = ob1 - ob0,
             .k = s->k * block, /* kernel columns and channels lie one behind the other */
-            .outer = {{in_blocks, (ptrdiff_t)fh * fw * block, taps * cell},
+            .outer = {{in_blocks, in_plane, taps * cell},
                       {s->k, (ptrdiff_t)fw * block, s->k * cell},
                       {1, 0, 0}},
         };
         if (e) {
-            here = (struct epilogue){e->bias + ob0 * CH, e->residual ? e->residual + at : NULL,
-                                     e->act, e->after};
+            here = epilogue_moved(e, ob0, at);
             m.e = &here;
         }
         matmul_run(&m);
     }
 }
 
-static void conv_rows(const struct conv_shape *s, const float *x, float *rows)
+static void conv_rows(const struct conv_shape *s, const float *x, float *rows, int ib)
 {
-    const int in_blocks = s->ic / CH;
-    const ptrdiff_t row = (ptrdiff_t)s->ic * s->k * s->k;
+    const float *plane = x + (ptrdiff_t)ib * s->ih * s->iw * CH;
+    float *to = rows + (ptrdiff_t)ib * s->oh * s->ow * s->k * s->k * CH;
 
     for (int pixel = 0; pixel < s->oh * s->ow; pixel++) {
         const int y0 = pixel / s->ow * s->stride - s->pad, x0 = pixel % s->ow * s->stride - s->pad;
-        float *to = rows + pixel * row;
-        for (int ib = 0; ib < in_blocks; ib++)
-            for (int t = 0; t < s->k * s->k; t++, to += CH) {
-                const int iy = y0 + t / s->k, ix = x0 + t % s->k;
+        for (int iy = y0; iy < y0 + s->k; iy++)
+            for (int ix = x0; ix < x0 + s->k; ix++, to += CH) {
                 const bool inside = iy >= 0 && iy < s->ih && ix >= 0 && ix < s->iw;
-                const float *from = x + (((ptrdiff_t)ib * s->ih + iy) * s->iw + ix) * CH;
+                const float *from = plane + ((ptrdiff_t)iy * s->iw + ix) * CH;
                 for (int sub = 0; sub < CH; sub += VL)
                     st(to + sub, inside ? ld(from + sub) : (vf){0});
             }
@@ -144,31 +212,30 @@ static void conv_rows(const struct conv_shape *s, const float *x, float *rows)
 static void conv_forward_rows(const struct conv_shape *s, int images, const float *rows,
                               const float *w, float *y, int ob0, int ob1, const struct epilogue *e)
 {
-    const ptrdiff_t plane = (ptrdiff_t)s->oh * s->ow * CH, k = (ptrdiff_t)s->ic * s->k * s->k;
+    const int pixels = s->oh * s->ow, taps = s->k * s->k, in_blocks = s->ic / CH;
+    const ptrdiff_t plane = (ptrdiff_t)pixels * CH, cell = (ptrdiff_t)taps * CH * CH;
 
     for (int ob = ob0; ob < ob1; ob += 4)
         for (int n = 0; n < images; n++) {
             const ptrdiff_t at = ((ptrdiff_t)n * (s->oc / CH) + ob) * plane;
             struct epilogue here = {0};
             struct matmul m = {
-                .a = rows + n * s->oh * s->ow * k,
-                .a_row = k,
+                .a = rows + (ptrdiff_t)n * pixels * taps * s->ic,
+                .a_row = (ptrdiff_t)taps * CH,
                 .a_k = 1,
-                .b = w + ob * k * CH,
+                .b = w + ob * in_blocks * cell,
                 .b_k = CH,
-                .b_col = k * CH,
+                .b_col = in_blocks * cell,
                 .c = y + at,
                 .c_row = CH,
                 .c_col = plane,
-                .rows = s->oh * s->ow,
+                .rows = pixels,
                 .cols = ob1 - ob < 4 ? ob1 - ob : 4,
-                .k = (int)k,
-                .outer = {{1, 0, 0}, {1, 0, 0}, {1, 0, 0}},
+                .k = taps * CH,
+                .outer = {{1, 0, 0}, {1, 0, 0}, {in_blocks, plane * taps, cell}},
             };
             if (e) {
-                here = *e;
-                here.bias += ob * CH;
-                here.residual = e->residual ? e->residual + at : NULL;
+                here = epilogue_moved(e, ob, at);
                 m.e = &here;
             }
             matmul_run(&m);

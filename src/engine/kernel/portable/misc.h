@@ -5,16 +5,12 @@
 #include "engine/kernel/portable/norm.h"
 #include <string.h>
 
-static void image_pack(const float *nchw, float *x, int h, int w)
+static void image_pack(const float *nchw, float *x, size_t plane, size_t from, size_t n)
 {
-    const size_t plane = (size_t)h * (size_t)w;
+    typedef float pixel __attribute__((vector_size(16), aligned(16), may_alias));
 
-    for (size_t i = 0; i < plane; i++) {
-        x[i * CH_IMAGE] = nchw[i];
-        x[i * CH_IMAGE + 1] = nchw[plane + i];
-        x[i * CH_IMAGE + 2] = nchw[2 * plane + i];
-        x[i * CH_IMAGE + 3] = 0;
-    }
+    for (size_t i = from; i < from + n; i++)
+        *(pixel *)(x + i * CH_IMAGE) = (pixel){nchw[i], nchw[plane + i], nchw[2 * plane + i], 0};
 }
 
 static void average(const float *x, float *y, int hw)

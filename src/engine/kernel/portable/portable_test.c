@@ -158,11 +158,17 @@ static void check_direct(const struct kernels *k, struct conv_case *c)
     mem_free(c->scratch);
     c->scratch = floats(k->conv_scratch(s));
     for (size_t n = 0; n < (size_t)c->images; n++) { /* in two pieces of output channels */
-        k->conv_forward(s, c->x + n * x_image, c->w, c->got + n * y_image, 0, out / 2, NULL,
-                        c->scratch);
-        k->conv_forward(s, c->x + n * x_image, c->w, c->got + n * y_image, out / 2, out, NULL,
-                        c->scratch);
+        const float *x = c->x + n * x_image;
+        float *y = c->got + n * y_image;
+        k->conv_forward(s, x, c->w, y, 0, s->oh, 0, out / 2, NULL, c->scratch);
+        k->conv_forward(s, x, c->w, y, 0, s->oh, out / 2, out, NULL, c->scratch);
     }
+    CHECK(difference(c->got, c->y, c->yn) < 2e-6);
+    memset(c->got, 0xff, c->yn * sizeof *c->got);
+    for (int n = 0; n < c->images; n++) /* and row by row */
+        for (int row = 0; row < s->oh; row++)
+            k->conv_forward(s, c->x + (size_t)n * x_image, c->w, c->got + (size_t)n * y_image, row,
+                            row + 1, 0, out, NULL, c->scratch);
     CHECK(difference(c->got, c->y, c->yn) < 2e-6);
     for (int ib = 0; ib < in; ib++) {
         k->conv_backward_weights(s, c->images, c->x, c->dy, c->got, ib, 0, out / 2, c->scratch);
@@ -367,6 +373,48 @@ TEST(batch_norm_reads_bfloat16_as_the_floats_it_stands_for)
 
 /* ---- rows */
 
+TEST(winograd_by_columns_agrees_with_the_textbook)
+{
+    const struct conv_shape shapes[] = {
+        {.ic = 32, .oc = 128, .ih = 4, .iw = 4, .k = 3, .stride = 1, .pad = 1},
+        {.ic = 16, .oc = 64, .ih = 7, .iw = 5, .k = 3, .stride = 1, .pad = 1},
+        {.ic = 48, .oc = 64, .ih = 1, .iw = 1, .k = 3, .stride = 1, .pad = 1},
+    };
+
+    EACH_ISA(k)
+    {
+        for (int i = 0; i < 6; i++) {
+            const int tile = i % 2 ? 4 : 2;
+            struct conv_case c = conv_case(shapes[i / 2], 3);
+            const struct conv_shape *s = &c.s;
+            const int tiles = 3 * ((s->oh + tile - 1) / tile) * ((s->ow + tile - 1) / tile);
+            const struct wino_cols_room room = k->wino_cols_room(s, tile, tiles);
+            float *v = floats(room.v), *u = floats(room.weights), *scratch = floats(room.scratch);
+            float *bias = random_floats((size_t)s->oc), *residual = random_floats(c.yn);
+            const struct epilogue e = {bias, residual, ACT_RELU, false};
+            for (int ob = 0; ob < s->oc / CH; ob++)
+                k->wino_cols_weights(s, tile, c.w, u, ob);
+            for (int t = 0; t < tiles; t += 2)
+                k->wino_cols_tiles(s, tile, c.x, v, t, t + 2 < tiles ? t + 2 : tiles, tiles);
+            for (int group = 0; group < s->oc / WINO_COLS; group++)
+                k->wino_cols_forward(s, tile, v, u, c.got, group, tiles, &e, scratch);
+            for (size_t at = 0; at < c.yn; at++) {
+                const size_t pixels = (size_t)(s->oh * s->ow);
+                const size_t ch = at / (pixels * CH) % (size_t)(s->oc / CH) * CH + at % CH;
+                const double z = c.y[at] + (double)bias[ch] + (double)residual[at];
+                c.y[at] = z > 0 ? z : 0;
+            }
+            CHECK(difference(c.got, c.y, c.yn) < (tile == 2 ? 1e-6 : 2e-5));
+            mem_free(v);
+            mem_free(u);
+            mem_free(scratch);
+            mem_free(bias);
+            mem_free(residual);
+            conv_case_done(&c);
+        }
+    }
+}
+
 TEST(rows_of_small_pictures_agree_with_the_textbook)
 {
     const struct conv_shape shapes[] = {
@@ -383,7 +431,8 @@ TEST(rows_of_small_pictures_agree_with_the_textbook)
             const size_t of_image = (size_t)(s->oh * s->ow * s->k * s->k * s->ic);
             float *rows = floats(3 * of_image);
             for (size_t n = 0; n < 3; n++)
-                k->conv_rows(s, c.x + n * c.xn / 3, rows + n * of_image);
+                for (int ib = 0; ib < s->ic / CH; ib++)
+                    k->conv_rows(s, c.x + n * c.xn / 3, rows + n * of_image, ib);
             k->conv_forward_rows(s, 3, rows, c.w, c.got, 0, 1, NULL);
             k->conv_forward_rows(s, 3, rows, c.w, c.got, 1, s->oc / CH, NULL);
             CHECK(difference(c.got, c.y, c.yn) < 1e-6);
@@ -527,8 +576,8 @@ TEST(inference_fuses_bias_residual_and_activation)
             for (size_t n = 0; n < 2; n++) {
                 const struct epilogue e = {bias, c.got + n * y_image, act, after};
                 for (int ob = 0; ob < 2; ob++)
-                    k->conv_forward(s, c.x + n * c.xn / 2, c.w, c.got + n * y_image, ob, ob + 1, &e,
-                                    c.scratch);
+                    k->conv_forward(s, c.x + n * c.xn / 2, c.w, c.got + n * y_image, 0, s->oh, ob,
+                                    ob + 1, &e, c.scratch);
             }
             CHECK(difference(c.got, c.y, c.yn) < 3e-6);
             memcpy(c.got, c.dy, c.yn * sizeof(float));
@@ -727,7 +776,8 @@ TEST(image_is_packed_to_four_channels_and_pixels_are_averaged)
     {
         float *x = random_floats(3 * 2 * 3), *packed = floats(4 * 2 * 3), *row = floats(2 * CH);
         float *pixels = random_floats(5 * CH);
-        k->image_pack(x, packed, 2, 3);
+        k->image_pack(x, packed, 6, 0, 2);
+        k->image_pack(x, packed, 6, 2, 4);
         for (int i = 0; i < 6; i++) {
             for (int c = 0; c < 3; c++)
                 CHECK(packed[i * 4 + c] == x[c * 6 + i]);

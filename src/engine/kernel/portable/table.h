@@ -6,7 +6,7 @@
 #include "engine/kernel/portable/conv.h"
 #include "engine/kernel/portable/misc.h"
 #include "engine/kernel/portable/pool.h"
-#include "engine/kernel/portable/wino.h"
+#include "engine/kernel/portable/wino_cols.h"
 
 #define KERNELS(isa_name)                                                                          \
     {                                                                                              \
@@ -18,6 +18,8 @@
         .depthwise_backward_weights = depthwise_backward_weights, .wino_weights = wino_weights,    \
         .wino_scratch = wino_scratch, .wino_forward = wino_forward,                                \
         .wino_grad_tiles = wino_grad_tiles, .wino_grad_multiply = wino_grad_multiply,              \
+        .wino_cols_room = wino_cols_room, .wino_cols_weights = wino_cols_weights,                  \
+        .wino_cols_tiles = wino_cols_tiles, .wino_cols_forward = wino_cols_forward,                \
         .wino_grad_weights = wino_grad_weights, .bn_sums = bn_sums, .bn_apply = bn_apply,          \
         .bn_grad_sums = bn_grad_sums, .bn_grad_apply = bn_grad_apply, .image_pack = image_pack,    \
         .max_pool = max_pool, .max_pool_grad = max_pool_grad, .upsample = upsample,                \

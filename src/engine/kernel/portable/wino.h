@@ -69,8 +69,9 @@ static always_inline struct wino_at wino_at(const struct conv_shape *s, int t)
 
 /* ---- weights */
 
-static always_inline void wino_weights_as(const float *taps, float *u, int rows, int row,
-                                          ptrdiff_t point_stride, int group, wino_1d g_of)
+static always_inline void wino_weights_as(const float *taps, float *u, int row,
+                                          ptrdiff_t point_stride, int group, const int span,
+                                          wino_1d g_of)
 {
     for (int r = 0; r < CH; r++)
         for (int sub = 0; sub < CH; sub += VL) {
@@ -80,15 +81,14 @@ static always_inline void wino_weights_as(const float *taps, float *u, int rows,
                 for (int y = 0; y < 3; y++)
                     g[y] = ld(taps + (y * 3 + x) * CH * CH + r * CH + sub);
                 g_of(g, o);
-                for (int y = 0; y < WINO_WEIGHTS; y++)
+                for (int y = 0; y < span; y++)
                     half[y][x] = o[y];
             }
-            for (int y = 0; y < WINO_WEIGHTS; y++) {
+            for (int y = 0; y < span; y++) {
                 vf o[WINO_WEIGHTS];
                 g_of(half[y], o);
-                for (int x = 0; x < WINO_WEIGHTS; x++)
-                    st(u + (y * WINO_WEIGHTS + x) * point_stride + (ptrdiff_t)(row + r) * group +
-                           sub,
+                for (int x = 0; x < span; x++)
+                    st(u + (y * span + x) * point_stride + (ptrdiff_t)(row + r) * group + sub,
                        o[x]);
             }
         }
@@ -114,9 +114,10 @@ static void wino_weights(const struct conv_shape *s, const float *w, float *u, i
             taps = &turned[0][0][0];
         }
         if (s->stride == 2)
-            wino_weights_as(taps, to, rows, rb * CH, (ptrdiff_t)rows * cols, group, wino_g2);
+            wino_weights_as(taps, to, rb * CH, (ptrdiff_t)rows * cols, group, WINO_WEIGHTS,
+                            wino_g2);
         else
-            wino_weights_as(taps, to, rows, rb * CH, (ptrdiff_t)rows * cols, group, wino_g);
+            wino_weights_as(taps, to, rb * CH, (ptrdiff_t)rows * cols, group, WINO_WEIGHTS, wino_g);
     }
 }
 
