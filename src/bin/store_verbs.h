@@ -12,7 +12,16 @@ struct store_data_flags {
 struct store_rotate_flags {
     str data, grace;
 };
-extern const struct field store_data_fields[], store_rotate_fields[];
+struct store_walk_flags {
+    str data, rate;
+    bool quick;
+};
+struct store_compact_flags {
+    str data, rate;
+    int64_t dead_percent;
+};
+extern const struct field store_data_fields[], store_rotate_fields[], store_walk_fields[],
+    store_scrub_fields[], store_compact_fields[];
 
 /* The store's folder: DATA/store, where DATA is the flag's, or as for the server. */
 enum rc store_dir(struct cli *c, str data, const char **ret_dir, const char **ret_master,
@@ -23,5 +32,8 @@ enum rc store_user_add(struct cli *c, struct err *e), store_user_list(struct cli
     store_user_disable(struct cli *c, struct err *e),
     store_user_enable(struct cli *c, struct err *e),
     store_user_remove(struct cli *c, struct err *e);
+enum rc store_run_stat(struct cli *c, struct err *e), store_run_check(struct cli *c, struct err *e),
+    store_run_scrub(struct cli *c, struct err *e), store_run_compact(struct cli *c, struct err *e),
+    store_run_backup(struct cli *c, struct err *e);
 
 #endif
