@@ -142,7 +142,7 @@ test-web: all
 	tools/test-web
 
 # Crash tests of the store, then its tests with real clients; CHECK_ALL=1 takes 5 GB files.
-test-store: build/anneal $(patsubst %.c,build/asan/bin/%,$(wildcard src/store/*crash*_test.c src/store/identity_test.c src/store/access_test.c))
+test-store: build/anneal $(patsubst %.c,build/asan/bin/%,$(wildcard $(addprefix src/store/,*crash*_test.c *kill*_test.c identity_test.c access_test.c live_test.c)))
 	tests/store/run
 
 # The web app first, in a make of its own: the files that go into the binary are listed when it reads

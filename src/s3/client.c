@@ -1,7 +1,6 @@
 /* client.c - the S3 client: see s3.h.
  *
- * Every call presigns its URL, so the payload is not hashed here: TLS guards it on the way to a
- * remote store, and the objects that matter carry their own SHA-256.
+ * Every call presigns its URL, so the payload stands in no signature: verify.c looks after it.
  */
 #include "s3/client_int.h"
 
@@ -44,6 +43,8 @@ static enum rc set_origin(struct s3 *s, str endpoint, struct err *e)
     bool tls = str_starts(endpoint, STR("https"));
     size_t scheme = tls ? 8 : 7;
     str dflt = tls ? STR(":443") : STR(":80");
+    struct buf b;
+    size_t taken;
 
     while (endpoint.n > scheme && str_ends(endpoint, STR("/")))
         endpoint.n--;
@@ -53,7 +54,13 @@ static enum rc set_origin(struct s3 *s, str endpoint, struct err *e)
         str_chr(endpoint, '@') >= 0 || str_chr(endpoint, '?') >= 0)
         return err_field(e, RC_INVALID, "S3_ENDPOINT",
                          "'%.*s' must be SCHEME://HOST[:PORT] without a path", STR_F(endpoint));
-    s->origin = mem_strndup(endpoint.p, endpoint.n);
+    buf_init(&b, S3_URL_BYTES_MAX);
+    buf_str(&b, str_sub(endpoint, 0, scheme));
+    if (s->config.virtual_host)
+        buf_printf(&b, "%s.", s->config.bucket);
+    buf_str(&b, str_sub(endpoint, scheme, endpoint.n));
+    s->origin = buf_take(&b, &taken);
+    buf_done(&b);
     if (!s->origin)
         return err_set(e, RC_NOMEM, "out of memory");
     s->host = str_of(s->origin + scheme);
@@ -71,7 +78,8 @@ enum rc s3_open(struct s3 **ret, const struct s3_config *c, struct err *e)
     if (!s)
         return err_set(e, RC_NOMEM, "out of memory");
     s->config = *c;
-    s->keys = (struct sigv4_keys){str_of(c->access_key), str_of(c->secret_key), str_of(c->region)};
+    s->keys = (struct sigv4_keys){str_of(c->access_key), str_of(c->secret_key), str_of(c->region),
+                                  str_of(c->session_token)};
     rc = set_origin(s, str_of(c->endpoint), e);
     if (rc) {
         mem_free(s);
@@ -115,12 +123,14 @@ enum rc s3_presign(struct s3 *s, struct arena *a, enum http_method m, const char
         return rc;
     buf_init(&path, S3_URL_BYTES_MAX);
     buf_init(&url, S3_URL_BYTES_MAX);
-    buf_putc(&path, '/');
-    sigv4_encode(&path, str_of(s->config.bucket), false);
-    if (key) {
+    if (!s->config.virtual_host) {
         buf_putc(&path, '/');
-        sigv4_encode(&path, str_of(key), true);
+        sigv4_encode(&path, str_of(s->config.bucket), false);
     }
+    if (key || s->config.virtual_host)
+        buf_putc(&path, '/');
+    if (key)
+        sigv4_encode(&path, str_of(key), true);
     rc = buf_ok(&path, e);
     if (!rc)
         rc = sigv4_presign(a, &url, &s->keys,
@@ -194,88 +204,122 @@ enum rc s3_make_bucket(struct s3 *s, struct err *e)
 
 static const char *type_header(const char *type, char *buf, size_t size)
 {
-    snprintf(buf, size, "Content-Type: %s", type ? type : "application/octet-stream");
+    snprintf(buf, size, "Content-Type: %s", type && *type ? type : "application/octet-stream");
     return buf;
+}
+
+enum rc s3_put_checked(struct s3 *s, const char *key, str data, const char *type, char *ret_etag,
+                       struct err *e)
+{
+    char header[160], sum[S3_MD5_HEADER];
+    struct transfer t = {.method = HTTP_PUT,
+                         .headers = {type_header(type, header, sizeof header), sum},
+                         .body = data,
+                         .timeout_ms = -1};
+    struct client_reply r;
+    uint8_t md5[MD5_BYTES];
+    enum rc rc = s3_md5(data, md5, e);
+
+    if (rc)
+        return rc;
+    s3_md5_header(md5, sum);
+    rc = s3_do(s, &t, key, NULL, &r, e);
+    if (!rc)
+        rc = s3_check_put(s, key, md5, r.etag, e);
+    if (!rc)
+        memcpy(ret_etag, r.etag, sizeof r.etag);
+    return rc;
 }
 
 enum rc s3_put(struct s3 *s, const char *key, str data, const char *type, struct err *e)
 {
-    char header[160];
-    struct transfer t = {.method = HTTP_PUT,
-                         .headers = {type_header(type, header, sizeof header)},
-                         .body = data,
-                         .timeout_ms = -1};
-    struct client_reply r;
+    struct s3_stat st;
 
-    return s3_do(s, &t, key, NULL, &r, e);
+    return s3_put_checked(s, key, data, type, st.etag, e);
 }
 
 enum rc s3_put_new(struct s3 *s, const char *key, str data, const char *type, bool *ret_existed,
                    struct err *e)
 {
-    char header[160];
-    struct transfer t = {.method = HTTP_PUT,
-                         .headers = {type_header(type, header, sizeof header), "If-None-Match: *"},
-                         .body = data,
-                         .timeout_ms = -1};
+    char header[160], sum[S3_MD5_HEADER];
+    struct transfer t = {
+        .method = HTTP_PUT,
+        .headers = {type_header(type, header, sizeof header), "If-None-Match: *", sum},
+        .body = data,
+        .timeout_ms = -1};
     struct client_reply r;
-    enum rc rc = RC_CONFLICT;
+    uint8_t md5[MD5_BYTES];
+    enum rc rc = s3_md5(data, md5, e);
+
+    if (rc)
+        return rc;
+    s3_md5_header(md5, sum);
+    rc = RC_CONFLICT;
 
     /* 409: another put of this key was in flight; S3 asks to try again. */
     for (int i = 0; rc == RC_CONFLICT && i < S3_TRIES; i++)
         rc = s3_do(s, &t, key, NULL, &r, e);
+    if (!rc)
+        rc = s3_check_put(s, key, md5, r.etag, e);
     if (rc && rc != RC_PRECONDITION)
         return rc;
     *ret_existed = rc == RC_PRECONDITION;
     return RC_OK;
 }
 
-static enum rc put_file_in_parts(struct s3 *s, const char *key, struct file_source *f,
-                                 const char *type, struct err *e)
+/* The MD5 of a file that is about to be sent. */
+static enum rc file_md5(struct file_source *f, uint8_t ret[MD5_BYTES], struct err *e)
 {
-    struct s3_upload *u;
-    struct s3_stat st;
-    enum { CHUNK = 256 << 10 };
+    enum { CHUNK = 64 << 10 };
     char *chunk = mem_alloc(CHUNK);
-    enum rc rc;
+    struct hasher h = {0};
+    size_t n = 1;
+    enum rc rc = chunk ? md5_init(&h, e) : err_set(e, RC_NOMEM, "out of memory");
 
-    if (!chunk)
-        return err_set(e, RC_NOMEM, "out of memory");
-    rc = s3_upload_open(&u, s, key, type, e);
-    if (!rc) {
-        size_t n = 1;
-        while (!rc && n) {
-            rc = file_source_pull(f, chunk, CHUNK, &n, e);
-            if (!rc && n)
-                rc = s3_upload_write(u, chunk, n, e);
-        }
+    while (!rc && n) {
+        rc = file_source_pull(f, chunk, CHUNK, &n, e);
         if (!rc)
-            rc = s3_upload_commit(u, &st, e);
-        s3_upload_free(u);
+            hasher_add(&h, chunk, n);
     }
+    if (!rc)
+        hasher_final(&h, ret);
+    hasher_done(&h);
     mem_free(chunk);
-    return rc;
+    return rc ? rc : file_source_rewind(f, e);
+}
+
+static enum rc put_file_whole(struct s3 *s, const char *key, struct file_source *f,
+                              const char *type, struct err *e)
+{
+    char header[160], sum[S3_MD5_HEADER];
+    struct transfer t = {.method = HTTP_PUT,
+                         .headers = {type_header(type, header, sizeof header), sum},
+                         .source = file_source_pull,
+                         .source_ud = f,
+                         .source_bytes = (int64_t)f->bytes,
+                         .rewind = file_source_rewind,
+                         .timeout_ms = -1};
+    struct client_reply r;
+    uint8_t md5[MD5_BYTES];
+    enum rc rc = file_md5(f, md5, e);
+
+    if (rc)
+        return rc;
+    s3_md5_header(md5, sum);
+    rc = s3_do(s, &t, key, NULL, &r, e);
+    return rc ? rc : s3_check_put(s, key, md5, r.etag, e);
 }
 
 enum rc s3_put_file(struct s3 *s, const char *key, const char *path, const char *type,
                     struct err *e)
 {
-    char header[160];
     struct file_source f;
-    struct transfer t = {.method = HTTP_PUT,
-                         .headers = {type_header(type, header, sizeof header)},
-                         .source = file_source_pull,
-                         .source_ud = &f,
-                         .rewind = file_source_rewind,
-                         .timeout_ms = -1};
-    struct client_reply r;
     enum rc rc = file_source_open(&f, path, e);
 
     if (rc)
         return rc;
-    t.source_bytes = (int64_t)f.bytes;
-    rc = f.bytes > PUT_ONCE_BYTES_MAX ? put_file_in_parts(s, key, &f, type, e)
-                                      : s3_do(s, &t, key, NULL, &r, e);
+    rc = f.bytes > PUT_ONCE_BYTES_MAX ? s3_put_parts(s, key, path, f.bytes, type, e)
+                                      : put_file_whole(s, key, &f, type, e);
     file_source_close(&f);
     return rc;
 }
@@ -284,8 +328,12 @@ enum rc s3_get(struct s3 *s, const char *key, struct buf *out, struct err *e)
 {
     struct transfer t = {.method = HTTP_GET, .out = out, .timeout_ms = -1};
     struct client_reply r;
+    uint8_t md5[MD5_BYTES];
+    enum rc rc = s3_do(s, &t, key, NULL, &r, e);
 
-    return s3_do(s, &t, key, NULL, &r, e);
+    if (!rc)
+        rc = s3_md5(buf_view(out), md5, e);
+    return rc ? rc : s3_check_get(s, key, md5, r.etag, e);
 }
 
 enum rc s3_get_range(struct s3 *s, const char *key, uint64_t at, size_t n, struct buf *out,
@@ -310,10 +358,19 @@ enum rc s3_get_range(struct s3 *s, const char *key, uint64_t at, size_t n, struc
 
 enum rc s3_get_stream(struct s3 *s, const char *key, client_sink_fn sink, void *ud, struct err *e)
 {
-    struct transfer t = {.method = HTTP_GET, .sink = sink, .sink_ud = ud, .timeout_ms = -1};
+    struct s3_verify v;
+    struct transfer t = {
+        .method = HTTP_GET, .sink = s3_verify_sink, .sink_ud = &v, .timeout_ms = -1};
     struct client_reply r;
+    enum rc rc = s3_verify_open(&v, sink, ud, e);
 
-    return s3_do(s, &t, key, NULL, &r, e);
+    if (rc)
+        return rc;
+    rc = s3_do(s, &t, key, NULL, &r, e);
+    if (!rc)
+        return s3_verify_end(&v, s, key, r.etag, e);
+    s3_verify_drop(&v);
+    return rc;
 }
 
 enum rc s3_head(struct s3 *s, const char *key, struct s3_stat *ret, struct err *e)

@@ -1,8 +1,14 @@
 /* s3.h - S3 client and AWS Signature Version 4 (query form).
  *
  * Every call presigns its URL and sends it through net/client: one signer serves the client, the
- * links handed to trainers, and the embedded server's checks.  Path-style addresses.  Retries
- * (S3_TRIES, exponential with jitter) on 5xx, 429 and connection failures of repeatable calls.
+ * links handed to trainers, and the embedded server's checks.  Retries (S3_TRIES, exponential with
+ * full jitter) on 5xx, 429 and connection failures of repeatable calls; a download that broke off
+ * goes on where it stopped.
+ *
+ * Checksums end to end: what is put carries its Content-MD5, which the store has to verify.  Where
+ * the store's ETag of a plain put is the MD5 (S3's unless it encrypts with keys of its own; known
+ * after the first put), it is compared too, as is that of a file's parts, and a whole download of a
+ * plain put is verified against its ETag: RC_CORRUPT.
  * Source: AWS "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)".
  */
 #ifndef ANNEAL_S3_S3_H
@@ -11,7 +17,7 @@
 #include "base/arena.h"
 #include "net/client.h"
 
-enum { S3_TRIES = 4, S3_PART_BYTES = 8 << 20, S3_PRESIGN_S_MAX = 604800 };
+enum { S3_TRIES = 4, S3_PART_BYTES = 8 << 20, S3_PARALLEL = 4, S3_PRESIGN_S_MAX = 604800 };
 
 struct s3_config {        /* all lent for the client's life */
     const char *endpoint; /* "http://127.0.0.1:9000" */
@@ -19,6 +25,8 @@ struct s3_config {        /* all lent for the client's life */
     const char *bucket;
     const char *access_key;
     const char *secret_key;
+    const char *session_token; /* of temporary credentials; NULL or "": none */
+    bool virtual_host;         /* http://BUCKET.HOST/KEY instead of http://HOST/BUCKET/KEY */
 };
 struct s3;
 enum rc s3_open(struct s3 **ret, const struct s3_config *c, struct err *e) must_check;
@@ -40,8 +48,11 @@ enum rc s3_put(struct s3 *s, const char *key, str data, const char *type, struct
 /* Only if absent (If-None-Match: *); an object already there is RC_OK and *ret_existed true. */
 enum rc s3_put_new(struct s3 *s, const char *key, str data, const char *type, bool *ret_existed,
                    struct err *e) must_check;
+/* Multipart when large: parts of S3_PART_BYTES or more, S3_PARALLEL at a time, read from the file
+ * as they are sent.  If the connection fails for good, the upload stays: a later call for the same
+ * key goes on with the parts that the store has whole. */
 enum rc s3_put_file(struct s3 *s, const char *key, const char *path, const char *type,
-                    struct err *e) must_check; /* multipart when large */
+                    struct err *e) must_check;
 /* What `out` held before is dropped. */
 enum rc s3_get(struct s3 *s, const char *key, struct buf *out, struct err *e) must_check;
 enum rc s3_get_range(struct s3 *s, const char *key, uint64_t at, size_t n, struct buf *out,

@@ -335,6 +335,10 @@ enum rc sigv4_presign(struct arena *a, struct buf *out, const struct sigv4_keys 
     buf_printf(&query,
                "%%2Fs3%%2Faws4_request&X-Amz-Date=%s&X-Amz-Expires=%lld&X-Amz-SignedHeaders=host",
                when, (long long)u->seconds);
+    if (k->session_token.n) {
+        buf_puts(&query, "&X-Amz-Security-Token=");
+        sigv4_encode(&query, k->session_token, false);
+    }
     q.query = buf_view(&query);
     rc = buf_ok(&query, e);
     if (!rc)

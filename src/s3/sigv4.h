@@ -26,6 +26,7 @@ struct sigv4_pair {
 };
 struct sigv4_keys {
     str access_key, secret_key, region;
+    str session_token; /* of temporary credentials; empty: none.  Signed along. */
 };
 /* A request as it stands on the wire. */
 struct sigv4_request {
