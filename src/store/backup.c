@@ -241,7 +241,10 @@ static enum rc sync_folders(struct backup *b, struct err *e)
     snprintf(path, sizeof path, "%s/segments", b->to);
     if (!rc)
         rc = os_fsync_dir(path, e);
-    return rc ? rc : os_fsync_dir(b->to, e);
+    if (!rc)
+        rc = os_fsync_dir(b->to, e);
+    snprintf(path, sizeof path, "%s/..", b->to);
+    return rc ? rc : os_fsync_dir(path, e);
 }
 
 static enum rc copy_all(struct backup *b, struct err *e)

@@ -7,12 +7,11 @@
  *  1. Acknowledged means durable: the data is synced and the index row committed before the reply.
  *  2. Names on disk are numbers of ours, never text of a user.
  *  3. A reader sees a whole object, the old one or the new one; an upload cut short leaves nothing.
- *  4. A file is removed after the commit that drops its row; what a crash leaves behind between the
- *     two is swept at the next start.
+ *  4. A file is removed after the commit that drops its last row; what a crash leaves behind between
+ *     the two stands in a table, and the next start removes it.
  *  5. Memory does not grow with an object's size.
  *
- * On disk: DIR/store.db (SQLite: the index, and the bytes of objects up to STORE_INLINE_BYTES),
- * DIR/objects/xx/<id> (the bytes of all others), DIR/lock; who may use it: identity.h.
+ * On disk: disk.h, and docs/store.md for what is promised and why.
  */
 #ifndef ANNEAL_STORE_STORE_H
 #define ANNEAL_STORE_STORE_H
