@@ -1,3 +1,4 @@
+/* access_test.c - every operation needs its right; who makes a bucket owns it. */
 #include "store/access.c"
 
 #include "store/test_store.h"

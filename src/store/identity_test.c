@@ -1,3 +1,4 @@
+/* identity_test.c - identities, their keys and rights; what a copied folder tells. */
 #include "store/identity.c"
 
 #include "base/test.h"
