@@ -192,7 +192,7 @@ def put_1kb(store, folder):
 
 def listing(store):
     store.bucket("many")
-    load("put", store.port, store.pid, bucket="many", keys=LIST_KEYS, size=1, connections=128, once=True)
+    load("put", store.port, store.pid, bucket="many", keys=LIST_KEYS, size=1, connections=256, once=True)
     ours, cpu = [], []
     for _ in range(REPEATS):
         r = load("list", store.port, store.pid, bucket="many")
