@@ -17,7 +17,7 @@ export function Overlay({ shapes, width, height, classes, colours = null, names,
 }) {
   const stroke = (cls: number) => classColour(cls, classes, colours);
   const line = { fill: "none", strokeWidth: 2, vectorEffect: "non-scaling-stroke" as const, ...(dashed ? { strokeDasharray: "5 4" } : {}) };
-  const size = Math.max(10, Math.max(width, height) / 45);
+  const size = Math.max(width, height) / 42; // of the picture, so that small ones that are shown large keep small names
   const name = (x: number, y: number, cls: number, text: string, high = size) =>
     names && text ? (
       <text x={x} y={Math.max(high, y - high * 0.2)} fontSize={high} fill="white" stroke={stroke(cls)}

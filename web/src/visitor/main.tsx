@@ -1,4 +1,5 @@
-// Entry of the visitors' page: no account, no session, a bundle of its own.
+// Entry of the visitors' page: no account, no session, a bundle of its own.  The fonts are the machine's, as the app's
+// own come piece by piece while one reads, and here nothing may go out after loading.
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 

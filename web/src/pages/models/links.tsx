@@ -8,7 +8,7 @@ import { useTexts } from "../../i18n";
 import { Copy } from "../../parts/copy";
 import { Badge, Button, Card, Confirm, Dialog, ErrorNote, Field, Input, Show } from "../../parts/ui";
 import { useMay } from "../../session";
-import { modelPath, type RegistryModel, useChange, useLinks, type Version, type VisitorLink } from "./queries";
+import { modelPath, type RegistryModel, useApprover, useChange, useLinks, type Version, type VisitorLink } from "./queries";
 
 function Make({ model, versions, onClose }: { model: RegistryModel; versions: Version[]; onClose: () => void }) {
   const { t } = useTexts();
@@ -57,7 +57,7 @@ function Make({ model, versions, onClose }: { model: RegistryModel; versions: Ve
 
 function Row({ model, link }: { model: RegistryModel; link: VisitorLink }) {
   const { t, time } = useTexts();
-  const may = useMay("engineer");
+  const may = useApprover(model);
   const [asking, setAsking] = useState(false);
   const revoke = useChange(() => api.delete(`${modelPath(model.id)}/links/${link.id}`), () => setAsking(false));
   const ended = new Date(link.expires_at) <= new Date();
@@ -85,7 +85,7 @@ function Row({ model, link }: { model: RegistryModel; link: VisitorLink }) {
 
 export function Links({ model, versions }: { model: RegistryModel; versions: Version[] }) {
   const { t } = useTexts();
-  const may = useMay("engineer");
+  const may = useApprover(model);
   const links = useLinks(model.id);
   const [making, setMaking] = useState(false);
   return (

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { api } from "../../api";
 import type { Reply } from "../../gen/api";
+import { useMay } from "../../session";
 import type { FieldValue } from "../../types";
 
 type With<T, More> = Omit<T, keyof More> & More;
@@ -56,6 +57,13 @@ export const useHistory = (model: string) =>
   useQuery({ queryKey: ["registry", model, "history"], queryFn: () => api.get<History>(`${modelPath(model)}/history`) });
 export const useLinks = (model: string) =>
   useQuery({ queryKey: ["registry", model, "links"], queryFn: async () => (await api.get<{ links: VisitorLink[] }>(`${modelPath(model)}/links`)).links });
+
+/** Who is offered to approve and to make links: managers, by their account or, in a project, perhaps by their membership;
+ * the server decides. */
+export function useApprover(model: Pick<RegistryModel, "project_id">): boolean {
+  const manager = useMay("manager"), engineer = useMay("engineer");
+  return manager || (engineer && model.project_id !== null);
+}
 
 /** A change of the registry: everything that shows it is asked again. */
 export function useChange<In, Out = unknown>(act: (what: In) => Promise<Out>, done?: (out: Out) => void) {

@@ -7,7 +7,7 @@ import { Link } from "../../router";
 import { useMay } from "../../session";
 import { scoreName } from "../../types";
 import { Evaluate, Export, Move, Publish, type Verb } from "./actions";
-import { type RegistryModel, scoreOf, type State, type Version } from "./queries";
+import { type RegistryModel, scoreOf, type State, useApprover, type Version } from "./queries";
 
 const tones = { draft: "muted", evaluated: "warning", approved: "info", live: "success", archived: "muted" } as const;
 
@@ -78,17 +78,17 @@ type Doing = "evaluate" | "publish" | "export" | Verb;
 
 function Row({ model, version: v }: { model: RegistryModel; version: Version }) {
   const { t, of, ago, bytes } = useTexts();
-  const engineer = useMay("engineer");
+  const engineer = useMay("engineer"), approver = useApprover(model);
   const [open, setOpen] = useState(false);
   const [doing, setDoing] = useState<Doing>();
   const close = () => setDoing(undefined);
   const label = t("registry.versionN", { version: String(v.version) });
   const can: [Doing, boolean][] = [
-    ["evaluate", engineer && v.state !== "archived" && v.evaluation?.status !== "running"], ["approve", engineer && v.state === "evaluated"],
+    ["evaluate", engineer && v.state !== "archived" && v.evaluation?.status !== "running"], ["approve", approver && v.state === "evaluated"],
     ["publish", engineer && (v.state === "approved" || v.state === "live")], ["export", true],
   ];
   const rarely: [Doing, boolean][] = [
-    ["withdraw", engineer && v.state === "approved"], ["archive", engineer && ["draft", "evaluated", "approved"].includes(v.state)],
+    ["withdraw", approver && v.state === "approved"], ["archive", engineer && ["draft", "evaluated", "approved"].includes(v.state)],
     ["restore", engineer && v.state === "archived"],
   ];
   const act = (what: Doing, look: "primary" | "quiet" | "plain") => (
