@@ -353,8 +353,10 @@ const struct route draft_routes[] = {
              "scores, base {label_id, shapes}, updated_by.",
      .fn = get_edit},
     {HTTP_PUT, "/datasets/{id}/draft/images/{index}", WRITE, BODY(edit_body_fields, edit_body),
-     .tag = "Labelling", .summary = "Set a picture's labels in the draft.", .fn = put_edit},
+     .tag = "Labelling", .summary = "Set a picture's labels in the draft.", .unaudited = true,
+     .fn = put_edit},
     {HTTP_DELETE, "/datasets/{id}/draft/images/{index}", WRITE,
      QUERY(revert_query_fields, revert_query), .tag = "Labelling",
-     .summary = "Take a picture's labels back to those of the base version.", .fn = delete_edit},
+     .summary = "Take a picture's labels back to those of the base version.", .unaudited = true,
+     .fn = delete_edit},
     ROUTE_END};

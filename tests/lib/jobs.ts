@@ -1,7 +1,7 @@
 // What tests do with datasets and jobs through the API.
 import { type Anneal, until } from "./anneal";
 
-export async function upload(anneal: Anneal, name: string, archive: Buffer): Promise<any> {
+export async function upload(anneal: Anneal, name: string, archive: Buffer, ms = 60_000): Promise<any> {
   const reply = await fetch(`${anneal.url}/datasets/upload?name=${encodeURIComponent(name)}`, {
     method: "POST",
     headers: { authorization: `Bearer ${anneal.token}`, "content-type": "application/octet-stream" },
@@ -12,7 +12,7 @@ export async function upload(anneal: Anneal, name: string, archive: Buffer): Pro
   return until("the import has ended", async () => {
     const state = await anneal.get(`/datasets/imports/${started.import}`);
     return (state.state === "done" || state.state === "failed") && state;
-  });
+  }, ms);
 }
 
 export async function create(anneal: Anneal, dataset: string, config: Record<string, unknown>, more = {}): Promise<string> {

@@ -1,6 +1,6 @@
 // One dataset: a version's pictures, balance and faults, and the versions themselves.
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { useTexts } from "../../i18n";
 import { Badge, Button, ButtonLink, Empty, ErrorNote, PageHead, Progress, Select, Show, TabPanel, Tabs } from "../../parts/ui";
@@ -22,11 +22,12 @@ function Imports({ id }: { id: string }) {
   const open = imports.data?.filter((one) => one.state === "queued" || one.state === "running") ?? [];
   const newest = imports.data?.[0];
   const client = useQueryClient();
-  const [waited, setWaited] = useState(0);
-  useEffect(() => {
-    if (waited && !open.length) void client.invalidateQueries({ queryKey: ["dataset", id] }); // one has just ended
-    setWaited(open.length);
-  }, [waited, open.length, client, id]);
+  const ended = imports.data && imports.data.length - open.length;
+  const before = useRef<number>();
+  useEffect(() => { // one has just ended, perhaps before it was seen running
+    if (before.current !== undefined && ended !== undefined && ended > before.current) void client.invalidateQueries({ queryKey: ["dataset", id] });
+    before.current = ended ?? before.current;
+  }, [ended, client, id]);
   return (
     <>
       {imports.isError && <div className="mb-5"><ErrorNote error={imports.error} retry={() => void imports.refetch()} /></div>}

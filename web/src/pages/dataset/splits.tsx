@@ -86,7 +86,9 @@ function Lists({ version, onClose }: { version: Version; onClose: () => void }) 
   const split = useSplit(version, onClose);
   const lists = { train_files: namesOf(texts.train), val_files: namesOf(texts.val), test_files: namesOf(texts.test) };
   const load = async (name: (typeof named)[number], file: File | undefined) => {
-    if (file) setTexts((old) => ({ ...old, [name]: "" })), file.text().then((text) => setTexts((old) => ({ ...old, [name]: text })));
+    if (!file) return;
+    const text = await file.text();
+    setTexts((old) => ({ ...old, [name]: text }));
   };
   return (
     <form onSubmit={(e) => {

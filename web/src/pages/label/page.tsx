@@ -234,13 +234,16 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
     if (!one || !one.revision) return;
     await saver.settled().catch(() => undefined);
     const now = await getPicture(dataset.id, index);
-    onSaved(await api.send(`${draftPath(dataset.id)}/images/${index}?revision=${now.revision}`, { method: "DELETE" }).then((r) => r.json() as Promise<DraftPicture>));
-    loaded.current = -1;
+    const back = await api.delete<DraftPicture>(`${draftPath(dataset.id)}/images/${index}?revision=${now.revision}`);
+    onSaved(back);
+    load(back);
   };
   const settle = async (mine: boolean) => {
     await saver.resolve(index, mine);
-    if (!mine) loaded.current = -1;
-    client.setQueryData(pictureKey(dataset.id, draft, index), await getPicture(dataset.id, index));
+    if (mine) return;
+    const theirs = await getPicture(dataset.id, index);
+    onSaved(theirs);
+    load(theirs);
   };
   const said = editor.selected === undefined ? "" : t("label.boxSaid", {
     n: editor.selected + 1, of: editor.now.boxes.length, name: draft.classes[editor.now.boxes[editor.selected]?.[0] ?? -1] ?? "" });
