@@ -287,7 +287,7 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
             </div>
           )}
           {saver.error && <ErrorNote error={saver.error} />}
-          <div className="h-[min(68dvh,46rem)] min-h-72">
+          <div className="h-[min(68dvh,46rem)] min-h-72" data-picture={one?.index}>
             {one ? (
               <Canvas url={one.url} name={one.name} size={one} editor={editor} classes={draft.classes} colours={dataset.colours} cls={cls}
                 drawing={drawing && draft.classes.length > 0} act={act} view={view} setView={setView}
@@ -303,7 +303,7 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
             <span role="status">{note}</span>
           </div>
         </div>
-        <div className="space-y-6">
+        <div className="min-w-0 space-y-6">
           <section className="space-y-2">
             <Select label={t("label.walk")} value={walk} onChange={(w) => {
               saver.flush();
