@@ -47,7 +47,7 @@ export function Queue({ jobs, change, may }: { jobs: Job[]; change: ReturnType<t
   const stamp = jobs.map((one) => `${one.job}${one.priority}${one.paused}${one.status}${one.waiting_reason}`).join();
   useEffect(() => {
     if (!dragged && !change.isPending) setOrder(jobs);
-  }, [stamp, dragged, change.isPending]);
+  }, [stamp, dragged, change.isPending, change.submittedAt]); // a quick answer is never seen pending
 
   const save = (to: Job[], id: string) => {
     const at = to.findIndex((one) => one.job === id), job = to[at];

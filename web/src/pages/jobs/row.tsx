@@ -9,7 +9,7 @@ import { type Job, scoreName } from "../../types";
 export function JobRow({ job, before, children, dragged }: { job: Job; before?: ReactNode; children?: ReactNode; dragged?: boolean }) {
   const { t, number, ago } = useTexts();
   return (
-    <li className={`relative flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 hover:bg-raised ${dragged ? "z-10 bg-raised shadow-lg outline outline-2 outline-primary" : ""}`}>
+    <li className={`relative flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 hover:bg-raised/50 ${dragged ? "z-10 bg-raised shadow-lg outline outline-2 outline-primary" : ""}`}>
       {before}
       <div className="min-w-0 flex-1 basis-60">
         <Link href={`/app/jobs/${job.job}`} className="block truncate font-medium after:absolute after:inset-0">
