@@ -3,7 +3,9 @@
 #include "base/log.h"
 #include "net/http_int.h"
 
-enum { SOURCE_BLOCK = 128 * 1024 }; /* what is asked for at once */
+/* What is asked for at once, and held for as long as the reply goes on: 64 MB objects at 3.4 GB/s
+ * of one core with 512 KiB, 2.7 with 128. */
+enum { SOURCE_BLOCK = 512 * 1024 };
 
 struct source {
     http_source_fn read;
@@ -40,7 +42,9 @@ void http_reply_source(struct http_req *r, int status, const char *type, uint64_
 
     if (s) {
         *s = (struct source){read, done, ud, length};
-        resp = MHD_create_response_from_callback(length, SOURCE_BLOCK, read_source, s, free_source);
+        resp = MHD_create_response_from_callback(
+            length, length < SOURCE_BLOCK ? (size_t)length : SOURCE_BLOCK, read_source, s,
+            free_source);
     }
     if (!resp) {
         mem_free(s);

@@ -47,8 +47,9 @@ struct data_new {
     struct segments *segments; /* of PACKED */
     bool has_sha;
     uint8_t sha[SHA256_BYTES];
-    int64_t same; /* content that was there before, just now verified, to be shared; 0: none */
-    bool shared;  /* out: the bytes are there already, and ours are not needed */
+    int64_t same;    /* content that was there before, just now verified, to be shared; 0: none */
+    int64_t unsound; /* content that should be the same and is damaged; 0: none */
+    bool shared;     /* out: the bytes are there already, and ours are not needed */
 };
 /* One reference to them.  *ret_id is what the object's row must name: the number of the same
  * content where the store has it already, else n->id.  RC_UNAVAILABLE: what was to be shared is

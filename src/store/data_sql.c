@@ -305,6 +305,11 @@ enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err 
     n->shared = false;
     if (n->kind == DATA_PACKED && !n->same && !segments_usable(n->segments, n->place))
         return err_set(e, RC_UNAVAILABLE, "the segment could not be synced; try again");
+    if (n->unsound) { /* and so nobody shares it */
+        rc = data_damage(tx, n->unsound, os_now_ms(), "found damaged when the same came again", e);
+        if (rc)
+            return rc;
+    }
     if (n->has_sha) {
         rc = share(tx, n, ret_id, e);
         if (rc == RC_NOT_FOUND)

@@ -268,6 +268,25 @@ TEST(a_wrong_block_is_an_error_is_found_and_is_not_shared)
     disk_close(&s.d);
 }
 
+TEST(rot_that_nobody_has_found_does_not_swallow_what_comes_anew)
+{
+    struct shelf s;
+    struct data_row row;
+
+    open_shelf(&s);
+    put(&s, "k", 8, 100000);
+    row = row_of(&s, 0);
+    flip(&s, place_segment(row.place), place_at(row.place) + 90000);
+    put(&s, "again", 8, 100000);
+    put(&s, "third", 8, 100000);
+    CHECK_OK(get(&s, "again", 8, 100000), &s.e);
+    CHECK_OK(get(&s, "third", 8, 100000), &s.e);
+    CHECK_EQ(get(&s, "k", 8, 100000), RC_CORRUPT);
+    CHECK_EQ(stat_of(&s).damaged, 1);
+    CHECK_EQ(stat_of(&s).contents, 2); /* the second and the third share theirs */
+    disk_close(&s.d);
+}
+
 TEST(a_scrub_goes_on_where_it_was_stopped)
 {
     struct shelf s;

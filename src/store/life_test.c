@@ -324,6 +324,57 @@ TEST(a_data_file_that_is_missing_is_an_error_not_an_empty_object)
     rig_close(&g);
 }
 
+static enum rc flip_in(void *ud, const char *name, bool is_dir, struct err *e)
+{
+    const char *dir = ud;
+    char path[1200], byte;
+    uint64_t size;
+    int fd = -1;
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (is_dir)
+        return os_list_dir(path, flip_in, path, e);
+    CHECK_OK(os_open(path, O_RDWR, 0, &fd, e), e);
+    CHECK_OK(os_fd_size(fd, &size, e), e);
+    CHECK_OK(os_pread_full(fd, &byte, 1, 700000, e), e);
+    byte ^= 32;
+    CHECK_OK(os_pwrite_all(fd, &byte, 1, 700000, e), e);
+    os_close(fd);
+    return RC_OK;
+}
+
+TEST(a_flipped_bit_cuts_the_reply_and_no_wrong_byte_is_sent)
+{
+    struct rig g;
+    struct store_counts n;
+    struct client_call c = {.method = HTTP_GET, .reply = &g.body};
+    char path[1100];
+    char *p = rig_bytes(5, 1 << 20);
+    enum rc rc;
+
+    rig_open(&g);
+    c.reply = &g.body;
+    CHECK_OK(s3_put(g.c, "k", (str){p, 1 << 20}, NULL, &g.e), &g.e);
+    CHECK(rig_files_become(&g, 1));
+    snprintf(path, sizeof path, "%s/objects", g.dir);
+    CHECK_OK(os_list_dir(path, flip_in, path, &g.e), &g.e);
+    CHECK_EQ(rig_call(&g, HTTP_GET, "k", NULL, "Range: bytes=0-600000", STR("")), 206);
+    CHECK(g.body.n == 600001 && !memcmp(g.body.p, p, g.body.n));
+    CHECK_EQ(rig_call(&g, HTTP_GET, "k", NULL, "Range: bytes=700000-700001", STR("")), 500);
+    CHECK_OK(s3_presign(g.c, &g.a, HTTP_GET, "k", NULL, 60, &c.url, &g.e), &g.e);
+    buf_clear(&g.body);
+    rc = client_do(&c, &g.reply, &g.e);
+    CHECK(rc != RC_OK && g.body.n < 1 << 20 && !memcmp(g.body.p, p, g.body.n));
+    store_counts(g.s, &n);
+    CHECK_EQ(n.damaged_reads, 2);
+    CHECK_OK(s3_put(g.c, "k", (str){p, 1 << 20}, NULL, &g.e), &g.e); /* is not shared */
+    buf_clear(&g.body);
+    CHECK_OK(s3_get(g.c, "k", &g.body, &g.e), &g.e);
+    CHECK(g.body.n == 1 << 20 && !memcmp(g.body.p, p, g.body.n));
+    mem_free(p);
+    rig_close(&g);
+}
+
 /* ---- peers */
 
 TEST(an_upload_cut_short_leaves_nothing)

@@ -96,9 +96,9 @@ enum rc data_forget(struct tx *tx, const struct freed_list *list, struct err *e)
 enum rc data_damage(struct tx *tx, int64_t data, int64_t now_ms, const char *text, struct err *e)
 {
     return tx_exec(tx, e,
-                   "INSERT INTO damage(data, found_ms, text) VALUES (?, ?, ?)"
-                   " ON CONFLICT(data) DO UPDATE SET text = excluded.text",
-                   db_i(data), db_i(now_ms), db_c(text));
+                   "INSERT INTO damage(data, found_ms, text) SELECT id, ?, ? FROM data"
+                   " WHERE id = ? ON CONFLICT(data) DO UPDATE SET text = excluded.text",
+                   db_i(now_ms), db_c(text), db_i(data));
 }
 
 enum rc data_healed(struct tx *tx, int64_t data, bool *ret_was, struct err *e)

@@ -26,8 +26,13 @@ void disk_find_same(struct disk *d, struct data_new *n)
         rc = reader_verify(&r, &e);
     reader_done(&r);
     n->same = rc ? 0 : id;
-    if (rc && rc != RC_NOT_FOUND) /* then it is written again */
-        log_error("store: content that could have been shared: %s", e.text);
+    if (!rc || rc == RC_NOT_FOUND)
+        return;
+    log_error("store: content that could have been shared: %s", e.text); /* is written again */
+    if (rc == RC_CORRUPT && id)
+        n->unsound = id;
+    else
+        n->has_sha = false; /* it cannot be told now, and must not be trusted */
 }
 
 enum rc disk_take(struct disk *d, str body, struct data_new *ret, struct err *e)
