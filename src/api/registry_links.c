@@ -267,11 +267,11 @@ static enum rc post_public(struct ctx *c, struct err *e)
 extern const struct route registry_link_routes[];
 const struct route registry_link_routes[] = {
     {HTTP_POST, "/models/{model}/predict", ACCESS_VIEWER, "models:read",
-     QUERY(by_name_fields, model_query), .tag = "Registry",
+     QUERY(by_name_fields, model_query), .unaudited = true, .tag = "Registry",
      .summary = "What pictures show, said by a registered model.", .help = PREDICT_HELP,
      .fn = post_by_name},
     {HTTP_POST, "/models/{model}/aliases/{alias}/predict", ACCESS_VIEWER, "models:read",
-     QUERY(by_alias_fields, model_query), .tag = "Registry",
+     QUERY(by_alias_fields, model_query), .unaudited = true, .tag = "Registry",
      .summary = "The same by the version that is live under an alias.", .help = PREDICT_HELP,
      .fn = post_by_alias},
     {HTTP_GET, "/registry/models/{model}/links", ACCESS_VIEWER, "models:read", .tag = "Registry",
@@ -293,6 +293,7 @@ const struct route registry_link_routes[] = {
     {HTTP_GET, "/public/model/weights", ACCESS_PUBLIC, .tag = "Visitors",
      .summary = "The weights file, to run the model in the tab.", .fn = get_public_weights},
     {HTTP_POST, "/public/model/predict", ACCESS_PUBLIC, QUERY(by_alias_fields, model_query),
-     .tag = "Visitors", .summary = "What pictures show, where the link allows it.",
+     .unaudited = true, .tag = "Visitors",
+     .summary = "What pictures show, where the link allows it.",
      .help = "At most 8 pictures and 48 MiB a request.", .fn = post_public},
     ROUTE_END};
