@@ -55,8 +55,14 @@ export class Store {
       AWS_EC2_METADATA_DISABLED: "true", ...more };
   }
 
-  async up(): Promise<void> {
-    const child = spawn(binary, ["store", "--data", this.data, "--listen", `127.0.0.1:${this.port}`], { stdio: ["ignore", "pipe", "pipe"], env: this.env() });
+  /** Serves another folder. */
+  async serve(data: string): Promise<void> {
+    this.port = await freePort();
+    await this.up(data);
+  }
+
+  async up(data = this.data): Promise<void> {
+    const child = spawn(binary, ["store", "--data", data, "--listen", `127.0.0.1:${this.port}`], { stdio: ["ignore", "pipe", "pipe"], env: this.env() });
     this.child = child;
     let ended = false;
     child.on("exit", () => (ended = true));
