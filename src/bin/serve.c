@@ -124,6 +124,10 @@ static enum rc start_storage(struct serve *s, struct err *e)
             host = STR("127.0.0.1");
         endpoint = arena_printf(&s->arena, "http://%.*s:%d", STR_F(host), store_port(s->store));
     }
+    if (*config_str(s->config, "s3_endpoint")) { /* another's */
+        to.session_token = config_str(s->config, "aws_session_token");
+        to.virtual_host = config_bool(s->config, "s3_virtual_host");
+    }
     to.endpoint = endpoint;
     to.access_key = access;
     to.secret_key = secret;

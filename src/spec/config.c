@@ -46,6 +46,11 @@ const struct config_row config_rows[] = {
      .help = "URL of another S3-compatible store; empty: the embedded one."},
     {"s3_region", "AWS_REGION", CONFIG_STR, "us-east-1", .group = "Storage",
      .help = "Region in signatures."},
+    {"s3_virtual_host", "S3_VIRTUAL_HOST", CONFIG_BOOL, "false", .group = "Storage",
+     .help =
+         "Name the bucket in the host of s3_endpoint (http://BUCKET.HOST) instead of the path."},
+    {"aws_session_token", "AWS_SESSION_TOKEN", CONFIG_STR, "", .secret = true, .group = "Storage",
+     .help = "Session token of temporary keys for s3_endpoint."},
     {"aws_access_key_id", "AWS_ACCESS_KEY_ID", CONFIG_STR, "", .group = "Storage",
      .help = "Access key; empty: made at the first start for the embedded store."},
     {"aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", CONFIG_STR, "", .secret = true,

@@ -58,6 +58,8 @@ static enum rc fill_order(struct imports *im, struct arena *a, const struct impo
     o.bucket = str_of(im->s.store.bucket);
     o.access_key = str_of(im->s.store.access_key);
     o.secret_key = str_of(im->s.store.secret_key);
+    o.session_token = str_of(im->s.store.session_token);
+    o.virtual_host = im->s.store.virtual_host;
     o.unpacked_bytes_max = (int64_t)im->s.unpacked_bytes_max;
     o.entries_max = (int64_t)im->s.entries_max;
     if (!rc && o.kind != INGEST_ARCHIVE) {

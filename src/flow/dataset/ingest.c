@@ -32,6 +32,8 @@ const struct field ingest_order_fields[] = {
     F_STR(S, bucket, .flags = FIELD_REQUIRED, .help = "Of the object store."),
     F_STR(S, access_key, .help = "Of the object store."),
     F_STR(S, secret_key, .help = "Of the object store."),
+    F_STR(S, session_token, .help = "Of temporary keys."),
+    F_BOOL(S, virtual_host, .help = "The bucket stands in the host's name."),
     F_INT(S, unpacked_bytes_max, .flags = FIELD_REQUIRED, .min = 1, .max = 1e18,
           .help = "Limit of all files, unpacked."),
     F_INT(S, entries_max, .flags = FIELD_REQUIRED, .min = 1, .max = 1e9,
@@ -468,9 +470,10 @@ static enum rc open_store(struct ingest *in, struct err *e)
     const struct ingest_order *o = in->order;
     struct s3_config c = {arena_cstr(in->a, o->endpoint), arena_cstr(in->a, o->region),
                           arena_cstr(in->a, o->bucket), arena_cstr(in->a, o->access_key),
-                          arena_cstr(in->a, o->secret_key)};
+                          arena_cstr(in->a, o->secret_key), arena_cstr(in->a, o->session_token),
+                          o->virtual_host};
 
-    if (!c.endpoint || !c.region || !c.bucket || !c.access_key || !c.secret_key)
+    if (!c.endpoint || !c.region || !c.bucket || !c.access_key || !c.secret_key || !c.session_token)
         return err_set(e, RC_NOMEM, "no memory to start an import");
     return s3_open(&in->s3, &c, e);
 }

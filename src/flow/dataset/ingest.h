@@ -42,7 +42,8 @@ struct ingest_order {
     str format;        /* split, draft: as the base's report says */
     str edits_key;     /* draft: the object of its edits (draft.h) */
     struct split_spec split;
-    str endpoint, region, bucket, access_key, secret_key;
+    str endpoint, region, bucket, access_key, secret_key, session_token;
+    bool virtual_host;
     int64_t unpacked_bytes_max, entries_max;
     int64_t threads; /* 0: INGEST_THREADS */
 };
