@@ -19,9 +19,9 @@ static enum rc put_object(struct objects *l, str key, const struct object *o, st
     page_name(g, b, "Key", key);
     buf_add(b, "<LastModified>", 14);
     page_time(g, b, o->modified_ms);
-    buf_puts(b, "</LastModified><ETag>&quot;");
+    buf_puts(b, "</LastModified><ETag>\"");
     buf_puts(b, o->etag);
-    buf_puts(b, "&quot;</ETag><Size>");
+    buf_puts(b, "\"</ETag><Size>");
     page_u64(b, o->bytes);
     buf_puts(b, "</Size>");
     if (l->owner)
