@@ -25,7 +25,7 @@
     X(BAD_AUTH_QUERY, 400, "AuthorizationQueryParametersError",                                    \
       "The authorization in the query is malformed")                                               \
     X(BAD_DIGEST, 400, "BadDigest", "The digest that was sent is not that of the body")            \
-    X(BUCKET_EXISTS, 409, "BucketAlreadyOwnedByYou", "The bucket exists and is yours")             \
+    X(BUCKET_EXISTS, 409, "BucketAlreadyOwnedByYou", "You already own a bucket of this name")      \
     X(BUCKET_TAKEN, 409, "BucketAlreadyExists", "The bucket exists and is another's")              \
     X(BUCKET_NOT_EMPTY, 409, "BucketNotEmpty", "The bucket is not empty")                          \
     X(CORS_FORBIDDEN, 403, "AccessForbidden", "No CORS rule of the bucket allows this request")    \
