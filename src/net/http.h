@@ -100,8 +100,8 @@ void http_reply_static(struct http_req *r, int status, const char *type, str bod
 void http_reply_fd(struct http_req *r, int status, const char *type, int fd, uint64_t at,
                    uint64_t len);
 /* `length` (> 0) bytes that `read` gives, in order, on the server's thread: it may block no longer
- * than a disk does.  False cuts the connection: the peer sees an error, never a whole reply.  `done`
- * is called once, when the reply has ended, whatever became of it. */
+ * than a disk does.  False cuts the connection: the peer sees an error, never a whole reply.
+ * `done` is called once, when the reply has ended, whatever became of it. */
 typedef bool (*http_source_fn)(void *ud, uint64_t at, void *p, size_t cap, size_t *ret_n);
 void http_reply_source(struct http_req *r, int status, const char *type, uint64_t length,
                        http_source_fn read, void (*done)(void *ud), void *ud);

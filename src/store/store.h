@@ -7,8 +7,8 @@
  *  1. Acknowledged means durable: the data is synced and the index row committed before the reply.
  *  2. Names on disk are numbers of ours, never text of a user.
  *  3. A reader sees a whole object, the old one or the new one; an upload cut short leaves nothing.
- *  4. A file is removed after the commit that drops its last row; what a crash leaves behind between
- *     the two stands in a table, and the next start removes it.
+ *  4. A file is removed after the commit that drops its last row; what a crash leaves behind
+ * between the two stands in a table, and the next start removes it.
  *  5. Memory does not grow with an object's size.
  *
  * On disk: disk.h, and docs/store.md for what is promised and why.
