@@ -32,7 +32,7 @@ export function smooth(y: ArrayLike<number>, weight: number): Float64Array {
       continue;
     }
     sum = weight * sum + (1 - weight) * v;
-    left *= weight;
+    left = left > 1e-18 ? left * weight : 0; // below, it changes nothing but becomes denormal, which is slow
     out[i] = sum / (1 - left);
   }
   return out;
