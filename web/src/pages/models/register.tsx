@@ -64,7 +64,10 @@ function Form({ jobs, models, job: wanted, model: into, onClose }: { jobs: Job[]
       {target === NEW && (
         <>
           <Field label={t("registry.name")} help={t("registry.nameHelp")} error={fault?.field === "name" ? fault.message : undefined}>
-            <Input required maxLength={64} value={name} onChange={(e) => setName(e.target.value)} />
+            <Input required maxLength={64} value={name} onChange={(e) => {
+              setName(e.target.value);
+              register.reset();
+            }} />
           </Field>
           <Field label={t("registry.description")}><textarea className="field" rows={2} maxLength={4096} value={description} onChange={(e) => setDescription(e.target.value)} /></Field>
         </>

@@ -16,13 +16,15 @@ function colours(): [number, number, number][] {
   });
 }
 
+const GROUND = "background"; // the class of what is none of the others: the picture stays as it is there
+
 /** RGBA of all masks on the grid of the first: later ones go below earlier ones, which are surer. */
 export function painted(marks: Mark[], palette: [number, number, number][]): { width: number; height: number; data: Uint8ClampedArray } | undefined {
   const first = marks.find((m) => m.mask)?.mask;
   if (!first) return undefined;
   const { width, height } = first, data = new Uint8ClampedArray(width * height * 4);
-  for (const { mask, class_id } of [...marks].reverse()) {
-    if (!mask || mask.width !== width || mask.height !== height) continue;
+  for (const { mask, class_id, class: name } of [...marks].reverse()) {
+    if (!mask || name === GROUND || mask.width !== width || mask.height !== height) continue;
     const [r, g, b] = palette[class_id % palette.length] ?? [0, 0, 0];
     for (let i = 0; i < mask.inside.length; i++)
       if (mask.inside[i]) data.set([r, g, b, ALPHA], 4 * i);

@@ -126,6 +126,8 @@ test("masks are painted in the colours of their classes, the surest on top", () 
   const area = painted([{ ...rose, mask: grid([1, 0]) }, { ...tulip, mask: grid([1, 1]) }], [[1, 2, 3], [4, 5, 6]]);
   expect([...(area?.data ?? [])]).toEqual([1, 2, 3, 110, 4, 5, 6, 110]);
   expect(painted([rose], [[0, 0, 0]])).toBeUndefined();
+  const ground = painted([{ class: "background", class_id: 0, share: 0.5, mask: grid([1, 0]) }, { ...tulip, mask: grid([0, 1]) }], [[1, 2, 3], [4, 5, 6]]);
+  expect([...(ground?.data ?? [])]).toEqual([0, 0, 0, 0, 4, 5, 6, 110]);
 });
 
 test("the camera's pictures are answered one after another and can be kept", async () => {
