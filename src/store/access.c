@@ -47,7 +47,7 @@ static void gather(struct call *c, enum access_action a, str bucket, str key,
         .prefix = call_query(c, "prefix"),
         .delimiter = call_query(c, "delimiter"),
         .max_keys = call_query(c, "max-keys"),
-        .acl = http_header(c->r, "x-amz-acl"),
+        .acl = call_header(c, "x-amz-acl"),
         .version = call_query(c, "versionId"),
         .now_ms = os_now_ms(),
     };

@@ -31,12 +31,12 @@ enum s3_code op_create_bucket(struct call *c)
     struct bucket_op b = {.op.apply = apply_create, .c = c};
     char location[80];
     str body; /* a LocationConstraint: there is one place here */
-    str acl = http_header(c->r, "x-amz-acl");
+    str acl = call_header(c, "x-amz-acl");
     enum s3_code code = body_xml(c, &body);
 
     if (!code && acl.p && !acl_of_name(acl, &b.acl))
         code = S3_BAD_ARGUMENT;
-    if (!code && str_ieq(http_header(c->r, "x-amz-bucket-object-lock-enabled"), STR("true"))) {
+    if (!code && str_ieq(call_header(c, "x-amz-bucket-object-lock-enabled"), STR("true"))) {
         err_set(&c->err, RC_UNIMPLEMENTED, "object lock");
         code = S3_NOT_IMPLEMENTED;
     }

@@ -38,10 +38,10 @@ enum s3_code copy_source_read(struct call *c, str header, struct copy_source *re
 
 enum s3_code copy_conditions(struct call *c, const struct object *o)
 {
-    str match = http_header(c->r, "x-amz-copy-source-if-match");
-    str none = http_header(c->r, "x-amz-copy-source-if-none-match");
-    str since = http_header(c->r, "x-amz-copy-source-if-modified-since");
-    str unmodified = http_header(c->r, "x-amz-copy-source-if-unmodified-since");
+    str match = call_header(c, "x-amz-copy-source-if-match");
+    str none = call_header(c, "x-amz-copy-source-if-none-match");
+    str since = call_header(c, "x-amz-copy-source-if-modified-since");
+    str unmodified = call_header(c, "x-amz-copy-source-if-unmodified-since");
     int64_t t, modified = o->modified_ms / 1000;
 
     if (match.p && !etag_listed(match, str_of(o->etag)))
@@ -130,7 +130,7 @@ static enum rc apply_copy(struct commit_op *op, struct tx *tx, struct err *e)
 
 static enum s3_code read_directive(struct call *c, const char *name, bool *ret_replace)
 {
-    str directive = http_header(c->r, name);
+    str directive = call_header(c, name);
 
     *ret_replace = str_is(directive, "REPLACE");
     if (!directive.n || *ret_replace || str_is(directive, "COPY"))
@@ -149,7 +149,7 @@ static enum s3_code check_headers(struct copy_op *p)
     if (!code)
         code = put_if_read(c, &p->cond);
     if (!code && !p->replace && !p->replace_tags && !p->from.has_version &&
-        !http_header(c->r, "x-amz-storage-class").p && str_eq(p->from.bucket, c->bucket) &&
+        !call_header(c, "x-amz-storage-class").p && str_eq(p->from.bucket, c->bucket) &&
         str_eq(p->from.key, c->key)) {
         err_set(&c->err, RC_INVALID, "a copy onto itself must replace the metadata");
         code = S3_BAD_REQUEST;
@@ -207,7 +207,7 @@ static enum s3_code feed(void *ud, char *p, size_t cap, size_t *ret_n)
 /* x-amz-copy-source-range: "bytes=first-last", both, inside the object. */
 static enum s3_code source_range(struct call *c, uint64_t bytes, uint64_t *at, uint64_t *n)
 {
-    str range = http_header(c->r, "x-amz-copy-source-range");
+    str range = call_header(c, "x-amz-copy-source-range");
     ptrdiff_t dash = str_chr(range, '-');
     uint64_t last = 0;
 

@@ -88,7 +88,7 @@ static enum s3_code answer(struct call *c, struct read *g)
                  (unsigned long long)(at + n - 1), (unsigned long long)g->o.bytes);
         http_add_header(c->r, "Content-Range", text);
     }
-    if (n == g->o.bytes && str_ieq(http_header(c->r, "x-amz-checksum-mode"), STR("ENABLED")))
+    if (n == g->o.bytes && str_ieq(call_header(c, "x-amz-checksum-mode"), STR("ENABLED")))
         headers_sum(c, &g->o.sum);
     return read_send(c, g, kind == RANGE_PART ? 206 : 200, type, at, n);
 }
@@ -142,8 +142,8 @@ static void put_sum(struct buf *b, const struct sum *s)
 
 static enum s3_code put_parts(struct call *c, struct buf *b, const struct read *g)
 {
-    str max_text = http_header(c->r, "x-amz-max-parts");
-    str after_text = http_header(c->r, "x-amz-part-number-marker");
+    str max_text = call_header(c, "x-amz-max-parts");
+    str after_text = call_header(c, "x-amz-part-number-marker");
     uint64_t max = STORE_LIST_KEYS_MAX, after = 0, i;
 
     if ((max_text.n && !str_u64(max_text, &max)) || (after_text.n && !str_u64(after_text, &after)))
@@ -172,7 +172,7 @@ static enum s3_code put_parts(struct call *c, struct buf *b, const struct read *
 
 static enum s3_code attributes(struct call *c, struct read *g)
 {
-    str want = http_header(c->r, "x-amz-object-attributes");
+    str want = call_header(c, "x-amz-object-attributes");
     char date[HTTP_DATE_TEXT];
     struct buf b;
     enum s3_code code = S3_OK;

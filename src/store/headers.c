@@ -84,7 +84,7 @@ static bool header_at(const struct call *c, size_t i, str *ret_name, str *ret_va
     return false;
 }
 
-static str header(const struct call *c, const char *name)
+str call_header(const struct call *c, const char *name)
 {
     str v = c->fields ? sigv4_find(c->fields, c->field_n, name) : http_header(c->r, name);
 
@@ -99,7 +99,7 @@ static enum s3_code refuse_unknown(struct call *c)
 {
     static const char *const absent[] = {"x-amz-server-side-encryption",
                                          "x-amz-website-redirect-location", "x-amz-grant-"};
-    str class = header(c, "x-amz-storage-class"), name, value;
+    str class = call_header(c, "x-amz-storage-class"), name, value;
 
     if (class.n && !str_is(class, "STANDARD") && !str_is(class, "REDUCED_REDUNDANCY"))
         return S3_BAD_STORAGE_CLASS;
@@ -122,7 +122,7 @@ static enum s3_code refuse_unknown(struct call *c)
 
 static enum s3_code keep_acl(struct call *c, struct object *o)
 {
-    str acl = header(c, "x-amz-acl");
+    str acl = call_header(c, "x-amz-acl");
 
     if (!acl.p)
         return S3_OK;
@@ -136,7 +136,7 @@ static enum s3_code keep_acl(struct call *c, struct object *o)
 
 static enum s3_code keep_tags(struct call *c, struct object *o)
 {
-    str text = header(c, "x-amz-tagging");
+    str text = call_header(c, "x-amz-tagging");
     enum rc rc;
 
     o->tags = STR("");
@@ -151,14 +151,14 @@ static enum s3_code keep_tags(struct call *c, struct object *o)
 static enum s3_code keep_meta(struct call *c, struct object *o)
 {
     struct buf b;
-    str name, value, type = header(c, "content-type");
+    str name, value, type = call_header(c, "content-type");
     size_t meta_bytes = 0;
     bool lines = true;
     enum s3_code code = S3_OK;
 
     buf_init(&b, KEPT_BYTES_MAX);
     for (size_t i = 0; i < KEPT; i++) {
-        value = header(c, kept[i].header);
+        value = call_header(c, kept[i].header);
         if (value.p && str_is(str_of(kept[i].header), "content-encoding"))
             put_encoding(&b, value);
         else if (value.p)

@@ -242,7 +242,7 @@ static enum rc read_acl(str body, enum canned_acl *ret, struct err *e)
 enum s3_code op_put_acl(struct call *c)
 {
     struct mark_op p = {.op.apply = apply_mark, .c = c};
-    str name = http_header(c->r, "x-amz-acl"), body, header, value;
+    str name = call_header(c, "x-amz-acl"), body, header, value;
     enum s3_code code = body_xml(c, &body);
     enum rc rc = RC_OK;
 

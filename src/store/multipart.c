@@ -75,8 +75,8 @@ static enum rc apply_create(struct commit_op *op, struct tx *tx, struct err *e)
  * does. */
 static enum s3_code read_sum_kind(struct call *c, struct upload *u)
 {
-    str name = http_header(c->r, "x-amz-checksum-algorithm");
-    str type = http_header(c->r, "x-amz-checksum-type");
+    str name = call_header(c, "x-amz-checksum-algorithm");
+    str type = call_header(c, "x-amz-checksum-type");
     bool full = str_ieq(type, STR("FULL_OBJECT")), sha;
 
     u->sum_asked = name.n > 0;
@@ -171,7 +171,7 @@ static enum s3_code check_sum_kind(struct upload_op *p)
 static enum s3_code take_part(struct upload_op *p)
 {
     struct call *c = p->c;
-    str source = http_header(c->r, "x-amz-copy-source");
+    str source = call_header(c, "x-amz-copy-source");
     enum s3_code code;
 
     code = source.p ? part_copy_take(c, source, p->u.sum_kind, p->in)

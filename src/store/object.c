@@ -103,7 +103,7 @@ enum s3_code op_put(struct call *c)
     struct intake in;
     struct object o = {0};
     struct put_op p = {.op.apply = apply_put, .c = c, .in = &in};
-    str source = http_header(c->r, "x-amz-copy-source");
+    str source = call_header(c, "x-amz-copy-source");
     enum checksum_kind sum = body_claims(c);
     enum s3_code code;
 
@@ -294,14 +294,17 @@ static enum s3_code read_delete(struct call *c, str body, struct victim *v, size
 static void put_deleted(struct call *c, struct buf *b, const struct victim *v)
 {
     bool versions = c->info && c->info->b.versioning != VERSIONING_OFF;
+    struct object asked = {.seq = v->version.seq, .null_version = v->version.null_version};
     char id[INDEX_VERSION_TEXT];
 
-    version_text(&v->gone, id);
     buf_puts(b, "<Deleted>");
     xml_text(b, "Key", v->key);
-    if (v->has_version)
-        xml_text(b, "VersionId", v->version.null_version ? STR("null") : str_of(id));
+    if (v->has_version) {
+        version_text(&asked, id);
+        xml_text(b, "VersionId", str_of(id));
+    }
     if (versions && v->gone.marker) {
+        version_text(&v->gone, id);
         buf_puts(b, "<DeleteMarker>true</DeleteMarker>");
         xml_text(b, "DeleteMarkerVersionId", str_of(id));
     }

@@ -275,7 +275,10 @@ enum rc put_if_check(const struct put_if *p, struct tx *tx, int64_t bucket, str 
 /* What a put replies of the object that it has made: ETag, version, checksum. */
 void put_headers(struct call *c, const struct object *o);
 
-/* headers.c: what an object keeps of the headers of its put: type, meta, tags, acl. */
+/* headers.c: a header, a field of the form in its place, or an x-amz-* one that the signer of a URL
+ * has moved into the query; .p NULL if absent. */
+str call_header(const struct call *c, const char *name);
+/* What an object keeps of the headers of its put: type, meta, tags, acl. */
 enum s3_code headers_keep(struct call *c, struct object *o);
 /* ... and gives back, with the response-* overrides of the query; *ret_type lives in the arena. */
 void headers_give(struct call *c, const struct object *o, const char **ret_type);

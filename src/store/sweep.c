@@ -177,7 +177,7 @@ static enum rc run_rule(struct sweep *w, struct event *stop, struct err *e)
         struct tx *tx;
         str to;
         arena_done(&w->a);
-        arena_init(&w->a, 8 << 20);
+        arena_init(&w->a, 32 << 20);
         to = end_of(&w->a, w->r->prefix);
         w->last = before ? arena_str(&w->a, w->from) : STR_NONE;
         w->seen = 0;
@@ -321,7 +321,7 @@ enum rc lifecycle_run(struct store *s, int64_t now_ms, struct event *stop, uint6
     if (!w)
         return err_set(e, RC_NOMEM, "out of memory");
     arena_init(&a, 16 << 20);
-    arena_init(&w->a, 8 << 20);
+    arena_init(&w->a, 32 << 20);
     w->op.apply = apply;
     w->s = s;
     w->now_ms = now_ms;

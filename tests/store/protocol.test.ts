@@ -72,7 +72,7 @@ test("versions: each put stays, a delete puts a marker, a version can be read, c
   assert.equal((await ok(call(`/${b}/k`))).body, "two");
   const body = `<Delete><Object><Key>k</Key><VersionId>${two}</VersionId></Object><Object><Key>old</Key></Object></Delete>`;
   const many = (await ok(call(`/${b}`, { method: "POST", query: { delete: "" }, body }))).body;
-  assert.deepEqual(all(many, "DeleteMarker"), ["true"]);
+  assert.deepEqual([all(many, "DeleteMarker"), all(many, "VersionId")], [["true"], [two]]);
   assert.equal((await ok(call(`/${b}/k`))).body, "one");
   await refused(call(`/${b}`, { method: "DELETE" }), 409, "BucketNotEmpty");
   await refused(put(`/${b}`, "<VersioningConfiguration/>", {}, { versioning: "" }), 400, "IllegalVersioningConfigurationException");
@@ -327,6 +327,8 @@ test("a changed, late, replayed or half-signed request is refused with S3's code
   await ok(send(store.port, "PUT", moved, { host }, Buffer.from("moved")));
   const open = await ok(anyone(`/${b}/moved`));
   assert.deepEqual([open.body, open.headers["x-amz-meta-a"], open.headers["x-amz-tagging-count"]], ["moved", "1", "1"]);
+  await ok(send(store.port, "PUT", presign(root(), host, "PUT", `/${b}/copied`, 60, new Date(), { "x-amz-copy-source": `/${b}/moved` }), { host }, none));
+  assert.equal((await ok(call(`/${b}/copied`))).body, "moved");
   await refused(send(store.port, "PUT", presign(root(), host, "PUT", `/${b}/moved`, 60, new Date(), { "x-amz-meta-a": "1\nx: y" }), { host }, none), 400, "InvalidArgument");
   const chunk = "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n";
   const chunked = (body: string): Promise<Answer> => call(`/${b}/chunk`, { method: "PUT", body, payload: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
