@@ -1,5 +1,6 @@
 // Calls of the API: JSON in and out, problem documents as errors.  An expired session is refreshed once by its
 // cookie; failing that, the call waits until the person has logged in again (session.tsx), so no page is lost.
+import { lost, reached } from "./connection";
 
 /** RFC 9457 */
 export class Problem extends Error {
@@ -23,9 +24,12 @@ export const unreachable = "unreachable";
 
 async function ask(path: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, init);
+    const reply = await fetch(path, init);
+    reached();
+    return reply;
   } catch (e) {
     if (e instanceof DOMException && e.name === "AbortError") throw e;
+    lost();
     throw new Problem(0, unreachable, "");
   }
 }

@@ -5,6 +5,7 @@ import { useTexts } from "./i18n";
 import { mac, useCommands, useKeys } from "./keys";
 import { Boundary } from "./parts/boundary";
 import { Mark, Preferences } from "./parts/brand";
+import { Connection } from "./parts/connection";
 import { TooltipProvider } from "./parts/menu";
 import { Toasts } from "./parts/toast";
 import { ButtonLink, Dialog, Empty, Icon, IconButton, icons, Loading } from "./parts/ui";
@@ -165,9 +166,12 @@ function Shell() {
         </div>
       </div>
       <Sidebar path={path} onSearch={() => setOver("palette")} />
-      <main id="main" ref={main} tabIndex={-1} className="mx-auto w-full min-w-0 max-w-6xl px-4 pb-28 pt-6 outline-none sm:px-6 lg:px-8 lg:pb-12 lg:pt-8">
-        <Suspense fallback={<Loading lines={4} />}><Pages path={path} /></Suspense>
-      </main>
+      <div className="min-w-0">
+        <Connection />
+        <main id="main" ref={main} tabIndex={-1} className="mx-auto w-full min-w-0 max-w-6xl px-4 pb-28 pt-6 outline-none sm:px-6 lg:px-8 lg:pb-12 lg:pt-8">
+          <Suspense fallback={<Loading lines={4} />}><Pages path={path} /></Suspense>
+        </main>
+      </div>
       <Bar path={path} />
       <Everywhere open={over} setOpen={setOver} />
     </div>

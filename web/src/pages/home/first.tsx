@@ -118,7 +118,7 @@ function Watch({ job, onAgain }: { job: Job; onAgain: () => void }) {
       {!hasEnded(job.status) && <Progress value={job.progress} label={t("progress")} />}
       <p className="numbers flex flex-wrap gap-x-6 gap-y-1 text-sm" aria-live="polite">
         <span>{job.status === "running" ? t("first.epoch", { epoch: job.epoch, epochs: job.epochs }) : of("status", job.status)}</span>
-        {job.best && <span>{t("job.best")}: {scoreName(job.best.metric)} <b>{number(job.best.value, 3)}</b></span>}
+        {job.best && <span>{t("job.best")}: {of("metric", job.best.metric) === job.best.metric ? scoreName(job.best.metric) : of("metric", job.best.metric)} <b>{number(job.best.value, 3)}</b></span>}
         {live.left !== undefined && !hasEnded(job.status) && <span>{t("job.left")}: {duration(live.left)}</span>}
       </p>
       {job.waiting_reason && !hasEnded(job.status) && <p className="text-sm text-muted">{job.waiting_reason}</p>}
