@@ -7,7 +7,7 @@ export default {
     extend: {
       colors: Object.fromEntries(
         ["background", "surface", "raised", "foreground", "muted", "border", "primary", "primary-foreground",
-          "veil", "success", "warning", "info", "destructive"].map((name) => [name, token(name)])),
+          "veil", "on-picture", "success", "warning", "info", "destructive"].map((name) => [name, token(name)])),
       borderRadius: { DEFAULT: "var(--radius)" },
       keyframes: { fade: { from: { opacity: "0" }, to: { opacity: "1" } } },
       animation: { fade: "fade 120ms ease-out" },

@@ -10,6 +10,7 @@ import { fits } from "./palette";
 beforeEach(() => {
   serve({ "GET /datasets": (call: { query: string }) => ({ datasets: call.query.includes("q=") ? [{ id: "d1", name: "flowers", task: "classification", versions: 1, created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" }] : [], next: null }),
     "GET /training/jobs": (call: { query: string }) => ({ jobs: call.query.includes("q=") ? [{ job: "j1", name: "flowers run", status: "completed", kind: "train" }] : [], next: null }),
+    "GET /registry/models": { models: [{ id: "m1", name: "flower-finder", task: "detection" }] },
     "GET /datasets/:id": new Refusal(404, "gone") });
 });
 
@@ -32,9 +33,10 @@ test("datasets and jobs are found by name, arrows go round the list", async () =
   await userEvent.type(await screen.findByRole("combobox", { name: "Go to anything" }), "flow");
   const jobs = await screen.findByRole("group", { name: "Jobs" });
   within(jobs).getByRole("option", { name: /flowers run/ });
+  within(await screen.findByRole("group", { name: "Models" })).getByRole("option", { name: /flower-finder/ });
   await userEvent.keyboard("{ArrowUp}");
   expect(screen.getByRole("option", { selected: true }).textContent).toContain("flowers run");
-  await userEvent.keyboard("{ArrowDown}{Enter}");
+  await userEvent.keyboard("{ArrowUp}{Enter}");
   await waitFor(() => expect(window.location.pathname).toBe("/app/datasets/d1"));
 });
 

@@ -1,4 +1,4 @@
-// The command palette: pages, what the page can do, and datasets and jobs by name.  One list, moved in by arrows; the
+// The command palette: pages, what the page can do, and models, datasets and jobs by name.  One list, moved in by arrows; the
 // focus stays in the field.
 import * as Modal from "@radix-ui/react-dialog";
 import { useQuery } from "@tanstack/react-query";
@@ -27,7 +27,7 @@ export function fits(text: string, question: string): boolean {
   return low.includes(words.join(" ")) || words.every((word) => low.split(/[\s/·:_-]+/).some((one) => one.startsWith(word)));
 }
 
-/** What the server finds: datasets and jobs of that name. */
+/** What the server finds: models, datasets and jobs of that name. */
 function useFound(question: string): Group[] {
   const { t, of } = useTexts();
   const q = useDeferredValue(question.trim());
@@ -40,8 +40,14 @@ function useFound(question: string): Group[] {
     queryKey: ["palette", "jobs", q], enabled, placeholderData: (old) => old,
     queryFn: ({ signal }) => api.get<Jobs>(withQuery("/training/jobs", { q, limit: SHOWN }), signal),
   });
+  const models = useQuery<{ models: { id: string; name: string; task: string }[] }>({
+    queryKey: ["palette", "models", q], enabled, placeholderData: (old) => old,
+    queryFn: ({ signal }) => api.get(withQuery("/registry/models", { q, limit: SHOWN }), signal),
+  });
   if (!enabled) return [];
   return [
+    { title: t("registry.title"), entries: (models.data?.models ?? []).map((one): Entry => ({
+      id: `model-${one.id}`, text: one.name, note: of("task", one.task), icon: "models", go: () => navigate(`/app/models/${encodeURIComponent(one.name)}`) })) },
     { title: t("datasets"), entries: (datasets.data?.datasets ?? []).map((one): Entry => ({
       id: `dataset-${one.id}`, text: one.name, note: one.task ? of("task", one.task) : undefined, icon: "data", go: () => navigate(`/app/datasets/${one.id}`) })) },
     { title: t("jobs"), entries: (jobs.data?.jobs ?? []).map((one): Entry => ({

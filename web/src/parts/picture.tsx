@@ -20,7 +20,7 @@ export function Overlay({ shapes, width, height, classes, colours = null, names,
   const size = Math.max(width, height) / 42; // of the picture, so that small ones that are shown large keep small names
   const name = (x: number, y: number, cls: number, text: string, high = size) =>
     names && text ? (
-      <text x={x} y={Math.max(high, y - high * 0.2)} fontSize={high} fill="white" stroke={stroke(cls)}
+      <text x={x} y={Math.max(high, y - high * 0.2)} fontSize={high} className="fill-on-picture" stroke={stroke(cls)}
         strokeWidth={high / 5} paintOrder="stroke">{text}</text>
     ) : null;
   return (
