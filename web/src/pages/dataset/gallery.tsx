@@ -46,7 +46,7 @@ const Cell = memo(function Cell({ picture, rank, classes, colours, marking, mark
           </span>
         )}
       </span>
-      <span className="mt-1 block truncate text-xs text-muted">{picture.label ?? picture.name.split("/").at(-1)}</span>
+      <span aria-hidden="true" className="mt-1 block truncate text-xs text-muted">{picture.label ?? picture.name.split("/").at(-1)}</span>
     </button>
   );
 });
