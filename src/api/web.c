@@ -8,8 +8,8 @@
  *
  * What the browser may do with the app: scripts are ours alone and none stand in the page; the
  * engine is compiled as WebAssembly, nothing else is evaluated; pages stand in no frame; of devices
- * there is only the camera (trying a model on it).  Styles may stand in attributes: parts are placed
- * by them. */
+ * there is only the camera (trying a model on it).  Styles may stand in attributes: they place
+ * parts. */
 #include "api/app.h"
 #include "api/web_assets.h"
 

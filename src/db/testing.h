@@ -1,5 +1,4 @@
-/* testing.h - for tests: a fresh, migrated database, and statements on it.  Included by tests alone.
- */
+/* testing.h - for tests alone: a fresh, migrated database and statements on it. */
 #ifndef ANNEAL_DB_TESTING_H
 #define ANNEAL_DB_TESTING_H
 

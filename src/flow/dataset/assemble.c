@@ -110,7 +110,8 @@ static enum rc strata(struct assembly *as, struct split_item *items, struct err 
         for (const struct mark *m = pic->label < 0 ? pic->marks : NULL; m; m = m->next)
             if (s < 0 || counts[m->cls] < counts[s] || (counts[m->cls] == counts[s] && m->cls < s))
                 s = m->cls;
-        items[i] = (struct split_item){pic->got.sha256, pic->name, s, pic->split, false, pic->unlabelled};
+        items[i] =
+            (struct split_item){pic->got.sha256, pic->name, s, pic->split, false, pic->unlabelled};
     }
     return RC_OK;
 }

@@ -18,7 +18,8 @@ const struct field dataset_fields[] = {
     F_INT(S, classes, .help = "Classes of the newest version."),
     F_INT(S, bytes, .help = "Size of the newest version's pictures in bytes."),
     F_INT(S, faults, .help = "Faults that the newest version's import reported."),
-    F_JSON(S, colours, .flags = FIELD_NULLABLE, .help = "Colours of classes, by name; null in lists."),
+    F_JSON(S, colours, .flags = FIELD_NULLABLE,
+           .help = "Colours of classes, by name; null in lists."),
     F_TIME(S, created_at, .help = "When it was made."),
     F_TIME(S, updated_at, .help = "When it last got a version or was described."),
     FIELD_END};
@@ -44,7 +45,8 @@ const struct field dataset_version_fields[] = {
     F_JSON(S, stats, .flags = FIELD_NULLABLE,
            .help = "Class balance for each split, sizes, types, duplicates, counts of faults."),
     F_STR(S, kind, .help = "What made it: archive, split or draft."),
-    F_STR(S, base_version, .flags = FIELD_NULLABLE, .help = "split, draft: the version it changed."),
+    F_STR(S, base_version, .flags = FIELD_NULLABLE,
+          .help = "split, draft: the version it changed."),
     F_STR(S, message, .help = "What it brings, in words."),
     F_STR(S, created_by, .flags = FIELD_NULLABLE, .help = "Id of the account that made it."),
     F_TIME(S, created_at, .help = "When it was made."),
@@ -254,7 +256,7 @@ enum rc dataset_describe(struct db *db, str id, str name, str description, struc
 #define VERSION(stats)                                                                             \
     "v.id, c.id, v.dataset_id, c.version, v.number, c.task, c.format, c.images, c.train, c.val,"   \
     " c.test, c.none, c.bytes, c.manifest_bytes, v.faults, c.classes, v.split, " stats             \
-    ", coalesce(i.kind, 'archive'), coalesce(i.base_version, ''), coalesce(i.message, ''),"       \
+    ", coalesce(i.kind, 'archive'), coalesce(i.base_version, ''), coalesce(i.message, ''),"        \
     " coalesce(v.created_by, ''), v.created_at "                                                   \
     "FROM dataset_version v JOIN dataset_content c ON c.id = v.content_id "                        \
     "LEFT JOIN dataset_import i ON i.id = v.import_id "                                            \

@@ -2,7 +2,8 @@
 #include "flow/dataset/harvest.h"
 #include <math.h>
 
-const char *const dataset_format_names[] = {"folder", "yolo", "coco", "voc", "icdar", "pictures", NULL};
+const char *const dataset_format_names[] = {"folder", "yolo",     "coco", "voc",
+                                            "icdar",  "pictures", NULL};
 
 void harvest_init(struct harvest *p, struct arena *a)
 {

@@ -11,9 +11,9 @@ const struct field split_spec_fields[] = {
     F_ENUM(
         S, method, split_method_names, .dflt = "\"auto\"",
         .help =
-            "given: as the data say; ratio: at random by class; lists: by name; moves: as given, but "
-            "the named ones move; fill: as given, and labelled pictures in no split by ratio; auto: "
-            "given, else ratio."),
+            "given: as the data say; ratio: at random by class; lists: by name; moves: as given, "
+            "but the named ones move; fill: as given, and labelled pictures in no split by ratio; "
+            "auto: given, else ratio."),
     F_NUM(S, train, .min = 0, .max = 1, .dflt = "0.8", .help = "Share of training pictures."),
     F_NUM(S, val, .min = 0, .max = 1, .dflt = "0.2", .help = "Share of validation pictures."),
     F_NUM(S, test, .min = 0, .max = 1, .dflt = "0", .help = "Share of test pictures."),
