@@ -1,4 +1,4 @@
-/* cli_dataset.c - `anneal dataset`: import, list, show, faults, versions, split, delete. */
+/* cli_dataset.c - `anneal dataset`: import, list, show, faults, versions, diff, split, delete. */
 #include "bin/cli_dataset.h"
 
 #include "flow/dataset/split.h"
@@ -38,6 +38,16 @@ static const struct field fault_fields[] = {
     F_STR(struct fault_flags, version, .dflt = "\"latest\"", .max = 64,
           .help = "Number or hash of the version."),
     F_INT(struct fault_flags, limit, .dflt = "100", .min = 1, .max = 200, .help = "So many."),
+    FIELD_END};
+
+struct diff_flags {
+    str from, to;
+};
+static const struct field diff_fields[] = {
+    F_STR(struct diff_flags, from, .flags = FIELD_REQUIRED, .min = 1, .max = 64,
+          .help = "Number or hash of the version before."),
+    F_STR(struct diff_flags, to, .dflt = "\"latest\"", .max = 64,
+          .help = "Number or hash of the version after."),
     FIELD_END};
 
 struct delete_flags {
@@ -322,6 +332,33 @@ static enum rc run_versions(struct cli *c, struct err *e)
     return RC_OK;
 }
 
+static enum rc run_diff(struct cli *c, struct err *e)
+{
+    static const char *const heads[] = {"DIFFERENCE", ">IMAGES", "FIRST", NULL};
+    static const char *const kinds[] = {"added", "removed", "changed", "relabelled", "moved"};
+    const struct diff_flags *f = c->flags;
+    const struct json *d = NULL;
+    struct table t;
+    enum rc rc = cli_call(c, c->a, HTTP_GET,
+                          cli_path(c->a, "/datasets/%s/versions/%s/diff/%s", arg(c),
+                                   cli_cstr(c, f->from), cli_cstr(c, f->to)),
+                          NULL, &d, e);
+
+    if (rc)
+        return rc;
+    table_init(&t, c, heads);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct json *kind = json_get(d, kinds[i]), *first = json_get(kind, "first");
+        str name = first && first->list.first ? first->list.first->s : STR("");
+        table_cell(&t, "%s", kinds[i]);
+        table_cell(&t, "%lld", number_of(kind, "count"));
+        table_cell(&t, "%s", cli_cstr(c, name));
+    }
+    table_print(&t, "no difference");
+    cli_json_text(c, d->raw);
+    return RC_OK;
+}
+
 static enum rc run_delete(struct cli *c, struct err *e)
 {
     const struct delete_flags *f = c->flags;
@@ -386,6 +423,12 @@ static const struct verb verbs[] = {
      .summary = "List the versions of a dataset.",
      .examples = "  anneal dataset versions flowers\n",
      .run = run_versions},
+    {.name = "diff",
+     ONE("NAME"),
+     FLAGS(diff_fields, diff_flags),
+     .summary = "Compare two versions of a dataset, picture by picture.",
+     .examples = "  anneal dataset diff flowers --from 1 --to 3\n",
+     .run = run_diff},
     {.name = "split",
      ONE("NAME"),
      FLAGS(split_fields, import_flags),
@@ -400,7 +443,7 @@ static const struct verb verbs[] = {
      .run = run_delete},
     {.name = NULL}};
 const struct command dataset_command = {"dataset",
-                                        "import|list|show|faults|versions|split|delete",
+                                        "import|list|show|faults|versions|diff|split|delete",
                                         "Import pictures and look at what came of it.",
                                         "",
                                         NULL,

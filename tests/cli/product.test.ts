@@ -92,6 +92,8 @@ test("a split by shares, then another one of the same pictures", async () => {
   assert.deepEqual([got.json.train, got.json.val, got.json.test], [90, 54, 36], got.stderr);
   const other = await anneal.cli("dataset", "split", "split", "--split", "0.8/0.2", "--json");
   assert.deepEqual([other.json.number, other.json.train, other.json.val], [2, 144, 36], other.stderr);
+  const diff = await anneal.cli("dataset", "diff", "split", "--from", "1", "--json");
+  assert.ok(diff.json.moved.count >= 54 && diff.json.added.count === 0, diff.stderr);
   assert.equal((await anneal.cli("dataset", "delete", "split")).code, 2);
   assert.equal((await anneal.cli("dataset", "delete", "split", "--yes")).code, 0);
   assert.equal((await anneal.cli("dataset", "show", "split")).code, 1);

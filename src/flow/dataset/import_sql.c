@@ -341,6 +341,14 @@ static enum rc dataset_open(struct tx *tx, struct arena *a, const struct upload 
     return rc;
 }
 
+static struct import new_import(const char *kind)
+{
+    str none = STR("");
+
+    return (struct import){
+        .kind = str_of(kind), .upload = none, .base_version = none, .draft = none, .message = none};
+}
+
 /* im: dataset, kind, upload, base_version, draft, message, split, created_by; "" where none. */
 static enum rc enqueue(struct tx *tx, struct arena *a, const struct import *im, struct import *ret,
                        struct err *e)
@@ -359,18 +367,12 @@ static enum rc enqueue(struct tx *tx, struct arena *a, const struct import *im, 
     return rc ? rc : import_find(tx, a, str_of(id), ret, e);
 }
 
-#define NEW_IMPORT(k)                                                                              \
-    {                                                                                              \
-        .kind = STR(k), .upload = STR(""), .base_version = STR(""), .draft = STR(""),              \
-        .message = STR("")                                                                         \
-    }
-
 enum rc import_of_upload(struct db *db, struct arena *a, str upload_id, struct import *ret,
                          struct err *e)
 {
     struct upload u;
     struct tx *tx;
-    struct import im = NEW_IMPORT("archive");
+    struct import im = new_import("archive");
     enum rc rc = db_begin(db, DB_WRITE, &tx, e);
 
     if (rc)
@@ -408,7 +410,7 @@ enum rc import_of_version(struct db *db, struct arena *a, const struct dataset_v
                           const struct split_spec *split, str who, struct import *ret,
                           struct err *e)
 {
-    struct import im = NEW_IMPORT("split");
+    struct import im = new_import("split");
     struct buf spec;
     struct tx *tx;
     enum rc rc = split_text(split, &spec, e);
@@ -430,7 +432,7 @@ enum rc import_of_draft(struct tx *tx, struct arena *a, const struct draft *d,
                         const struct split_spec *split, str message, str who, struct import *ret,
                         struct err *e)
 {
-    struct import im = NEW_IMPORT("draft");
+    struct import im = new_import("draft");
     struct buf spec;
     enum rc rc = split_text(split, &spec, e);
 
