@@ -104,14 +104,14 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         <Modal.Content aria-describedby={undefined}
           className="fixed left-1/2 top-[10dvh] z-50 flex max-h-[75dvh] w-[min(36rem,calc(100vw-1rem))] -translate-x-1/2 flex-col overflow-hidden rounded-lg border border-border bg-surface text-foreground shadow-lg motion-safe:animate-fade">
           <Modal.Title className="sr-only">{t("palette.title")}</Modal.Title>
-          <div className="flex items-center gap-3 border-b border-border px-4 text-muted">
+          <div className="flex items-center gap-3 border-b border-border px-4 text-muted focus-within:border-primary focus-within:text-primary">
             <Icon d={icons.search} />
             <input autoFocus role="combobox" aria-expanded aria-controls={`${id}-list`} aria-autocomplete="list" aria-label={t("palette.title")}
               aria-activedescendant={all[now] ? `${id}-${now}` : undefined} value={question} placeholder={t("palette.hint")} onKeyDown={onKey}
               onChange={(e) => {
                 setQuestion(e.target.value);
                 setAt(0);
-              }} className="min-h-12 w-full bg-transparent text-base text-foreground outline-none placeholder:text-muted sm:text-sm" />
+              }} className="min-h-12 w-full bg-transparent text-base text-foreground !outline-none placeholder:text-muted sm:text-sm" />
           </div>
           <div ref={list} id={`${id}-list`} role="listbox" aria-label={t("palette.title")} className="overflow-auto p-2">
             {!all.length && <p role="option" aria-selected="false" aria-disabled="true" className="p-3 text-sm text-muted">{t("palette.none")}</p>}
