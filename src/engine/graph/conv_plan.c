@@ -241,6 +241,8 @@ static void size_direct(struct graph *g, struct conv_node *c)
     n = within(n, 1, paying > 1 ? paying : 1);
     if (n > 2)
         n -= n % 2; /* two threads shall not wait for each other */
+    if (g->config.threads == 1)
+        n = 1; /* a piece reads its weights again; no sum depends on the cut */
     c->strips = strips ? n : 1;
     c->split = strips ? 1 : n;
     need(&g->scratch_floats, g->k->conv_scratch(s));
