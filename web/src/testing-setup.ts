@@ -36,6 +36,7 @@ if (typeof window === "object") {
   Element.prototype.hasPointerCapture = () => false;
   Element.prototype.setPointerCapture = none;
   Element.prototype.releasePointerCapture = none;
+  HTMLCanvasElement.prototype.getContext = () => null; // as jsdom answers, without a word on it each time
   URL.createObjectURL = () => "blob:test";
   URL.revokeObjectURL = none;
 }

@@ -18,7 +18,7 @@ export const parts = {
   "keys.title": ["Keys", "단축키"],
   "keys.everywhere": ["Everywhere", "어디서나"],
   "keys.page": ["On this page", "이 페이지"],
-  "keys.go": ["Go to {page}", "{page}(으)로 이동"],
+  "keys.go": ["Go to {page}", "{page} 열기"],
   "keys.palette": ["Search and commands", "검색과 명령"],
   "keys.help": ["This sheet", "이 목록"],
   "keys.or": ["or", "또는"],
