@@ -109,6 +109,10 @@ enum rc data_segment_set(struct tx *tx, const struct segment_end *s, struct err 
 /* With number > after, in order; RC_NOT_FOUND at the end. */
 enum rc data_segment_next(struct tx *tx, uint32_t after, struct segment_row *ret,
                           struct err *e) must_check;
+/* May a row name this place?  RC_UNAVAILABLE: the segment could not be synced, or it was sealed and
+ * compacted away between the append and this transaction; the client tries again. */
+enum rc data_place_ok(struct tx *tx, const struct segments *s, int64_t place,
+                      struct err *e) must_check;
 /* Its row goes; the file is freed. */
 enum rc data_segment_drop(struct tx *tx, uint32_t number, struct freed_list *freed,
                           struct err *e) must_check;

@@ -303,8 +303,11 @@ enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err 
     enum rc rc;
 
     n->shared = false;
-    if (n->kind == DATA_PACKED && !n->same && !segments_usable(n->segments, n->place))
-        return err_set(e, RC_UNAVAILABLE, "the segment could not be synced; try again");
+    if (n->kind == DATA_PACKED && !n->same) {
+        rc = data_place_ok(tx, n->segments, n->place, e);
+        if (rc)
+            return rc;
+    }
     if (n->unsound) { /* and so nobody shares it */
         rc = data_damage(tx, n->unsound, os_now_ms(), "found damaged when the same came again", e);
         if (rc)

@@ -346,6 +346,41 @@ TEST(dead_space_is_given_back_and_what_lives_is_moved)
     disk_close(&s.d);
 }
 
+static enum rc seal_current(struct shelf *s)
+{
+    struct segment_end end = {.number = segments_current(s->d.segments), .end = 1 << 20};
+    struct tx *tx;
+    enum rc rc = db_begin(s->d.db, DB_WRITE, &tx, &s->e);
+
+    end.sealed = true;
+    if (!rc)
+        rc = data_segment_set(tx, &end, &s->e);
+    segments_told(s->d.segments, &end, 1);
+    return tx_end(tx, rc, &s->e);
+}
+
+TEST(a_put_whose_segment_was_compacted_away_is_refused_not_lost)
+{
+    struct shelf s;
+    struct shelf_op late = {.put = true, .key = STR("late")};
+    struct freed_list freed = {0};
+    struct tx *tx;
+    static char p[9000];
+
+    open_shelf(&s);
+    put(&s, "k", 1, 9000);
+    CHECK_OK(disk_take(&s.d, (str){fill(p, 2, sizeof p), sizeof p}, &late.n, &s.e), &s.e);
+    CHECK_OK(shelf_delete(&s, "k", &s.e), &s.e);
+    CHECK_OK(seal_current(&s), &s.e); /* others have filled it */
+    CHECK_OK(db_begin(s.d.db, DB_WRITE, &tx, &s.e), &s.e);
+    CHECK_OK(data_segment_drop(tx, place_segment(late.n.place), &freed, &s.e), &s.e);
+    CHECK_OK(tx_commit(tx, &s.e), &s.e);
+    VEC_DONE(&freed);
+    CHECK_EQ(shelf_run(&s, &late, &s.e), RC_UNAVAILABLE);
+    CHECK_EQ(get(&s, "late", 2, sizeof p), RC_NOT_FOUND);
+    disk_close(&s.d);
+}
+
 /* ---- faults of the disk */
 
 static struct os_sys real;

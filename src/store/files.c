@@ -318,6 +318,8 @@ void files_unpin(struct files *f, uint64_t pin)
     ASSERT(i < f->pins.n);
     f->pins.p[i] = f->pins.p[--f->pins.n];
     waits = f->later.n;
+    for (i = 0; waits && i < f->pins.n; i++)
+        waits = f->pins.p[i] > pin; /* an older reader keeps all that this one kept */
     pthread_mutex_unlock(&f->mu);
     if (waits)
         files_retry(f);

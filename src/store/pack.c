@@ -29,9 +29,9 @@ static enum rc apply_moves(struct commit_op *op, struct tx *tx, struct err *e)
     m->freed.n = m->moved = 0;
     for (size_t i = 0; !rc && i < m->n; i++) {
         bool moved = false;
-        if (m->kind == DATA_PACKED && !segments_usable(m->segments, m->places[i]))
-            rc = err_set(e, RC_UNAVAILABLE, "a segment could not be synced");
-        else
+        if (m->kind == DATA_PACKED)
+            rc = data_place_ok(tx, m->segments, m->places[i], e);
+        if (!rc)
             rc = data_move(tx, &m->rows[i], m->kind, m->places[i], &m->freed, &moved, e);
         m->moved += moved;
     }

@@ -243,6 +243,19 @@ bool segments_usable(const struct segments *s, int64_t place)
     return ok;
 }
 
+bool segments_growing(const struct segments *s, int64_t place)
+{
+    struct segments *m = (struct segments *)(uintptr_t)s;
+    const struct tail *t;
+    bool growing;
+
+    pthread_mutex_lock(&m->mu);
+    t = tail_of(m, place_segment(place));
+    growing = t && !t->told_sealed;
+    pthread_mutex_unlock(&m->mu);
+    return growing;
+}
+
 enum rc segments_sync(struct segments *s, struct segment_end ret[SEGMENTS_AT_ONCE], size_t *ret_n,
                       struct err *e)
 {

@@ -42,6 +42,9 @@ enum rc segments_resume(struct segments *s, uint32_t number, uint32_t end, uint6
 enum rc segments_append(struct segments *s, int64_t id, str body, int64_t *ret_place,
                         struct err *e) must_check;
 bool segments_usable(const struct segments *s, int64_t place);
+/* It has been appended to by this process, and the index does not know it sealed: compaction cannot
+ * have taken it away.  On the committer's thread. */
+bool segments_growing(const struct segments *s, int64_t place);
 /* Makes durable all that has been appended; tells what the index must learn in the same
  * transaction. On the committer's thread. */
 enum { SEGMENTS_AT_ONCE = 8 };

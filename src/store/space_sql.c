@@ -54,6 +54,24 @@ enum rc data_segment_worst(struct tx *tx, unsigned percent, struct segment_row *
     return rc ? rc : take_segment(r, ret, e);
 }
 
+enum rc data_place_ok(struct tx *tx, const struct segments *s, int64_t place, struct err *e)
+{
+    struct rows *r;
+    int64_t one;
+    enum rc rc;
+
+    if (!segments_usable(s, place))
+        return err_set(e, RC_UNAVAILABLE, "the segment could not be synced; try again");
+    if (segments_growing(s, place))
+        return RC_OK;
+    rc = tx_query(tx, &r, e, "SELECT 1 FROM segment WHERE number = ?", db_i(place_segment(place)));
+    if (!rc)
+        rc = data_one_int(r, &one, e);
+    if (rc == RC_NOT_FOUND)
+        rc = err_set(e, RC_UNAVAILABLE, "the segment was compacted meanwhile; try again");
+    return rc;
+}
+
 enum rc data_segment_drop(struct tx *tx, uint32_t number, struct freed_list *freed, struct err *e)
 {
     enum rc rc = tx_exec(tx, e, "DELETE FROM segment WHERE number = ?", db_i(number));
