@@ -55,6 +55,7 @@ function world() {
     "POST /datasets/uploads": (call: Call) => ({ upload: "u1", state: "open", part_bytes: PART, parts: Math.ceil((call.body as { size: number }).size / PART), received }),
     "GET /datasets/uploads/u1": () => ({ upload: "u1", state: "open", part_bytes: PART, parts: 3, received }),
     "DELETE /datasets/uploads/u1": undefined,
+    "GET /datasets/d1": { id: "d1", name: "cats", classes: 0 },
     "POST /datasets/uploads/u1/complete": { import: "i1", dataset: "d1", state: "queued" },
     "GET /datasets/imports/i1": { import: "i1", dataset: "d1", state: "done", images: 7, faults: 1, progress: 1 },
   });
@@ -72,6 +73,7 @@ test("a file goes in parts, then is imported", async () => {
   await show(<Uploads />);
   await startUpload(client, files());
   await screen.findByText("Imported: 7 pictures, 1 fault");
+  await screen.findByRole("link", { name: "Label" });
   expect(sent).toEqual(["/datasets/uploads/u1/parts/1:4", "/datasets/uploads/u1/parts/2:4", "/datasets/uploads/u1/parts/3:2"]);
   expect(localStorage.getItem("anneal-uploads")).toBeNull();
   await userEvent.click(screen.getByRole("button", { name: "Dismiss" }));

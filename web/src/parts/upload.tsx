@@ -1,8 +1,10 @@
 // Pictures into a dataset: the place to drop them, and what becomes of each upload.
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 
+import { api } from "../api";
 import { useTexts } from "../i18n";
+import type { Dataset } from "../types";
 import { abortUpload, dismissUpload, findInterrupted, pauseUpload, resumeUpload, startUpload, type Upload, useUploads } from "../uploads";
 import { Drop } from "./drop";
 import { Button, ButtonLink, ErrorNote, Progress } from "./ui";
@@ -27,6 +29,9 @@ function Line({ upload }: { upload: Upload }) {
   const { t } = useTexts();
   const { phase, state, id } = upload;
   const text = useLine(upload);
+  const made = useQuery({
+    queryKey: ["dataset", state?.dataset], queryFn: () => api.get<Dataset>(`/datasets/${state?.dataset}`), enabled: phase === "done" && Boolean(state),
+  });
   const open = phase === "sending" || phase === "paused" || phase === "waiting" || phase === "interrupted";
   return (
     <li className="card space-y-3" data-phase={phase}>
@@ -38,7 +43,9 @@ function Line({ upload }: { upload: Upload }) {
         {phase === "done" && state && (
           <>
             <ButtonLink href={`/app/datasets/${state.dataset}`}>{t("upload.look")}</ButtonLink>
-            <ButtonLink look="primary" href={`/app/train?dataset=${state.dataset}`}>{t("train.start")}</ButtonLink>
+            {made.data?.classes === 0
+              ? <ButtonLink look="primary" href={`/app/datasets/${state.dataset}/label`}>{t("label.start")}</ButtonLink>
+              : <ButtonLink look="primary" href={`/app/train?dataset=${state.dataset}`}>{t("train.start")}</ButtonLink>}
           </>
         )}
         {(phase === "sending" || phase === "waiting") && <Button onClick={() => pauseUpload(id)}>{t("upload.pause")}</Button>}

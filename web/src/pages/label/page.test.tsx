@@ -221,3 +221,10 @@ test("the draft is discarded only after a word on what goes; keys are told", asy
   await userEvent.click(within(ask).getByRole("button", { name: "버리기" }));
   await waitFor(() => expect(server.calls).toContainEqual(expect.objectContaining({ method: "DELETE", path: "/datasets/x/draft" })));
 });
+
+test("an address of another version than the draft's leads to the draft's own pictures", async () => {
+  world("classification", ["oak"]);
+  await show(<LabelPage id="x" />, { path: "/app/datasets/x/label?version=7&picture=2" });
+  await screen.findByText("0.png");
+  expect(location.search).toBe("");
+});

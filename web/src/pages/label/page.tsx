@@ -6,6 +6,7 @@ import { api } from "../../api";
 import { useTexts } from "../../i18n";
 import { Switch } from "../../parts/controls";
 import { Menu } from "../../parts/menu";
+import { toast } from "../../parts/toast";
 import { Badge, Button, Card, Dialog, Empty, ErrorNote, Icon, IconButton, icons, Loading, PageHead, Select, Show } from "../../parts/ui";
 import { Link, setQuery, useQueryParams, useTitle } from "../../router";
 import type { Dataset, Draft, DraftPicture, Version } from "../../types";
@@ -363,13 +364,15 @@ function Opening({ dataset, version }: { dataset: Dataset; version: string | und
 function WithDraft({ dataset, draft, wanted }: { dataset: Dataset; draft: Draft; wanted: string | null }) {
   const { t } = useTexts();
   const version = useVersion(dataset.id, draft.base_version);
+  const other = wanted !== null && Number(wanted) !== draft.base_number;
+  useEffect(() => { // the address speaks of another version, whose pictures have other numbers
+    if (!other) return;
+    toast({ title: t("label.otherBase", { n: draft.base_number }), tone: "warning" });
+    setQuery({ version: "", picture: "" });
+  }, [other, draft.base_number, t]);
   if (draft.state === "committing") return <Empty title={t("label.committing")} />;
-  return (
-    <>
-      {wanted && Number(wanted) !== draft.base_number && <p className="mb-4 rounded border border-border px-4 py-3 text-sm">{t("label.otherBase", { n: draft.base_number })}</p>}
-      <Show of={version} lines={8}>{(v) => <Labelling key={draft.id} dataset={dataset} draft={draft} version={v} />}</Show>
-    </>
-  );
+  if (other) return <Loading lines={8} />;
+  return <Show of={version} lines={8}>{(v) => <Labelling key={draft.id} dataset={dataset} draft={draft} version={v} />}</Show>;
 }
 
 export default function LabelPage({ id }: { id: string }) {
