@@ -110,6 +110,16 @@ describe("a run from its form to its mistakes", { skip: Web.none }, () => {
     await shots(page, "watch-overlay");
   });
 
+  test("all of it fits on a phone", { timeout: SLOW_MS }, async () => {
+    const desk = page.viewportSize() ?? { width: 1280, height: 900 };
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const path of ["/app/train", ...["charts", "validation", "samples", "system", "log", "details"].map((one) => `/app/jobs/${job}?tab=${one}`)]) {
+      await web.go(page, path);
+      assert.equal(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0, `${path} is wider than a phone`);
+    }
+    await page.setViewportSize(desk);
+  });
+
   test("the queue takes another order by the mouse and by the keyboard, and the server keeps it", { timeout: SLOW_MS }, async () => {
     const config = { model: "tiny", epochs: 900, batch_size: 8 };
     const busy = await create(web.anneal, "patterns", config, { name: "busy" });

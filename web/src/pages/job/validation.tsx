@@ -113,7 +113,7 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
         {<Button look="quiet" onClick={() => setOpen({ filter: {}, title: t("validation.all") })}>{t("validation.all")}</Button>}
       </div>
       <div className="grid items-start gap-5 xl:grid-cols-[5fr_4fr]">
-        <div className="space-y-5">
+        <div className="min-w-0 space-y-5">
         <Card title={t("confusion")}>
           {v.confusion
             ? <Confusion classes={names} counts={v.confusion}
@@ -123,7 +123,7 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
         {boxes(v) && <BoxCurves of={v} at={threshold} onChange={setThreshold} />}
         {v.task === "classification" && <ClassCurves job={job} of={v} at={threshold} onChange={setThreshold} />}
         </div>
-        <div className="space-y-5">
+        <div className="min-w-0 space-y-5">
           <Card title={t("classesWord")}>
             <Classes of={v} onOpen={(label) => setOpen({ filter: pick(label), title: name(label) })} />
           </Card>
@@ -148,7 +148,7 @@ export function ValidationView({ job }: { job: Job }) {
   return (
     <Show of={list}>
       {(all) => all.length === 0 ? <Empty title={t("validation.none")} /> : (
-        <div className="space-y-5">
+        <div className="min-w-0 space-y-5">
           {all.length > 1 && (
             <Select label={t("epoch")} value={String(epoch)} onChange={(to) => setChosen(Number(to))}
               options={all.map((v) => [String(v.epoch), v.epoch === job.best?.epoch ? t("validation.best", { n: v.epoch }) : String(v.epoch)])} />
