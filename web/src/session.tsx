@@ -7,7 +7,8 @@ import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, 
 import { api, onExpired, Problem } from "./api";
 import { useTexts } from "./i18n";
 import { LoginForm, LoginPage } from "./pages/login/page";
-import { Dialog, ErrorNote, Loading } from "./parts/ui";
+import { Mark } from "./parts/brand";
+import { Dialog, ErrorNote } from "./parts/ui";
 import type { Account } from "./types";
 
 function takeLink(): string | undefined {
@@ -77,7 +78,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
   }, [me.data, client]);
 
   if (linkState === "wait" || (me.isPending && me.fetchStatus !== "idle"))
-    return <main className="mx-auto max-w-md p-8"><Loading /></main>;
+    return <main className="boot"><Mark size={40} /><span role="status" className="sr-only">{t("loading")}</span></main>;
   if (!session) {
     const other = me.error && !(me.error instanceof Problem && me.error.status === 401) ? me.error : undefined;
     return (
