@@ -22,6 +22,7 @@ export default defineConfig({
       include: ["src/**/*.{ts,tsx}"],
       exclude: ["src/**/*.test.{ts,tsx}", "src/testing*", "src/gen/**", "src/messages/**", "src/main.tsx", "src/**/route.ts", "src/*.d.ts"],
       reporter: ["text-summary", "json-summary", "html"],
+      thresholds: { lines: 80 },
       reportsDirectory: "../build/coverage-web",
     },
   },
