@@ -33,7 +33,7 @@ describe("the first run", { skip: Web.none }, () => {
   test("one click trains; what goes on is told until it has ended", async () => {
     await page.getByRole("button", { name: "Start training" }).click();
     await step("Training").getByText(/Epoch \d+ of 12/).waitFor({ timeout: SLOW_MS });
-    await step("Training").getByText(/Best: accuracy/).waitFor({ timeout: SLOW_MS });
+    await step("Training").getByText(/Best: accuracy/i).waitFor({ timeout: SLOW_MS });
     await shots(page, "home-training");
     await page.reload(); // the address holds what is under way
     await step("Training").getByText("Completed").waitFor({ timeout: SLOW_MS });
