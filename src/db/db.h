@@ -51,6 +51,11 @@ static inline struct db_val db_c(const char *v)
 {
     return v ? db_s(str_of(v)) : db_null();
 }
+/* "" is NULL: ids that may be absent. */
+static inline struct db_val db_text_or_null(str v)
+{
+    return v.n ? db_s(v) : db_null();
+}
 static inline struct db_val db_b(str v)
 {
     return (struct db_val){.kind = DB_V_BLOB, .s = v};

@@ -2,29 +2,9 @@
 #ifndef ANNEAL_FLOW_DATASET_DATASET_INT_H
 #define ANNEAL_FLOW_DATASET_DATASET_INT_H
 
+#include "db/cols.h"
 #include "flow/dataset/dataset.h"
 
-static inline struct db_val db_text_or_null(str s)
-{
-    return s.n ? db_s(s) : db_null();
-}
-/* A cursor over columns that copies text; no_memory is checked once at the end of a row. */
-struct cols {
-    struct rows *r;
-    struct arena *a;
-    int at;
-    bool no_memory;
-};
-static inline str col_text(struct cols *c)
-{
-    str s = rows_copy(c->r, c->a, c->at++);
-    c->no_memory |= !s.p;
-    return s;
-}
-static inline int64_t col_int(struct cols *c)
-{
-    return rows_int(c->r, c->at++);
-}
 enum rc dataset_nomem(struct err *e);
 /* %text% with the wildcards of LIKE escaped by "\\"; .p NULL: out of memory. */
 str like_part(struct arena *a, str text);

@@ -1,14 +1,10 @@
 /* job_sql.c - the SQL of job.c and job_report.c.  No rule stands here; see job.h. */
 #include "flow/job/job_sql.h"
-#include <math.h>
+#include "db/cols.h"
 
 const char *const attempt_status_names[] = {"starting",  "running", "completed", "failed",
                                             "cancelled", "lost",    NULL};
 
-static struct db_val text_or_null(str s)
-{
-    return s.n ? db_s(s) : db_null();
-}
 static struct db_val int_or_null(int64_t v)
 {
     return v ? db_i(v) : db_null();
@@ -32,86 +28,59 @@ static struct db_val wish_value(int wish)
     return db_c(wish ? job_wish_names[wish] : "");
 }
 
-/* A tiny cursor over columns, so that adding a column is one line here and one in JOB_COLUMNS. */
-struct cols {
-    struct rows *r;
-    struct arena *a;
-    int at;
-    bool no_memory;
-};
-static str take_text(struct cols *c)
-{
-    str s = rows_copy(c->r, c->a, c->at++);
-
-    if (!s.p)
-        c->no_memory = true;
-    return s;
-}
-static int64_t take_int(struct cols *c)
-{
-    return rows_int(c->r, c->at++);
-}
-static double take_num(struct cols *c)
-{
-    bool null = rows_is_null(c->r, c->at);
-    double v = rows_num(c->r, c->at++);
-
-    return null ? NAN : v;
-}
-
 enum rc job_row(struct rows *r, struct arena *a, struct job *ret, struct err *e)
 {
     struct cols c = {r, a, 0, false};
     struct job j = {0};
 
-    j.id = take_text(&c);
+    j.id = col_text(&c);
     j.kind = name_index(work_kind_names, rows_text(r, c.at++));
-    j.name = take_text(&c);
-    j.project_id = take_text(&c);
-    j.created_by = take_text(&c);
-    j.created_by_name = take_text(&c);
-    j.framework = take_text(&c);
-    j.model = take_text(&c);
-    j.dataset_id = take_text(&c);
-    j.dataset_name = take_text(&c);
-    j.dataset_version = take_text(&c);
-    j.split = take_text(&c);
-    j.config = take_text(&c);
+    j.name = col_text(&c);
+    j.project_id = col_text(&c);
+    j.created_by = col_text(&c);
+    j.created_by_name = col_text(&c);
+    j.framework = col_text(&c);
+    j.model = col_text(&c);
+    j.dataset_id = col_text(&c);
+    j.dataset_name = col_text(&c);
+    j.dataset_version = col_text(&c);
+    j.split = col_text(&c);
+    j.config = col_text(&c);
     j.goal = name_index(train_goal_names, rows_text(r, c.at++));
-    j.base_job_id = take_text(&c);
-    j.base_checkpoint = take_text(&c);
+    j.base_job_id = col_text(&c);
+    j.base_checkpoint = col_text(&c);
     j.status = name_index(job_status_names, rows_text(r, c.at++));
-    j.attempt = take_int(&c);
-    j.failures = take_int(&c);
-    j.attempts_max = take_int(&c);
-    j.not_before = take_int(&c);
-    j.waiting_reason = take_text(&c);
-    j.priority = take_int(&c);
-    j.position = take_int(&c);
-    j.progress = take_num(&c);
-    j.epoch = take_int(&c);
-    j.epochs = take_int(&c);
-    j.step = take_int(&c);
-    j.steps = take_int(&c);
-    j.message = take_text(&c);
-    j.error_code = take_text(&c);
-    j.error = take_text(&c);
-    j.best_epoch = take_int(&c);
-    j.best_metric = take_text(&c);
-    j.best_value = take_num(&c);
-    j.weights_sha256 = take_text(&c);
-    j.engine = take_text(&c);
-    j.tags = take_text(&c);
-    j.notes = take_text(&c);
-    j.starred = take_int(&c) != 0;
-    j.event_seq = take_int(&c);
+    j.attempt = col_int(&c);
+    j.failures = col_int(&c);
+    j.attempts_max = col_int(&c);
+    j.not_before = col_int(&c);
+    j.waiting_reason = col_text(&c);
+    j.priority = col_int(&c);
+    j.position = col_int(&c);
+    j.progress = col_num(&c);
+    j.epoch = col_int(&c);
+    j.epochs = col_int(&c);
+    j.step = col_int(&c);
+    j.steps = col_int(&c);
+    j.message = col_text(&c);
+    j.error_code = col_text(&c);
+    j.error = col_text(&c);
+    j.best_epoch = col_int(&c);
+    j.best_metric = col_text(&c);
+    j.best_value = col_num(&c);
+    j.weights_sha256 = col_text(&c);
+    j.engine = col_text(&c);
+    j.tags = col_text(&c);
+    j.notes = col_text(&c);
+    j.starred = col_int(&c) != 0;
+    j.event_seq = col_int(&c);
     j.wish = wish_index(rows_text(r, c.at++));
-    j.samples = take_int(&c);
-    j.created_at = take_int(&c);
-    j.queued_at = take_int(&c);
-    j.started_at = take_int(&c);
-    j.ended_at = take_int(&c);
-    j.updated_at = take_int(&c);
+    j.samples = col_int(&c);
+    j.created_at = col_int(&c);
+    j.queued_at = col_int(&c);
+    j.started_at = col_int(&c);
+    j.ended_at = col_int(&c);
+    j.updated_at = col_int(&c);
     if (c.no_memory)
         return err_set(e, RC_NOMEM, "out of memory reading a job");
     *ret = j;
@@ -147,10 +116,10 @@ enum rc job_insert(struct tx *tx, const struct job *j, struct err *e)
         " dataset_name, dataset_version, split, config, goal, base_job_id, base_checkpoint, status,"
         " attempts_max, priority, position, epochs, tags, notes, created_at, updated_at)"
         " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        db_s(j->id), db_c(work_kind_names[j->kind]), db_s(j->name), text_or_null(j->project_id),
-        text_or_null(j->created_by), db_s(j->framework), db_s(j->model), db_s(j->dataset_id),
+        db_s(j->id), db_c(work_kind_names[j->kind]), db_s(j->name), db_text_or_null(j->project_id),
+        db_text_or_null(j->created_by), db_s(j->framework), db_s(j->model), db_s(j->dataset_id),
         db_s(j->dataset_name), db_s(j->dataset_version), db_s(j->split), db_s(j->config),
-        db_c(train_goal_names[j->goal]), text_or_null(j->base_job_id), db_s(j->base_checkpoint),
+        db_c(train_goal_names[j->goal]), db_text_or_null(j->base_job_id), db_s(j->base_checkpoint),
         db_c(job_status_names[j->status]), db_i(j->attempts_max), db_i(j->priority),
         db_i(j->position), db_i(j->epochs), db_s(j->tags), db_s(j->notes), db_i(j->created_at),
         db_i(j->updated_at));

@@ -43,7 +43,7 @@ enum rc account_insert(struct tx *tx, const struct account *w, str hash, int64_t
         tx_exec(tx, e,
                 "INSERT INTO \"user\" (id, email, name, password_hash, role, active, created_at, "
                 "updated_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
-                db_s(w->id), db_s(w->email), db_s(w->name), hash.n ? db_s(hash) : db_null(),
+                db_s(w->id), db_s(w->email), db_s(w->name), db_text_or_null(hash),
                 db_c(role_names[w->role]), db_i(now), db_i(now));
 
     if (rc == RC_CONFLICT)

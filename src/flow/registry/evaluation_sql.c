@@ -37,7 +37,7 @@ enum rc registry_evaluation_add(struct db *db, const struct registry_evaluation 
                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?)",
                  db_c(id), db_s(v->model_id), db_i(v->number), db_s(v->job_id), db_s(v->dataset_id),
                  db_s(v->dataset_name), db_s(v->dataset_version), db_s(v->split),
-                 id_or_null(who->id), db_i(now));
+                 db_text_or_null(who->id), db_i(now));
     if (!rc)
         rc = tell(tx, v->model_id, v->number, "evaluating", "", "", v->split, who, now, e);
     return tx_end(tx, rc, e);
@@ -66,23 +66,23 @@ enum rc registry_evaluations(struct db *db, struct arena *a, str model_id, int64
                   db_s(model_id), db_s(model_id), db_i(number));
     for (; !rc && n < EVALUATIONS_MAX && rows_next(r); n++) {
         struct registry_evaluation *v = &list[n];
-        struct row c = {r, a, 0, false};
+        struct cols c = {r, a, 0, false};
 
-        v->id = row_text(&c);
-        v->model_id = row_text(&c);
-        v->number = row_int(&c);
-        v->job_id = row_text(&c);
-        v->dataset_id = row_text(&c);
-        v->dataset_name = row_text(&c);
-        v->dataset_version = row_text(&c);
-        v->split = row_text(&c);
-        v->status = row_text(&c);
-        v->scores = row_text(&c);
-        v->error = row_text(&c);
-        v->created_by = row_text(&c);
-        v->created_by_name = row_text(&c);
-        v->created_at = row_int(&c);
-        v->ended_at = row_int(&c);
+        v->id = col_text(&c);
+        v->model_id = col_text(&c);
+        v->number = col_int(&c);
+        v->job_id = col_text(&c);
+        v->dataset_id = col_text(&c);
+        v->dataset_name = col_text(&c);
+        v->dataset_version = col_text(&c);
+        v->split = col_text(&c);
+        v->status = col_text(&c);
+        v->scores = col_text(&c);
+        v->error = col_text(&c);
+        v->created_by = col_text(&c);
+        v->created_by_name = col_text(&c);
+        v->created_at = col_int(&c);
+        v->ended_at = col_int(&c);
         ok &= !c.no_memory;
     }
     enum rc end = rows_done(r, rc ? NULL : e);

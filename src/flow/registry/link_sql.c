@@ -10,21 +10,21 @@
 
 static enum rc link_row(struct rows *r, struct arena *a, struct registry_link *ret, struct err *e)
 {
-    struct row c = {r, a, 0, false};
+    struct cols c = {r, a, 0, false};
     struct registry_link l = {0};
 
-    l.id = row_text(&c);
-    l.model_id = row_text(&c);
-    l.alias = row_text(&c);
-    l.title = row_text(&c);
-    l.server = row_int(&c) != 0;
-    l.created_by = row_text(&c);
-    l.created_by_name = row_text(&c);
-    l.created_at = row_int(&c);
-    l.expires_at = row_int(&c);
-    l.revoked_at = row_int(&c);
-    l.visits = row_int(&c);
-    l.last_used_at = row_int(&c);
+    l.id = col_text(&c);
+    l.model_id = col_text(&c);
+    l.alias = col_text(&c);
+    l.title = col_text(&c);
+    l.server = col_int(&c) != 0;
+    l.created_by = col_text(&c);
+    l.created_by_name = col_text(&c);
+    l.created_at = col_int(&c);
+    l.expires_at = col_int(&c);
+    l.revoked_at = col_int(&c);
+    l.visits = col_int(&c);
+    l.last_used_at = col_int(&c);
     if (c.no_memory)
         return registry_nomem(e);
     *ret = l;
@@ -74,7 +74,7 @@ enum rc registry_link_add(struct db *db, struct arena *a, struct registry_link *
                      "INSERT INTO registry_link (id, model_id, alias, hash, title, server,"
                      " created_by, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                      db_c(id), db_s(l->model_id), db_s(l->alias), db_s(hash), db_s(l->title),
-                     db_i(l->server), id_or_null(who->id), db_i(now), db_i(l->expires_at));
+                     db_i(l->server), db_text_or_null(who->id), db_i(now), db_i(l->expires_at));
     if (!rc)
         rc = event_add(tx, &told, who, now, e);
     rc = tx_end(tx, rc, e);

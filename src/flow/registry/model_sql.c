@@ -27,21 +27,21 @@
 
 static enum rc model_row(struct rows *r, struct arena *a, struct registry_model *ret, struct err *e)
 {
-    struct row c = {r, a, 0, false};
+    struct cols c = {r, a, 0, false};
     struct registry_model m = {0};
 
-    m.id = row_text(&c);
-    m.project_id = row_text(&c);
-    m.name = row_text(&c);
-    m.task = row_text(&c);
-    m.description = row_text(&c);
-    m.created_by = row_text(&c);
-    m.created_by_name = row_text(&c);
-    m.version_last = row_int(&c);
-    m.versions = row_int(&c);
-    m.aliases = row_text(&c);
-    m.created_at = row_int(&c);
-    m.updated_at = row_int(&c);
+    m.id = col_text(&c);
+    m.project_id = col_text(&c);
+    m.name = col_text(&c);
+    m.task = col_text(&c);
+    m.description = col_text(&c);
+    m.created_by = col_text(&c);
+    m.created_by_name = col_text(&c);
+    m.version_last = col_int(&c);
+    m.versions = col_int(&c);
+    m.aliases = col_text(&c);
+    m.created_at = col_int(&c);
+    m.updated_at = col_int(&c);
     if (c.no_memory)
         return registry_nomem(e);
     *ret = m;
@@ -159,39 +159,39 @@ enum rc registry_model_list(struct db *db, struct arena *a, const struct registr
 static enum rc version_row(struct rows *r, struct arena *a, struct registry_version *ret,
                            struct err *e)
 {
-    struct row c = {r, a, 0, false};
+    struct cols c = {r, a, 0, false};
     struct registry_version v = {0};
 
-    v.model_id = row_text(&c);
-    v.model = row_text(&c);
-    v.number = row_int(&c);
+    v.model_id = col_text(&c);
+    v.model = col_text(&c);
+    v.number = col_int(&c);
     v.state = version_state_of(rows_text(r, c.at++));
-    v.notes = row_text(&c);
-    v.job_id = row_text(&c);
-    v.job_name = row_text(&c);
-    v.framework = row_text(&c);
-    v.network = row_text(&c);
-    v.goal = row_text(&c);
-    v.epoch = row_int(&c);
-    v.metric = row_text(&c);
+    v.notes = col_text(&c);
+    v.job_id = col_text(&c);
+    v.job_name = col_text(&c);
+    v.framework = col_text(&c);
+    v.network = col_text(&c);
+    v.goal = col_text(&c);
+    v.epoch = col_int(&c);
+    v.metric = col_text(&c);
     v.value = rows_is_null(r, c.at) ? (double)NAN : rows_num(r, c.at);
     c.at++;
-    v.dataset_id = row_text(&c);
-    v.dataset_name = row_text(&c);
-    v.dataset_version = row_text(&c);
-    v.config = row_text(&c);
-    v.engine = row_text(&c);
-    v.weights_sha256 = row_text(&c);
-    v.weights_bytes = row_int(&c);
-    v.created_by = row_text(&c);
-    v.created_by_name = row_text(&c);
-    v.approved_by = row_text(&c);
-    v.approved_by_name = row_text(&c);
-    v.created_at = row_int(&c);
-    v.approved_at = row_int(&c);
-    v.updated_at = row_int(&c);
-    v.aliases = row_text(&c);
-    v.evaluation = row_text(&c);
+    v.dataset_id = col_text(&c);
+    v.dataset_name = col_text(&c);
+    v.dataset_version = col_text(&c);
+    v.config = col_text(&c);
+    v.engine = col_text(&c);
+    v.weights_sha256 = col_text(&c);
+    v.weights_bytes = col_int(&c);
+    v.created_by = col_text(&c);
+    v.created_by_name = col_text(&c);
+    v.approved_by = col_text(&c);
+    v.approved_by_name = col_text(&c);
+    v.created_at = col_int(&c);
+    v.approved_at = col_int(&c);
+    v.updated_at = col_int(&c);
+    v.aliases = col_text(&c);
+    v.evaluation = col_text(&c);
     if (c.no_memory)
         return registry_nomem(e);
     *ret = v;
@@ -318,7 +318,8 @@ static enum rc version_insert(struct tx *tx, str model_id, int64_t number,
         db_s(v->framework), db_s(v->network), db_i(v->epoch), db_s(v->metric),
         isfinite(v->value) ? db_f(v->value) : db_null(), db_s(v->goal), db_s(v->dataset_id),
         db_s(v->dataset_name), db_s(v->dataset_version), db_s(v->config), db_s(v->engine),
-        db_s(v->weights_sha256), db_i(v->weights_bytes), id_or_null(who->id), db_i(now), db_i(now));
+        db_s(v->weights_sha256), db_i(v->weights_bytes), db_text_or_null(who->id), db_i(now),
+        db_i(now));
 
     if (rc == RC_CONFLICT)
         return err_field(e, rc, "checkpoint",
@@ -343,8 +344,8 @@ enum rc registry_model_add(struct db *db, struct arena *a, const struct registry
                  "INSERT INTO registry_model (id, project_id, name, task, description,"
                  " version_last, created_by, created_at, updated_at)"
                  " VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)",
-                 db_c(id), id_or_null(m->project_id), db_s(m->name), db_s(m->task),
-                 db_s(m->description), id_or_null(who->id), db_i(now), db_i(now));
+                 db_c(id), db_text_or_null(m->project_id), db_s(m->name), db_s(m->task),
+                 db_s(m->description), db_text_or_null(who->id), db_i(now), db_i(now));
     if (rc == RC_CONFLICT)
         rc = err_field(e, rc, "name",
                        "the project has a model '%.*s' already; add a version to it, or choose "
@@ -474,7 +475,7 @@ static enum rc set_approver(struct tx *tx, str model_id, int64_t number, str who
     return tx_exec(tx, e,
                    "UPDATE registry_version SET approved_by = ?, approved_at = ?"
                    " WHERE model_id = ? AND number = ?",
-                   id_or_null(who), at ? db_i(at) : db_null(), db_s(model_id), db_i(number));
+                   db_text_or_null(who), at ? db_i(at) : db_null(), db_s(model_id), db_i(number));
 }
 
 enum rc registry_version_move(struct db *db, str model_id, int64_t number, enum version_verb verb,

@@ -77,7 +77,7 @@ static enum rc take_up(struct tx *tx, const struct registry_publish *p, int64_t 
                    "INSERT INTO registry_publication (model_id, alias, number, before, rollback,"
                    " by_id, by_name, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                    db_s(p->model_id), db_s(p->alias), db_i(number),
-                   before ? db_i(before) : db_null(), db_i(rollback), id_or_null(who->id),
+                   before ? db_i(before) : db_null(), db_i(rollback), db_text_or_null(who->id),
                    db_s(who->name), db_i(now));
 }
 
@@ -230,16 +230,16 @@ enum rc registry_publications(struct db *db, struct arena *a, str model_id, bool
                   db_s(model_id), db_i(live_only));
     for (; !rc && n < PUBLICATIONS_MAX && rows_next(r); n++) {
         struct registry_publication *p = &list[n];
-        struct row c = {r, a, 0, false};
+        struct cols c = {r, a, 0, false};
 
-        p->alias = row_text(&c);
-        p->version = row_int(&c);
+        p->alias = col_text(&c);
+        p->version = col_int(&c);
         c.at++;
-        p->back = row_int(&c); /* the publication; made a version below */
-        p->rollback = row_int(&c) != 0;
-        p->by_name = row_text(&c);
-        p->at = row_int(&c);
-        p->ended_at = row_int(&c);
+        p->back = col_int(&c); /* the publication; made a version below */
+        p->rollback = col_int(&c) != 0;
+        p->by_name = col_text(&c);
+        p->at = col_int(&c);
+        p->ended_at = col_int(&c);
         ok &= !c.no_memory;
     }
     enum rc end = rows_done(r, rc ? NULL : e);
@@ -293,19 +293,19 @@ enum rc registry_events(struct db *db, struct arena *a, str model_id, int64_t be
                   db_s(model_id), db_i(before), db_i(before), db_i(limit));
     for (; !rc && n < (size_t)limit && rows_next(r); n++) {
         struct registry_event *v = &list[n];
-        struct row c = {r, a, 0, false};
+        struct cols c = {r, a, 0, false};
 
-        v->id = row_int(&c);
-        v->version = row_int(&c);
-        v->kind = row_text(&c);
-        v->alias = row_text(&c);
-        v->from = row_text(&c);
-        v->to = row_text(&c);
-        v->other = row_int(&c);
-        v->note = row_text(&c);
-        v->by = row_text(&c);
-        v->by_name = row_text(&c);
-        v->at = row_int(&c);
+        v->id = col_int(&c);
+        v->version = col_int(&c);
+        v->kind = col_text(&c);
+        v->alias = col_text(&c);
+        v->from = col_text(&c);
+        v->to = col_text(&c);
+        v->other = col_int(&c);
+        v->note = col_text(&c);
+        v->by = col_text(&c);
+        v->by_name = col_text(&c);
+        v->at = col_int(&c);
         ok &= !c.no_memory;
     }
     enum rc end = rows_done(r, rc ? NULL : e);

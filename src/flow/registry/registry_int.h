@@ -2,29 +2,9 @@
 #ifndef ANNEAL_FLOW_REGISTRY_INT_H
 #define ANNEAL_FLOW_REGISTRY_INT_H
 
+#include "db/cols.h"
 #include "flow/registry/registry.h"
 
-/* A cursor over columns that copies text; no_memory is checked once at the end of a row. */
-struct row {
-    struct rows *r;
-    struct arena *a;
-    int at;
-    bool no_memory;
-};
-static inline str row_text(struct row *c)
-{
-    str s = rows_copy(c->r, c->a, c->at++);
-    c->no_memory |= !s.p;
-    return s;
-}
-static inline int64_t row_int(struct row *c)
-{
-    return rows_int(c->r, c->at++);
-}
-static inline struct db_val id_or_null(str s)
-{
-    return s.n ? db_s(s) : db_null();
-}
 enum rc registry_nomem(struct err *e);
 
 /* registry.c: where a verb leads from a state, or RC_CONFLICT with what is possible. */

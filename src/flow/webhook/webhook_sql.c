@@ -109,9 +109,8 @@ enum rc webhook_new(struct db *db, struct arena *a, struct webhook *w,
         rc = tx_exec(tx, e,
                      "INSERT INTO webhook (id, project_id, url, description, events, secret,"
                      " active, created_by, created_at) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)",
-                     db_c(id), w->project_id.n ? db_s(w->project_id) : db_null(), db_s(w->url),
-                     db_s(w->description), db_s(w->events), db_c(secret),
-                     w->created_by.n ? db_s(w->created_by) : db_null(), db_i(now));
+                     db_c(id), db_text_or_null(w->project_id), db_s(w->url), db_s(w->description),
+                     db_s(w->events), db_c(secret), db_text_or_null(w->created_by), db_i(now));
     rc = tx_end(tx, rc, e);
     if (rc)
         return rc;
