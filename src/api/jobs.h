@@ -23,6 +23,21 @@ enum rc reply_job(struct ctx *c, int status, const struct job *j, struct err *e)
 /* The job of {id}, if the caller may act on it as `needed` in its project. */
 enum rc job_of(struct ctx *c, enum role needed, struct job *ret, struct err *e) must_check;
 
+/* The validation of {epoch}: a number, "best" or "last". */
+enum rc validation_of(struct ctx *c, struct validation *ret, struct err *e) must_check;
+/* Its results line by line, from 0: the summary.  RC_GONE of `line`: it has enough. */
+typedef enum rc (*line_fn)(str line, int64_t number, void *ud, struct err *e);
+enum rc validation_lines(struct ctx *c, const struct validation *v, line_fn line, void *ud,
+                         struct err *e) must_check;
+/* What splits them: `ud` is this, `p` any piece of the bytes; the last line may stay in rest. */
+struct lines {
+    struct buf rest;
+    int64_t number; /* of the next line */
+    line_fn line;
+    void *ud;
+};
+enum rc take_lines(void *ud, const void *p, size_t n, struct err *e) must_check;
+
 /* struct checkpoint as JSON in the request's arena. */
 enum rc checkpoint_text(struct ctx *c, const struct checkpoint *k, str *ret,
                         struct err *e) must_check;

@@ -1,9 +1,8 @@
-/* jobs_results.c - what a job has produced: metrics, logs, checkpoints, attempts, validations and
- * the result for every picture.
+/* jobs_results.c - what a job has produced: metrics, logs, checkpoints, attempts, validations.  The
+ * results of each picture: jobs_pictures.c.
  *
- * The results of a validation lie in the store as JSON lines (spec/contract.h).  They are read as a
- * stream and filtered on the way, so a million pictures cost a million lines of time and one line
- * of memory.
+ * The results of a validation lie in the store as JSON lines (spec/contract.h) and are read as a
+ * stream, so a million pictures cost a million lines of time and one line of memory.
  */
 #include "api/jobs.h"
 #include "s3/s3.h"
@@ -277,8 +276,7 @@ static enum rc get_validations(struct ctx *c, struct err *e)
     return reply_json(c, 200, &b, e);
 }
 
-/* {epoch} is a number, "best" or "last". */
-static enum rc validation_of(struct ctx *c, struct validation *ret, struct err *e)
+enum rc validation_of(struct ctx *c, struct validation *ret, struct err *e)
 {
     int64_t epoch = -1;
     str which = c->param[1];
@@ -294,16 +292,9 @@ static enum rc validation_of(struct ctx *c, struct validation *ret, struct err *
     return job_validation(c->app->jobs, c->a, j.id, epoch, ret, e);
 }
 
-/* Splits the object into lines; `line` returns RC_GONE when it has enough. */
-enum { LINE_BYTES_MAX = 64 << 20, RESULT_LINE_ARENA = 32 << 20 /* hundreds of boxes and masks */ };
-struct lines {
-    struct buf rest;
-    int64_t number; /* of the next line, from 0: the summary */
-    enum rc (*line)(str line, int64_t number, void *ud, struct err *e);
-    void *ud;
-};
+enum { LINE_BYTES_MAX = 64 << 20 };
 
-static enum rc take_lines(void *ud, const void *p, size_t n, struct err *e)
+enum rc take_lines(void *ud, const void *p, size_t n, struct err *e)
 {
     struct lines *l = ud;
     const char *from = p;
@@ -330,9 +321,8 @@ static enum rc take_lines(void *ud, const void *p, size_t n, struct err *e)
     return rc;
 }
 
-static enum rc read_lines(struct ctx *c, const struct validation *v,
-                          enum rc (*line)(str, int64_t, void *, struct err *), void *ud,
-                          struct err *e)
+enum rc validation_lines(struct ctx *c, const struct validation *v, line_fn line, void *ud,
+                         struct err *e)
 {
     struct lines l = {.line = line, .ud = ud};
     const char *key = arena_cstr(c->a, v->key);
@@ -368,128 +358,9 @@ static enum rc get_validation(struct ctx *c, struct err *e)
     if (rc)
         return rc;
     reply_begin(&b, &w);
-    rc = read_lines(c, &v, take_summary, &b, e);
+    rc = validation_lines(c, &v, take_summary, &b, e);
     if (!rc && !b.n)
         rc = err_set(e, RC_UPSTREAM, "the results of this validation are empty");
-    if (rc) {
-        buf_done(&b);
-        return rc;
-    }
-    return reply_json(c, 200, &b, e);
-}
-
-/* ---- the pictures of a validation */
-
-static const char *const correct_names[] = {"any", "true", "false", NULL};
-struct images_query {
-    str q;
-    int correct;
-    int64_t label, predicted, after, limit;
-};
-#define S struct images_query
-static const struct field images_query_fields[] = {
-    F_ENUM(S, correct, correct_names, .dflt = "\"any\"", .help = "Only right or only wrong ones."),
-    F_INT(S, label, .dflt = "-1", .min = -1, .max = 1e6,
-          .help = "Index of the true class; -1 any."),
-    F_INT(S, predicted, .dflt = "-1", .min = -1, .max = 1e6,
-          .help = "Index of the predicted class; -1 any."),
-    F_STR(S, q, .max = 200, .help = "Part of the name."),
-    F_INT(S, after, .min = 0, .max = 1e12, .help = "`next` of the page before."),
-    F_INT(S, limit, .dflt = "100", .min = 1, .max = 1000, .help = "Pictures of a page."),
-    FIELD_END};
-#undef S
-
-struct images_out {
-    const struct images_query *q;
-    struct jw *w;
-    struct arena a; /* of one line */
-    int64_t n, next;
-};
-
-static bool has_class(const struct json *list, int64_t id)
-{
-    if (list && list->type == JSON_ARR)
-        JSON_EACH(one, list)
-            if (json_int(one, "class_id", -1) == id)
-                return true;
-    return false;
-}
-
-/* A picture with boxes is right when nothing was missed and nothing false was found; it has the
- * label of each of its truths, and what was found in it is what was predicted. */
-static bool wanted(const struct images_query *q, const struct json *v)
-{
-    const struct json *truths = json_get(v, "truths");
-    const int64_t label = json_int(v, "label", -1), predicted = json_int(v, "predicted", -1);
-    bool right = label == predicted, is_label = label == q->label,
-         is_predicted = predicted == q->predicted;
-
-    if (truths) {
-        right = json_int(v, "missed", 0) == 0 && json_int(v, "false", 0) == 0;
-        is_label = has_class(truths, q->label);
-        is_predicted = has_class(json_get(v, "predictions"), q->predicted);
-    }
-    return (!q->correct || right == (q->correct == 1)) && (q->label < 0 || is_label) &&
-           (q->predicted < 0 || is_predicted) &&
-           (!q->q.n || str_find(json_str(v, "name", STR("")), q->q) >= 0);
-}
-
-static enum rc take_image(str line, int64_t number, void *ud, struct err *e)
-{
-    struct images_out *o = ud;
-    const struct json *v;
-    enum rc rc;
-
-    if (number <= o->q->after || !line.n)
-        return RC_OK; /* the summary is line 0, and after is at least 0 */
-    arena_reset(&o->a);
-    rc = json_parse(&o->a, line, NULL, &v, e);
-    if (rc)
-        return err_wrap(e, RC_UPSTREAM, "line %lld of the results", (long long)number + 1);
-    if (v->type != JSON_OBJ || !wanted(o->q, v))
-        return RC_OK;
-    if (o->n == o->q->limit)
-        return RC_GONE; /* there is one more: `next` is set */
-    jw_obj(o->w);
-    jw_kint(o->w, "index", number);
-    JSON_EACH(m, v) {
-        if (str_is(m->key, "index"))
-            continue;
-        jw_key_str(o->w, m->key);
-        jw_raw(o->w, m->raw);
-    }
-    jw_obj_end(o->w);
-    o->n++;
-    o->next = number;
-    return RC_OK;
-}
-
-static enum rc get_images(struct ctx *c, struct err *e)
-{
-    struct images_out o = {.q = c->query};
-    struct validation v;
-    struct buf b;
-    struct jw w;
-    enum rc rc = validation_of(c, &v, e);
-
-    if (rc)
-        return rc;
-    reply_begin(&b, &w);
-    arena_init(&o.a, RESULT_LINE_ARENA);
-    o.w = &w;
-    jw_obj(&w);
-    jw_kint(&w, "epoch", v.epoch);
-    jw_kstr(&w, "split", v.split);
-    jw_karr(&w, "images");
-    rc = read_lines(c, &v, take_image, &o, e);
-    jw_arr_end(&w);
-    jw_key(&w, "next");
-    if (o.n == o.q->limit)
-        jw_int(&w, o.next);
-    else
-        jw_null(&w);
-    jw_obj_end(&w);
-    arena_done(&o.a);
     if (rc) {
         buf_done(&b);
         return rc;
@@ -519,7 +390,4 @@ const struct route job_result_routes[] = {
     GET("/validation/{epoch}",
         .summary = "Scores, scores of each class and confusion matrix of an epoch.",
         .help = "The epoch is a number, `best` or `last`.", .fn = get_validation),
-    GET("/validation/{epoch}/images", QUERY(images_query_fields, images_query),
-        .summary = "The result for every picture, by page: {images: [...], next}.",
-        .fn = get_images),
     ROUTE_END};

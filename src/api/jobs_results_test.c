@@ -66,30 +66,3 @@ TEST(a_line_without_an_end_is_too_large)
     CHECK(feed(text, 16, &s, &e) == RC_TOO_LARGE);
     buf_done(&s.all);
 }
-
-static void check_wanted(const char *json, struct images_query q, bool want)
-{
-    struct arena a;
-    const struct json *v;
-    struct err e = {0};
-
-    arena_init(&a, 1 << 16);
-    CHECK_OK(json_parse(&a, str_of(json), NULL, &v, &e), &e);
-    CHECK_EQ(wanted(&q, v), want);
-    arena_done(&a);
-}
-
-TEST(filters_of_pictures)
-{
-    const char *wrong = "{\"name\":\"val/a/1.png\",\"label\":0,\"predicted\":2}";
-
-    check_wanted(wrong, (struct images_query){.label = -1, .predicted = -1}, true);
-    check_wanted(wrong, (struct images_query){.correct = 1, .label = -1, .predicted = -1}, false);
-    check_wanted(wrong, (struct images_query){.correct = 2, .label = 0, .predicted = 2}, true);
-    check_wanted(wrong, (struct images_query){.label = 2, .predicted = -1}, false);
-    check_wanted(wrong, (struct images_query){.label = -1, .predicted = 0}, false);
-    check_wanted(wrong, (struct images_query){.label = -1, .predicted = -1, .q = STR("a/1")}, true);
-    check_wanted(wrong, (struct images_query){.label = -1, .predicted = -1, .q = STR("b/")}, false);
-    /* no label: neither right nor of a class */
-    check_wanted("{}", (struct images_query){.label = 0, .predicted = -1}, false);
-}

@@ -16,6 +16,7 @@
     X(job_new)                                                                                     \
     X(job_control)                                                                                 \
     X(job_result)                                                                                  \
+    X(job_picture)                                                                                 \
     X(job_course)                                                                                  \
     X(job_check)                                                                                   \
     X(job_live)                                                                                    \

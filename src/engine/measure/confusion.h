@@ -1,13 +1,10 @@
 /* confusion.h - which class a detector took for which, with background as one class more.
  *
- * Of each picture the detections with score >= confidence are paired with the truths, whatever
- * their classes, one to one, largest IoU first (ties: lower detection, then lower truth index), as
- * long as IoU >= the threshold.  A pair counts at (truth's class, detection's class); a truth left
- * over at (its class, background): missed; a detection left over at (background, its class): false.
- * Crowd regions are no truths: a detection left over that meets one of its own class (IoU over the
- * detection's area) does not count.
+ * Of each picture detections and truths are paired whatever their classes (pairing.h).  A pair
+ * counts at (truth's class, detection's class); a truth left over at (its class, background):
+ * missed; a detection left over at (background, its class): false.
  *
- * Memory: 8 bytes x (classes + 1)^2, and 16 bytes for each pair of a picture that overlaps enough.
+ * Memory: 8 bytes x (classes + 1)^2, and what pairing takes.
  * One owner thread.
  */
 #ifndef ANNEAL_ENGINE_MEASURE_CONFUSION_H

@@ -962,18 +962,28 @@ export interface Routes {
     query: {
       /** Only right or only wrong ones. */
       correct?: "any" | "true" | "false";
-      /** Index of the true class; -1 any. */
+      /** Only with such a mistake: a false positive, a missed object, a wrong class. */
+      mistake?: "any" | "false" | "missed" | "wrong_class";
+      /** Index of the true class; -1 any; of boxes, the number of classes: background. */
       label?: number;
-      /** Index of the predicted class; -1 any. */
+      /** Index of the predicted class; -1 any; of boxes, the number of classes: background. */
       predicted?: number;
+      /** Index of the true or the predicted class; -1 any. */
+      class?: number;
+      /** Of boxes: least confidence; -1: best_confidence, as in the confusion matrix. */
+      threshold?: number;
       /** Part of the name. */
       q?: string;
+      /** index: as in the results; hardest: the largest score first. */
+      order?: "index" | "hardest";
       /** `next` of the page before. */
-      after?: number;
+      after?: string;
       /** Pictures of a page. */
       limit?: number;
     };
   };
+  /** What a threshold does to the whole split: {images, objects, hits, false}. */
+  "GET /training/jobs/{id}/validation/{epoch}/counts": Record<string, never>;
   /** A run's metrics by step, as columns: {n, step, epochs, time, metrics: {name: []}}. */
   "GET /training/jobs/{id}/series": {
     query: {
