@@ -213,7 +213,7 @@ static bool shards_pay(const struct graph *g, const struct conv_shape *s)
 static enum rc size_onednn(struct graph *g, struct node *n, struct err *e)
 {
     struct conv_node *c = &n->conv;
-    enum rc rc = onednn_conv_new(&c->onednn, g->onednn, &c->shape, g->shard, g->config.train,
+    enum rc rc = onednn_conv_new(&c->onednn, g->onednn, &c->shape, c->piece, g->config.train,
                                  c->act, n->residual != GRAPH_NONE && !c->residual_after, e);
 
     if (rc)
@@ -320,9 +320,19 @@ enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
 
     c->half = g->config.train && g->config.precision == GRAPH_BF16 && c->norm;
     need(&g->work_floats, room); /* swapped or folded weights */
+    if (c->streams && c->shape.depthwise) {
+        c->forward = c->backward_data = c->backward_weights = ALGO_DEPTHWISE;
+        piece_size(g, n);
+        return RC_OK;
+    }
     enum rc rc = choose_forward(g, n, e);
     if (rc)
         return rc;
+    if (c->streams) {
+        c->backward_data = c->backward_weights = c->forward;
+        piece_size(g, n);
+        return RC_OK;
+    }
     if (c->half)
         size_half(g, n);
     if (g->config.train)

@@ -474,7 +474,7 @@ static void exact_backward(struct exact *x)
 }
 
 /* Where element i of a plain [image][c][h][w] lies in the blocked layout. */
-static size_t exact_blocked(struct graph_shape s, size_t i)
+static inline size_t exact_blocked(struct graph_shape s, size_t i)
 {
     const size_t plane = (size_t)s.h * (size_t)s.w, c = i / plane % (size_t)s.c;
     const size_t image = i / plane / (size_t)s.c;

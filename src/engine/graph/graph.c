@@ -196,6 +196,8 @@ int graph_conv(struct graph *g, const struct conv_spec *s)
     shape_node(g, n);
     c->saved = g->saved_floats;
     g->saved_floats += 4 * (size_t)n->c_pad;
+    if (n->c_pad > g->channels_most)
+        g->channels_most = n->c_pad;
     return node_number(g);
 }
 
@@ -342,6 +344,8 @@ void graph_free(struct graph *g)
     mem_free(g->average);
     mem_free(g->average_stats);
     mem_free(g->saved);
+    mem_free(g->shard_sums);
+    mem_free(g->grad_means);
     mem_free(g->folded);
     mem_free(g->logits_grad);
     mem_free(g->laps);
@@ -384,6 +388,7 @@ static enum rc make_plan(struct graph *g, struct err *e)
 {
     g->work_floats = g->scratch_floats = g->folded_floats = 0;
     g->fold_stale = true;
+    piece_plan(g);
     for (int i = 0; i < g->node_count; i++)
         if (g->nodes[i].kind == NODE_CONV) {
             struct conv_node *c = &g->nodes[i].conv;

@@ -34,6 +34,8 @@ struct conv_node {
     enum act act;
     bool norm;           /* batch norm; else a bias */
     bool residual_after; /* the residual is added behind the activation */
+    bool streams;        /* training: runs piece by piece within the cache (piece_run.c) */
+    int piece;           /* images in a piece; a divisor of a shard's */
     double eps, momentum;
     enum algo forward, backward_data, backward_weights;
     int weight, bias, scale, shift, mean, variance; /* parameters, by number, or GRAPH_NONE */
@@ -53,8 +55,9 @@ struct node {
     enum node_kind kind;
     int in[GRAPH_CONCAT_MAX], in_count;
     int residual;
-    int c, c_pad, h, w;                    /* of the output */
-    int out;                               /* buffer of the output */
+    int c, c_pad, h, w; /* of the output */
+    int out;            /* buffer of the output; -1: lazy */
+    bool lazy; /* training: never stored, its one reader makes it again from y (piece_run.c) */
     int grads[NODE_GRADS_MAX], grad_count; /* buffers whose sum is the output's gradient */
     int dx[GRAPH_CONCAT_MAX];              /* buffers of the gradients of the inputs; -1 */
     int again;    /* buffer where backward makes it again; -1: it is kept in `out` */
@@ -104,6 +107,9 @@ struct graph {
     float *sums, *average, *average_stats;    /* by parameter */
     float *saved, *folded;
     double partial[BN_CHUNKS][BN_BLOCKS_FEW][2][CH]; /* batch norm sums */
+    double *shard_sums; /* those of one node by pieces: [shard][channels / 16][2][16] */
+    float *grad_means;  /* what its backward subtracts: [2][channels] */
+    int channels_most;  /* padded, of any node */
     float *logits_grad;
     uint64_t bytes;
     size_t held[BLOCKS_MAX]; /* bytes of each block of memory.c */
@@ -119,6 +125,9 @@ struct laps {
     int64_t started;
     int64_t least[GRAPH_NODES_MAX][LAPS]; /* ns; 0: never ran */
 };
+
+/* What batch norm's forward keeps for its backward, in graph.saved. */
+enum saved { SAVED_MEAN, SAVED_INV_STD, SAVED_SCALE, SAVED_SHIFT };
 
 /* A running call: what the crew's items need to know. */
 struct run {
@@ -194,6 +203,18 @@ void sum_gradients(struct run *r, int most); /* until the node has at most `most
 void norm_forward_run(struct run *r);
 void norm_backward_run(struct run *r);
 void norm_again_run(struct run *r); /* the activation from the convolution's output */
+/* piece_run.c: convolutions and their neighbours' batch norm, piece by piece */
+void piece_plan(struct graph *g); /* which nodes are lazy, which convolutions stream */
+void piece_size(struct graph *g, struct node *n);
+void piece_forward_run(struct run *r);
+void piece_backward_run(struct run *r);       /* of weights and input */
+void piece_gradient_run(const struct run *r); /* of a lazy node's y, stored */
+static inline double (*shard_sums_at(const struct graph *g, int shard, int block))[CH]
+{
+    double *of_shard = g->shard_sums + (size_t)shard * (size_t)g->channels_most * 2;
+
+    return (double(*)[CH])(of_shard + (size_t)block * 2 * CH);
+}
 /* conv_plan.c */
 enum rc conv_choose(struct graph *g, struct node *n, struct err *e) must_check;
 /* Winograd tiles of one image; by columns */

@@ -492,7 +492,7 @@ TEST(activations_made_again_are_the_same_bytes)
             hash_step(again, got);
             CHECK_STR(str_of(got), want);
         }
-        CHECK(again->remake_count > 3 && kept->remake_count == 0);
+        CHECK(again->remake_count >= 3 && kept->remake_count == 0);
         graph_free(kept);
         graph_free(again);
     }

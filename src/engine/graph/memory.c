@@ -42,10 +42,12 @@ static void plan_output(struct graph *g, struct node *n, int i)
     if (!train && n->kind == NODE_CONV && adds_in_place(g, n, i))
         n->out = g->nodes[n->residual].out;
     else
-        n->out = add_floats(g, node_image_floats(n));
-    plan_use(&g->plan, n->out, i);
+        n->out = n->lazy ? -1 : add_floats(g, node_image_floats(n));
+    if (!n->lazy)
+        plan_use(&g->plan, n->out, i);
     for (int k = 0; k < n->in_count; k++)
-        plan_use(&g->plan, input_of(g, n, k)->out, i);
+        if (!input_of(g, n, k)->lazy)
+            plan_use(&g->plan, input_of(g, n, k)->out, i);
     if (n->residual != GRAPH_NONE)
         plan_use(&g->plan, g->nodes[n->residual].out, i);
     if (n->kind == NODE_LINEAR || n->output != GRAPH_NONE) /* outlives the call */
@@ -89,6 +91,8 @@ static void plan_need(struct graph *g, int node, int at)
     struct node *n = &g->nodes[node];
     const int time = 2 * g->node_count - at;
 
+    if (n->lazy) /* its y is kept for longer */
+        return;
     if (makes_again(g, n) && n->again < 0) {
         for (int k = 0; k < n->in_count && n->kind != NODE_CONV; k++)
             plan_need(g, n->in[k], at);
@@ -160,6 +164,7 @@ static int list_blocks(struct graph *g, struct block list[BLOCKS_MAX])
 {
     const size_t f = sizeof(float), rows = (size_t)g->config.batch_max;
     const bool train = g->config.train;
+    const size_t channels = (size_t)g->channels_most;
     const struct block blocks[] = {
         {&g->arena, g->plan.bytes},
         {&g->work, g->work_floats * f},
@@ -167,6 +172,8 @@ static int list_blocks(struct graph *g, struct block list[BLOCKS_MAX])
         {&g->values, g->value_floats * f},
         {&g->stats, g->stat_floats * f},
         {&g->saved, g->saved_floats * f},
+        {&g->shard_sums, train ? SHARDS * channels * 2 * sizeof(double) : 0},
+        {&g->grad_means, train ? channels * 2 * f : 0},
         {&g->folded, g->folded_floats * f},
         {&g->grads, train ? g->value_floats * f : 0},
         {&g->logits_grad, train ? rows * (size_t)graph_logits_row(g) * f : 0},

@@ -30,9 +30,6 @@ struct norm_run {
     struct bn_grad grad; /* backward: pointers at image 0, block 0 */
 };
 
-/* What forward keeps for backward. */
-enum saved { SAVED_MEAN, SAVED_INV_STD, SAVED_SCALE, SAVED_SHIFT };
-
 static float *saved_at(const struct norm_run *r, enum saved what, int block)
 {
     return r->g->saved + r->n->conv.saved + (size_t)what * (size_t)r->n->c_pad + (size_t)block * CH;
@@ -58,7 +55,7 @@ static struct norm_run norm_run_of(const struct run *r)
         .image_floats = node_image_floats(n),
         .y = buffer_at(g, n->conv.y),
         .residual = n->residual == GRAPH_NONE ? NULL : value_of(g, &g->nodes[n->residual]),
-        .a = value_of(g, n),
+        .a = n->lazy ? NULL : value_of(g, n),
     };
 }
 
@@ -231,6 +228,8 @@ static void forward_block(void *ud, int block, int thread)
     if (needs_sums(r))
         sums_of(r, block, 0, sums);
     prepare(r, block, sums);
+    if (r->n->lazy)
+        return;
     apply(r, block, 0);
     clear_padding(r, r->a, block);
 }
@@ -257,10 +256,35 @@ static void add_partials(const struct norm_run *r, int block, double to[2][CH])
                 to[s][i] += r->g->partial[chunk][block][s][i];
 }
 
+/* The sums that the pieces of a convolution took, shard by shard. */
+static void add_shards(const struct norm_run *r, int block, double to[2][CH])
+{
+    memset(to, 0, 2 * sizeof to[0]);
+    for (int shard = 0; shard * r->g->shard < r->count; shard++)
+        for (int s = 0; s < 2; s++)
+            for (int i = 0; i < CH; i++)
+                to[s][i] += shard_sums_at(r->g, shard, block)[s][i];
+}
+
+static void forward_summed(struct norm_run *r, struct run *run)
+{
+    for (int block = 0; block < r->blocks; block++) {
+        double sums[2][CH];
+        add_shards(r, block, sums);
+        prepare(r, block, sums);
+    }
+    if (!r->n->lazy)
+        norm_again_run(run);
+}
+
 void norm_forward_run(struct run *run)
 {
     struct norm_run r = norm_run_of(run);
 
+    if (r.n->conv.streams) {
+        forward_summed(&r, run);
+        return;
+    }
     if (r.chunks == 1) {
         crew_run(r.g->crew, r.blocks, forward_block, &r);
         return;
@@ -272,9 +296,11 @@ void norm_forward_run(struct run *run)
         if (needs_sums(&r))
             add_partials(&r, block, sums);
         prepare(&r, block, sums);
-        clear_padding(&r, r.a, block);
+        if (!r.n->lazy)
+            clear_padding(&r, r.a, block);
     }
-    crew_run(r.g->crew, r.blocks * BN_CHUNKS, apply_chunk, &r);
+    if (!r.n->lazy)
+        crew_run(r.g->crew, r.blocks * BN_CHUNKS, apply_chunk, &r);
 }
 
 static void again_block(void *ud, int block, int thread)
@@ -407,9 +433,32 @@ static void drop_gradient(struct norm_run *r)
     r->grad.residual = r->grad.after = false;
 }
 
+/* The reader of a lazy node has taken its sums. */
+static void backward_summed(const struct norm_run *r)
+{
+    const double pixels = (double)r->count * r->n->h * r->n->w;
+    float *means = r->g->grad_means;
+
+    for (int block = 0; block < r->blocks; block++) {
+        double sums[2][CH];
+        add_shards(r, block, sums);
+        finish_grads(r, block, sums);
+        for (int s = 0; s < 2; s++)
+            for (int i = 0; i < CH; i++)
+                means[s * r->g->channels_most + block * CH + i] = (float)(sums[s][i] / pixels);
+    }
+    if (!r->n->conv.streams)
+        piece_gradient_run(r->run);
+}
+
 void norm_backward_run(struct run *run)
 {
     struct norm_run r = norm_run_of(run);
+
+    if (r.n->lazy) {
+        backward_summed(&r);
+        return;
+    }
     const int most = drops(&r) ? 1 : GRADS_MAX, all = r.n->grad_count,
               count = all < most ? all : most;
 

@@ -1,0 +1,516 @@
+/* piece_run.c - training of inverted residuals (expand 1x1, depthwise, project 1x1) by pieces that
+ * fit a thread's second-level cache.
+ *
+ * Between such convolutions lie the largest maps of a network, and their batch norm and activation
+ * cost more time in memory than the convolutions in arithmetic.  So the activation of a node with
+ * one reader is not stored (it is *lazy*): only y is, the convolution's output.  Each piece
+ *
+ *   forward    makes its input's activation from that one's y, convolves, and sums its own y and
+ *              squares while they are in the cache;
+ *   backward   makes its input's activation again, turns the gradient of its activation into that
+ *              of y, computes the gradients of weights and input, and sums the latter for the batch
+ *              norm of the input's node.
+ *
+ * Each map is then written once and read twice on the whole way forward and back, its gradient
+ * written once and read once.  (Recomputing what batch norm would store: Bulo, Porzi, Kontschieder,
+ * arXiv:1712.02616.)
+ *
+ * A shard of images is an item, in it a piece follows the other; with depthwise convolutions an
+ * item is a block of channels of a shard, and a piece an image of it.  Sums are kept for each shard
+ * and added in the order of shards, so that any number of threads gives the same bytes.
+ */
+#include "engine/graph/graph_int.h"
+#include <string.h>
+
+enum {
+    PIECE_FLOATS = 256 * 1024, /* input and output of a piece: half of a second-level cache */
+    DEPTHWISE_TAPS = 9,
+};
+
+/* ---- which */
+
+static const struct node *only_reader(const struct graph *g, int node)
+{
+    const struct node *reader = NULL;
+    int readers = 0;
+
+    for (int i = node + 1; i < g->node_count; i++) {
+        const struct node *n = &g->nodes[i];
+        for (int k = 0; k < n->in_count; k++)
+            if (n->in[k] == node) {
+                readers++;
+                reader = n;
+            }
+        readers += n->residual == node;
+    }
+    return readers == 1 && reader && reader->residual != node ? reader : NULL;
+}
+
+/* Our own depthwise kernels are as quick as oneDNN's where their loops know the taps. */
+static bool depthwise_streams(const struct node *n)
+{
+    return n->kind == NODE_CONV && n->conv.norm && n->conv.shape.depthwise && n->conv.shape.k == 3;
+}
+
+static bool is_point(const struct node *n)
+{
+    const struct conv_shape *s = &n->conv.shape;
+
+    return n->kind == NODE_CONV && n->conv.norm && !s->depthwise && s->k == 1 && s->stride == 1 &&
+           s->pad == 0 && s->ic >= CH;
+}
+
+/* A sigmoid of the zeros that pad the channels is not zero. */
+static bool is_lazy(const struct graph *g, int node)
+{
+    const struct node *n = &g->nodes[node], *reader = only_reader(g, node);
+
+    if (n->kind != NODE_CONV || !n->conv.norm || n->residual != GRAPH_NONE || !reader ||
+        n->output != GRAPH_NONE || n->dropout > 0 || n->conv.act == ACT_SIGMOID ||
+        n->conv.act == ACT_HARD_SIGMOID)
+        return false;
+    return depthwise_streams(reader) || (depthwise_streams(n) && is_point(reader));
+}
+
+void piece_plan(struct graph *g)
+{
+    for (int i = 0; i < g->node_count; i++)
+        g->nodes[i].lazy = g->config.train && is_lazy(g, i);
+    for (int i = 0; i < g->node_count; i++) {
+        struct node *n = &g->nodes[i];
+        if (n->kind != NODE_CONV)
+            continue;
+        const bool neighbours = n->lazy || input_of(g, n, 0)->lazy;
+        n->conv.streams = g->config.train && (depthwise_streams(n) || (neighbours && is_point(n)));
+        n->conv.piece = g->shard;
+        const size_t floats = node_image_floats(n) + node_image_floats(input_of(g, n, 0));
+        while (n->conv.streams && n->conv.piece > 1 &&
+               (g->shard % n->conv.piece || (size_t)n->conv.piece * floats > PIECE_FLOATS))
+            n->conv.piece--;
+    }
+}
+
+/* ---- memory: of a thread, and of all for the weights */
+
+/* Pieces of a thread's scratch memory, in floats from its start. */
+struct room {
+    size_t in, out, weights, all;
+};
+
+static struct room room_of(const struct graph *g, const struct node *n)
+{
+    const struct conv_node *c = &n->conv;
+    const struct conv_shape *s = &c->shape;
+    const size_t in = (size_t)s->ih * (size_t)s->iw, out = (size_t)s->oh * (size_t)s->ow;
+    struct room r = {0};
+
+    if (s->depthwise) {
+        r.out = in * CH;
+        r.weights = r.out + out * CH;
+        r.all = r.weights + (size_t)DEPTHWISE_TAPS * CH;
+        return r;
+    }
+    r.in = c->onednn ? onednn_conv_scratch(c->onednn) : g->k->conv_scratch(s);
+    r.in = ch_pad_size(r.in);
+    r.out = r.in + (size_t)c->piece * in * (size_t)s->ic;
+    r.weights = r.out + (size_t)c->piece * out * (size_t)s->oc;
+    r.all = r.weights + g->params[c->weight].room;
+    return r;
+}
+
+void piece_size(struct graph *g, struct node *n)
+{
+    const size_t scratch = room_of(g, n).all, work = g->params[n->conv.weight].room * (SHARDS + 1);
+
+    g->scratch_floats = scratch > g->scratch_floats ? scratch : g->scratch_floats;
+    g->work_floats = work > g->work_floats ? work : g->work_floats;
+}
+
+/* ---- batch norm of a piece: a block of channels of some images of a node */
+
+struct block {
+    struct graph *g;
+    const struct node *n;
+    int image, images; /* the first; how many are not padding */
+    int ch;            /* first channel */
+    size_t at;         /* first float of y and of its gradient */
+    struct bn_range range;
+};
+
+static struct block block_of(struct graph *g, const struct node *n, int image, int images, int b)
+{
+    const size_t plane = (size_t)n->h * (size_t)n->w * CH;
+
+    return (struct block){
+        .g = g,
+        .n = n,
+        .image = image,
+        .images = images,
+        .ch = b * CH,
+        .at = (size_t)image * node_image_floats(n) + (size_t)b * plane,
+        .range = {images, n->h * n->w, node_image_floats(n), n->conv.half, false},
+    };
+}
+
+static const float *y_of(const struct block *b)
+{
+    return half_at(buffer_at(b->g, b->n->conv.y), b->at, b->n->conv.half);
+}
+
+/* Mean, inverse deviation, scale and shift, as norm_run.c keeps them. */
+static const float *saved_of(const struct block *b, int what)
+{
+    return b->g->saved + b->n->conv.saved + (size_t)what * (size_t)b->n->c_pad + (size_t)b->ch;
+}
+
+static void make_activation(const struct block *b, float *a)
+{
+    b->g->k->bn_apply(&b->range, y_of(b), NULL, a, saved_of(b, SAVED_SCALE),
+                      saved_of(b, SAVED_SHIFT), b->n->conv.act, false);
+}
+
+static void add_sums(const struct block *b, double sums[2][CH])
+{
+    b->g->k->bn_sums(&b->range, y_of(b), stat_at(b->g, b->n->conv.mean) + b->ch, sums[0], sums[1]);
+}
+
+static struct bn_grad grad_of(const struct block *b)
+{
+    float *g = buffer_at(b->g, b->n->grads[0]) + b->at;
+
+    return (struct bn_grad){.range = b->range,
+                            .y = y_of(b),
+                            .g = {g},
+                            .g_count = 1,
+                            .dy = g,
+                            .mean = saved_of(b, SAVED_MEAN),
+                            .inv_std = saved_of(b, SAVED_INV_STD),
+                            .scale = saved_of(b, SAVED_SCALE),
+                            .shift = saved_of(b, SAVED_SHIFT),
+                            .act = b->n->conv.act};
+}
+
+static void add_grad_sums(const struct block *b, double sums[2][CH])
+{
+    const struct bn_grad grad = grad_of(b);
+
+    b->g->k->bn_grad_sums(&grad, sums[0], sums[1]);
+}
+
+/* From the gradient of the activation that of y. */
+static void make_gradient(const struct block *b, float *dy)
+{
+    struct bn_grad grad = grad_of(b);
+
+    grad.dy = dy;
+    b->g->k->bn_grad_apply(&grad, b->g->grad_means + b->ch,
+                           b->g->grad_means + b->g->channels_most + b->ch);
+}
+
+/* ---- what items see */
+
+struct pieces {
+    struct graph *g;
+    struct node *n, *from;
+    const struct conv_shape *s;
+    int count; /* images */
+    int blocks, from_blocks;
+    size_t in, out; /* floats of an image */
+    const float *w;
+    struct room room;
+    size_t weights; /* floats of all weights */
+    bool training;
+};
+
+static struct pieces pieces_of(const struct run *r)
+{
+    struct graph *g = r->g;
+    struct node *n = r->n, *from = &g->nodes[n->in[0]];
+
+    return (struct pieces){.g = g,
+                           .n = n,
+                           .from = from,
+                           .s = &n->conv.shape,
+                           .count = r->count,
+                           .blocks = n->c_pad / CH,
+                           .from_blocks = from->c_pad / CH,
+                           .in = node_image_floats(from),
+                           .out = node_image_floats(n),
+                           .w = value_at(g, n->conv.weight),
+                           .room = room_of(g, n),
+                           .weights = g->params[n->conv.weight].room,
+                           .training = r->training};
+}
+
+/* Images of [image, image + images) that are not padding. */
+static int live(const struct pieces *p, int image, int images)
+{
+    return p->count - image < images ? p->count - image : images;
+}
+
+static int shards_of(const struct pieces *p)
+{
+    return (p->count + p->g->shard - 1) / p->g->shard;
+}
+
+static void clear_sums(const struct pieces *p, int shard, int blocks)
+{
+    memset(shard_sums_at(p->g, shard, 0), 0, (size_t)blocks * 2 * CH * sizeof(double));
+}
+
+/* ---- 1x1 */
+
+/* The activation of the input, made again or as it lies. */
+static const float *piece_input(const struct pieces *p, int image, int images, float *scratch)
+{
+    const size_t plane = p->in / (size_t)p->from_blocks;
+    float *a = scratch + p->room.in;
+
+    if (!p->from->lazy)
+        return value_of(p->g, p->from) + (size_t)image * p->in;
+    for (int b = 0; b < p->from_blocks; b++) {
+        const struct block block = block_of(p->g, p->from, image, images, b);
+        make_activation(&block, a + (size_t)b * plane);
+    }
+    memset(a + (size_t)images * p->in, 0, (size_t)(p->n->conv.piece - images) * p->in * sizeof *a);
+    return a;
+}
+
+static void failed(struct graph *g, bool ok)
+{
+    if (!ok)
+        __atomic_store_n(&g->onednn_failed, true, __ATOMIC_RELAXED);
+}
+
+static void point_forward_piece(const struct pieces *p, int image, int thread, double *sums)
+{
+    const struct conv_node *c = &p->n->conv;
+    const int images = live(p, image, c->piece);
+    float *scratch = scratch_at(p->g, thread), *y = buffer_at(p->g, c->y);
+    const float *x = piece_input(p, image, images, scratch);
+    const size_t at = (size_t)image * p->out;
+
+    float *to = c->half ? scratch + p->room.out : y + at;
+    if (c->forward == ALGO_ONEDNN)
+        failed(p->g, onednn_conv_forward(c->onednn, thread, x, p->w, NULL, to, scratch));
+    for (int i = 0; i < images && c->forward != ALGO_ONEDNN; i++)
+        p->g->k->conv_forward(p->s, x + (size_t)i * p->in, p->w, to + (size_t)i * p->out, 0,
+                              p->s->oh, 0, p->blocks, NULL, scratch);
+    if (c->half)
+        p->g->k->round_half(to, half_at(y, at, true), (size_t)images * p->out);
+    for (int b = 0; b < p->blocks && p->training; b++) {
+        const struct block block = block_of(p->g, p->n, image, images, b);
+        add_sums(&block, (double(*)[CH])(sums + (size_t)b * 2 * CH));
+    }
+}
+
+static void point_forward(void *ud, int shard, int thread)
+{
+    const struct pieces *p = ud;
+    const int first = shard * p->g->shard, last = first + live(p, first, p->g->shard);
+
+    clear_sums(p, shard, p->blocks);
+    for (int image = first; image < last; image += p->n->conv.piece)
+        point_forward_piece(p, image, thread, shard_sums_at(p->g, shard, 0)[0]);
+}
+
+/* The gradient of y of the images. */
+static const float *piece_gradient(const struct pieces *p, int image, int images, float *scratch)
+{
+    const size_t plane = p->out / (size_t)p->blocks;
+    float *dy = scratch + p->room.out;
+
+    if (!p->n->lazy)
+        return buffer_at(p->g, p->n->conv.dy) + (size_t)image * p->out;
+    for (int b = 0; b < p->blocks; b++) {
+        const struct block block = block_of(p->g, p->n, image, images, b);
+        make_gradient(&block, dy + (size_t)b * plane);
+    }
+    memset(dy + (size_t)images * p->out, 0,
+           (size_t)(p->n->conv.piece - images) * p->out * sizeof *dy);
+    return dy;
+}
+
+static void own_weights(const struct pieces *p, int images, const float *x, const float *dy,
+                        float *dw, float *scratch)
+{
+    for (int ib = 0; ib < p->from_blocks; ib++)
+        p->g->k->conv_backward_weights(p->s, images, x, dy, dw, ib, 0, p->blocks, scratch);
+}
+
+static void point_backward_piece(const struct pieces *p, int shard, int image, int thread)
+{
+    const struct conv_node *c = &p->n->conv;
+    const struct kernels *k = p->g->k;
+    const int images = live(p, image, c->piece);
+    const bool first = image == shard * p->g->shard, onednn = c->forward == ALGO_ONEDNN;
+    float *scratch = scratch_at(p->g, thread), *swapped = p->g->work;
+    float *sum = swapped + (size_t)(shard + 1) * p->weights;
+    float *dw = first ? sum : scratch + p->room.weights;
+    float *dx = buffer_at(p->g, p->n->dx[0]) + (size_t)image * p->in;
+
+    const float *x = piece_input(p, image, images, scratch);
+    const float *dy = piece_gradient(p, image, images, scratch);
+    if (onednn) {
+        failed(p->g, onednn_conv_backward_weights(c->onednn, thread, x, dy, dw, scratch) &&
+                         onednn_conv_backward_data(c->onednn, thread, dy, swapped, dx, scratch));
+    } else {
+        own_weights(p, images, x, dy, dw, scratch);
+        for (int i = 0; i < images; i++)
+            k->conv_backward_data(p->s, dy + (size_t)i * p->out, swapped, dx + (size_t)i * p->in, 0,
+                                  p->from_blocks, scratch);
+    }
+    if (!first)
+        k->add_scaled(sum, dw, 1, p->weights);
+    for (int b = 0; b < p->from_blocks && p->from->lazy; b++) {
+        const struct block block = block_of(p->g, p->from, image, images, b);
+        add_grad_sums(&block, shard_sums_at(p->g, shard, b));
+    }
+}
+
+static void point_backward(void *ud, int shard, int thread)
+{
+    const struct pieces *p = ud;
+    const int first = shard * p->g->shard, last = first + live(p, first, p->g->shard);
+
+    if (p->from->lazy)
+        clear_sums(p, shard, p->from_blocks);
+    for (int image = first; image < last; image += p->n->conv.piece)
+        point_backward_piece(p, shard, image, thread);
+}
+
+static void swap_weights(void *ud, int block, int thread)
+{
+    const struct pieces *p = ud;
+
+    p->g->k->conv_swap_weights(p->s, p->w, p->g->work, block,
+                               p->n->conv.onednn && onednn_conv_input_first(p->n->conv.onednn));
+}
+
+/* ---- depthwise: an item is a block of channels of a shard */
+
+static const float *plane_input(const struct pieces *p, int image, int b, float *scratch)
+{
+    const struct block block = block_of(p->g, p->from, image, 1, b);
+    float *a = scratch + p->room.in;
+
+    if (!p->from->lazy)
+        return value_of(p->g, p->from) + block.at;
+    make_activation(&block, a);
+    return a;
+}
+
+static void depthwise_forward(void *ud, int item, int thread)
+{
+    const struct pieces *p = ud;
+    const int shard = item / p->blocks, b = item % p->blocks, first = shard * p->g->shard;
+    const size_t plane = p->out / (size_t)p->blocks;
+    const float *w = p->w + (size_t)b * DEPTHWISE_TAPS * CH;
+    float *scratch = scratch_at(p->g, thread), *y = buffer_at(p->g, p->n->conv.y);
+    const bool half = p->n->conv.half;
+
+    memset(shard_sums_at(p->g, shard, b), 0, 2 * CH * sizeof(double));
+    for (int i = 0; i < live(p, first, p->g->shard); i++) {
+        const struct block block = block_of(p->g, p->n, first + i, 1, b);
+        float *to = half ? scratch + p->room.out : y + block.at;
+        p->g->k->depthwise_forward(p->s, plane_input(p, first + i, b, scratch), w, to, NULL);
+        if (half)
+            p->g->k->round_half(to, half_at(y, block.at, true), plane);
+        if (p->training)
+            add_sums(&block, shard_sums_at(p->g, shard, b));
+    }
+}
+
+static const float *plane_gradient(const struct pieces *p, int image, int b, float *scratch)
+{
+    const struct block block = block_of(p->g, p->n, image, 1, b);
+    float *dy = scratch + p->room.out;
+
+    if (!p->n->lazy)
+        return buffer_at(p->g, p->n->conv.dy) + block.at;
+    make_gradient(&block, dy);
+    return dy;
+}
+
+static void depthwise_backward(void *ud, int item, int thread)
+{
+    const struct pieces *p = ud;
+    const struct kernels *k = p->g->k;
+    const int shard = item / p->blocks, b = item % p->blocks, first = shard * p->g->shard;
+    const size_t of_block = (size_t)DEPTHWISE_TAPS * CH;
+    float *scratch = scratch_at(p->g, thread), *dw = scratch + p->room.weights;
+    float *sum = p->g->work + (size_t)(shard + 1) * p->weights + (size_t)b * of_block;
+    float *dx = buffer_at(p->g, p->n->dx[0]);
+
+    memset(shard_sums_at(p->g, shard, b), 0, 2 * CH * sizeof(double));
+    memset(sum, 0, of_block * sizeof *sum);
+    for (int i = 0; i < live(p, first, p->g->shard); i++) {
+        const struct block block = block_of(p->g, p->from, first + i, 1, b);
+        const float *x = plane_input(p, first + i, b, scratch);
+        const float *dy = plane_gradient(p, first + i, b, scratch);
+        k->depthwise_backward_weights(p->s, 1, x, dy, dw);
+        k->add_scaled(sum, dw, 1, of_block);
+        k->depthwise_backward_data(p->s, dy, p->w + (size_t)b * of_block, dx + block.at);
+        if (p->from->lazy)
+            add_grad_sums(&block, shard_sums_at(p->g, shard, b));
+    }
+}
+
+/* ---- the passes */
+
+static void sum_weights(void *ud, int item, int thread)
+{
+    const struct pieces *p = ud;
+    const size_t at = (size_t)item * SUM_FLOATS, left = p->weights - at;
+    const float *parts[SHARDS];
+
+    for (int i = 0; i < shards_of(p); i++)
+        parts[i] = p->g->work + (size_t)(i + 1) * p->weights;
+    p->g->k->sum_into(grad_at(p->g, p->n->conv.weight), parts, shards_of(p), at,
+                      left < SUM_FLOATS ? left : SUM_FLOATS);
+}
+
+void piece_forward_run(struct run *r)
+{
+    struct pieces p = pieces_of(r);
+
+    if (p.s->depthwise)
+        crew_run(p.g->crew, shards_of(&p) * p.blocks, depthwise_forward, &p);
+    else
+        crew_run(p.g->crew, shards_of(&p), point_forward, &p);
+}
+
+void piece_backward_run(struct run *r)
+{
+    struct pieces p = pieces_of(r);
+
+    if (p.s->depthwise) {
+        crew_run(p.g->crew, shards_of(&p) * p.blocks, depthwise_backward, &p);
+    } else {
+        crew_run(p.g->crew, p.from_blocks, swap_weights, &p);
+        crew_run(p.g->crew, shards_of(&p), point_backward, &p);
+    }
+    crew_run(p.g->crew, (int)((p.weights + SUM_FLOATS - 1) / SUM_FLOATS), sum_weights, &p);
+}
+
+/* ---- a lazy node whose convolution does not stream */
+
+static void store_gradient(void *ud, int item, int thread)
+{
+    const struct pieces *p = ud;
+    const int shard = item / p->blocks, first = shard * p->g->shard;
+    const int images = live(p, first, p->g->shard);
+    const struct block block = block_of(p->g, p->n, first, images, item % p->blocks);
+    float *dy = buffer_at(p->g, p->n->conv.dy) + block.at;
+
+    make_gradient(&block, dy);
+    for (int i = images; i < p->g->shard; i++)
+        memset(dy + (size_t)i * p->out, 0, p->out / (size_t)p->blocks * sizeof *dy);
+}
+
+void piece_gradient_run(const struct run *r)
+{
+    struct pieces p = pieces_of(r);
+
+    crew_run(p.g->crew, shards_of(&p) * p.blocks, store_gradient, &p);
+}
