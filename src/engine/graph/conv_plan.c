@@ -353,8 +353,9 @@ enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
 
 const char *algo_name(enum algo a)
 {
-    static const char *const names[] = {"-",         "direct", "rows", "winograd", "winograd cols",
-                                        "depthwise", "oneDNN"};
+#define X(algo, name) [algo] = name,
+    static const char *const names[] = {ALGOS(X)};
+#undef X
 
     return names[a];
 }

@@ -2,7 +2,13 @@
  * textbook and without a line of the engine's own arithmetic.
  *
  * It reads the graph from outside (graph_node_at, graph_param_read) and keeps everything as plain
- * [image][channel][y][x].  Batch norm uses the batch's statistics, dropout the engine's numbers.
+ * [image][channel][y][x].  Batch norm uses the batch's statistics, dropout the engine's numbers;
+ * or, `running`, as inference has it, the running statistics, and nothing is dropped.
+ *
+ * Sources: batch norm arXiv:1502.03167, section 3; SiLU arXiv:1702.03118; hard swish and hard
+ * sigmoid arXiv:1905.02244, 5.2; ReLU6 arXiv:1801.04381; gates arXiv:1709.01507; dropout Srivastava
+ * et al., 2014; dropped branches arXiv:1603.09382; convolution, pools and the linear layer as
+ * Goodfellow et al., Deep Learning, 2016, chapters 6 and 9, have them.
  *
  *     struct exact x = exact_new(g, count);
  *     exact_forward(&x, image);                // float [count][3][h][w]
@@ -22,6 +28,7 @@
 struct exact {
     const struct graph *g;
     int count;
+    bool running; /* inference */
     struct graph_node node[GRAPH_NODES_MAX];
     double *value[GRAPH_NODES_MAX], *grad[GRAPH_NODES_MAX]; /* of the outputs */
     double *y[GRAPH_NODES_MAX];                             /* convolution before norm */
@@ -136,6 +143,8 @@ static double exact_act(double z, enum act act, double *ret_slope)
 /* The engine's numbers: see graph_dropout and conv_spec.drop. */
 static double exact_drop(const struct exact *x, int node, int image, uint64_t element)
 {
+    if (x->running)
+        return 1;
     const struct node *n = &x->g->nodes[node];
     const struct run r = {.g = (struct graph *)(uintptr_t)x->g, .n = (struct node *)(uintptr_t)n};
 
@@ -214,6 +223,11 @@ static void exact_norm(struct exact *x, int node, int ch)
     const double elements = (double)x->count * (double)exact_plane(n);
     double mean = 0, variance = 0;
 
+    if (x->running) {
+        x->mean[node][ch] = x->param[n->mean][ch];
+        x->inv_std[node][ch] = 1 / sqrt(x->param[n->variance][ch] + n->norm_eps);
+        return;
+    }
     EXACT_EACH(x, n, ch, at)
     mean += x->y[node][at] / elements;
     EXACT_EACH(x, n, ch, at)
@@ -459,8 +473,14 @@ static void exact_node(struct exact *x, int node, bool back)
     }
 }
 
+/* May be called again, with other parameters or another picture. */
 static void exact_forward(struct exact *x, const float *image)
 {
+    for (int i = 0; i < graph_node_count(x->g); i++) {
+        memset(x->value[i], 0, exact_floats(x, i) * sizeof *x->value[i]);
+        if (x->y[i])
+            memset(x->y[i], 0, exact_floats(x, i) * sizeof *x->y[i]);
+    }
     for (size_t i = 0; i < exact_floats(x, 0); i++)
         x->value[0][i] = (double)image[i];
     for (int i = 0; i < graph_node_count(x->g); i++)

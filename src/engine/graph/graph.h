@@ -184,17 +184,20 @@ void graph_param_write(struct graph *g, const struct graph_param *p, float *aren
                        size_t n, const float *v);
 
 /* ---- looking inside */
-enum node_kind {
-    NODE_IMAGE,
-    NODE_CONV,
-    NODE_MAX_POOL,
-    NODE_AVERAGE,
-    NODE_LINEAR,
-    NODE_CONCAT,
-    NODE_UPSAMPLE,
-    NODE_SCALE,
-    NODE_DROPOUT,
-};
+/* The operators: X(kind, name).  operators_test.c has at least a row for each. */
+#define GRAPH_NODE_KINDS(X)                                                                        \
+    X(NODE_IMAGE, "image")                                                                         \
+    X(NODE_CONV, "conv")                                                                           \
+    X(NODE_MAX_POOL, "max pool")                                                                   \
+    X(NODE_AVERAGE, "average")                                                                     \
+    X(NODE_LINEAR, "linear")                                                                       \
+    X(NODE_CONCAT, "concat")                                                                       \
+    X(NODE_UPSAMPLE, "upsample")                                                                   \
+    X(NODE_SCALE, "scale")                                                                         \
+    X(NODE_DROPOUT, "dropout")
+#define X(kind, name) kind,
+enum node_kind { GRAPH_NODE_KINDS(X) };
+#undef X
 /* A node as described, for exporters and tests. */
 struct graph_node {
     enum node_kind kind;

@@ -19,15 +19,18 @@ enum {
 #define BN_EPSILON  1e-5
 #define BN_MOMENTUM 0.1
 
-enum algo {
-    ALGO_NONE,
-    ALGO_DIRECT,
-    ALGO_ROWS,
-    ALGO_WINOGRAD,
-    ALGO_WINOGRAD_COLS,
-    ALGO_DEPTHWISE,
-    ALGO_ONEDNN
-};
+/* What computes a convolution: X(algo, name); conv_plan.c chooses. */
+#define ALGOS(X)                                                                                   \
+    X(ALGO_NONE, "-")                                                                              \
+    X(ALGO_DIRECT, "direct")                                                                       \
+    X(ALGO_ROWS, "rows")                                                                           \
+    X(ALGO_WINOGRAD, "winograd")                                                                   \
+    X(ALGO_WINOGRAD_COLS, "winograd cols")                                                         \
+    X(ALGO_DEPTHWISE, "depthwise")                                                                 \
+    X(ALGO_ONEDNN, "oneDNN")
+#define X(algo, name) algo,
+enum algo { ALGOS(X) };
+#undef X
 
 struct conv_node {
     struct conv_shape shape;

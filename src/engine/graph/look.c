@@ -187,8 +187,9 @@ void graph_node_at(const struct graph *g, int i, struct graph_node *ret)
 
 void graph_describe(const struct graph *g, struct buf *out)
 {
-    static const char *const kinds[] = {"image",  "conv",     "max pool", "average", "linear",
-                                        "concat", "upsample", "scale",    "dropout"};
+#define X(kind, name) [kind] = name,
+    static const char *const kinds[] = {GRAPH_NODE_KINDS(X)};
+#undef X
 
     buf_printf(out, "%4s %-9s %-34s %4s %4s %6s %-9s  %s\n", "node", "kind", "name", "from", "add",
                "c", "h x w", "forward, gradient of input, of weights");

@@ -30,15 +30,12 @@ enum {
 };
 
 /* Hard sigmoid: min(max(x + 3, 0), 6) / 6; hard swish: x times that (arXiv:1905.02244, 5.2). */
-enum act {
-    ACT_NONE,
-    ACT_RELU,
-    ACT_RELU6,
-    ACT_SILU,
-    ACT_SIGMOID,
-    ACT_HARD_SWISH,
-    ACT_HARD_SIGMOID,
-};
+#define ACT_CASES(X)                                                                               \
+    X(ACT_NONE)                                                                                    \
+    X(ACT_RELU) X(ACT_RELU6) X(ACT_SILU) X(ACT_SIGMOID) X(ACT_HARD_SWISH) X(ACT_HARD_SIGMOID)
+#define X(act) act,
+enum act { ACT_CASES(X) };
+#undef X
 
 /* One convolution, square kernel, zero padding.  ic and oc are padded counts: multiples of 16, or
  * ic 4 for the image.  Depthwise: ic == oc, each channel on its own. */

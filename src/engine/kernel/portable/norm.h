@@ -121,11 +121,7 @@ static always_inline void bn_apply_as(const struct bn_range *r, const float *y,
         st_streamed();
 }
 
-/* Every activation, as a constant for the compiler. */
-#define ACT_CASES(X)                                                                               \
-    X(ACT_NONE)                                                                                    \
-    X(ACT_RELU) X(ACT_RELU6) X(ACT_SILU) X(ACT_SIGMOID) X(ACT_HARD_SWISH) X(ACT_HARD_SIGMOID)
-
+/* Every activation is a constant for the compiler. */
 static void bn_apply(const struct bn_range *r, const float *y, const float *residual, float *a,
                      const float *scale, const float *shift, enum act act, bool after)
 {
