@@ -6,38 +6,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
-import { zip } from "../lib/archives";
+import { block, blocks } from "../lib/blocks";
 import { axe, type Page, settled, shots, SLOW_MS, Web } from "../lib/browser";
 import { create, ended, upload } from "../lib/jobs";
-import { png } from "../lib/pictures";
 
 let web: Web, page: Page, dir: string, files: string[];
 const jobs: Record<string, string> = {};
-
-const SIDE = 64;
-
-/** A light block, wide or high, on dark ground, with its outline as YOLO writes it. */
-function block(i: number): { data: Buffer; label: string } {
-  const cls = i % 2, w = cls ? 16 : 34, h = cls ? 34 : 16, x = 4 + ((i * 7) % (SIDE - w - 8)), y = 4 + ((i * 11) % (SIDE - h - 8));
-  const data = png(SIDE, SIDE, (px, py) => {
-    const noise = (px * 31 + py * 17 + i * 13) % 40;
-    return px >= x && px < x + w && py >= y && py < y + h ? [cls ? 210 : 90 + noise, 160 + noise, cls ? 60 : 200] : [noise, 20 + noise, 30];
-  });
-  const at = (u: number, v: number) => `${u / SIDE} ${v / SIDE}`;
-  return { data, label: `${cls} ${at(x, y)} ${at(x + w, y)} ${at(x + w, y + h)} ${at(x, y + h)}\n` };
-}
 
 before(async () => {
   if (Web.none) return;
   web = await Web.open();
   dir = mkdtempSync(join(tmpdir(), "anneal-objects-"));
-  const blocks = Array.from({ length: 72 }, (_, i) => ({ ...block(i), split: i < 60 ? "train" : "val", name: String(i).padStart(3, "0") }));
-  const archive = zip([{ name: "data.yaml", data: Buffer.from("train: images/train\nval: images/val\nnames: [wide, high]\n") },
-    ...blocks.flatMap((b) => [{ name: `images/${b.split}/${b.name}.png`, data: b.data }, { name: `labels/${b.split}/${b.name}.txt`, data: Buffer.from(b.label) }])]);
-  assert.equal((await upload(web.anneal, "blocks", archive)).state, "done");
-  files = blocks.slice(60, 63).map((b) => {
-    const path = join(dir, `${b.name}.png`);
-    writeFileSync(path, b.data);
+  assert.equal((await upload(web.anneal, "blocks", blocks(60, 12))).state, "done");
+  files = [60, 61, 62].map((i) => {
+    const path = join(dir, `${String(i).padStart(3, "0")}.png`);
+    writeFileSync(path, block(i).data);
     return path;
   });
   for (const model of ["segment-tiny", "semseg-tiny"])

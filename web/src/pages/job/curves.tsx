@@ -1,12 +1,10 @@
-// Precision, recall and F1 by confidence, with a threshold to drag that says what it means in numbers.
-import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
-
+// Precision, recall and F1 by confidence, with a threshold to drag that says what it means in numbers: the server
+// counts the whole split.
 import { useTexts } from "../../i18n";
 import { Slider } from "../../parts/controls";
 import { Card, Show } from "../../parts/ui";
-import type { Job, Result, Validation } from "../../types";
-import { getResults, resultsPath } from "./queries";
+import type { Job, Validation } from "../../types";
+import { type ResultCounts, useCounts } from "./queries";
 
 const POINTS = 101;
 export interface Curve { name: string; values: number[] }
@@ -40,35 +38,19 @@ export function CurvePlot({ label, curves, at }: { label: string; curves: Curve[
   );
 }
 
-export interface Counts { hits: number; missed: number; wrong: number }
+const at101 = (at: number) => Math.max(0, Math.min(POINTS - 1, Math.round(at * (POINTS - 1))));
 
-/** What a detector finds at a threshold: of N truths, recall are found; precision says what else was. */
-export function countsAt(v: Validation, at: number): Counts {
-  const i = Math.round(at * (POINTS - 1)), truths = v.per_class.reduce((sum, row) => sum + (row.support ?? 0), 0);
-  const recall = Math.max(0, v.curves?.recall[i] ?? 0), precision = Math.max(0, v.curves?.precision[i] ?? 0);
-  const hits = Math.round(recall * truths);
-  return { hits, missed: truths - hits, wrong: precision > 0 ? Math.round(hits / precision - hits) : 0 };
+/** What is found, missed and made up at a threshold; of a classifier: right, left to a person, wrong. */
+export function countsAt(of: ResultCounts, at: number) {
+  const hits = of.hits[at101(at)] ?? 0, wrong = of.false[at101(at)] ?? 0;
+  return { hits, wrong, missed: of.objects - hits, left: of.images - hits - wrong };
 }
 
-/** A classifier that leaves what is below the threshold to a person. */
-export function decidedAt(results: Pick<Result, "label" | "predicted" | "confidence">[], at: number) {
-  const decided = results.filter((one) => one.confidence >= at), right = decided.filter((one) => one.label === one.predicted).length;
-  return { right, wrong: decided.length - right, left: results.length - decided.length };
-}
-
-/** Precision, recall and F1 of its decisions at thresholds 0, .01 .. 1; one pass over the sorted confidences. */
-export function classCurves(results: Pick<Result, "label" | "predicted" | "confidence">[]): { precision: number[]; recall: number[]; f1: number[] } {
-  const sorted = [...results].sort((a, b) => b.confidence - a.confidence);
-  const precision = Array<number>(POINTS).fill(1), recall = Array<number>(POINTS).fill(0), f1 = Array<number>(POINTS).fill(0);
-  let n = 0, right = 0;
-  for (let i = POINTS - 1; i >= 0; i--) {
-    for (; n < sorted.length && (sorted[n]?.confidence ?? 0) >= i / (POINTS - 1); n++) right += sorted[n]?.label === sorted[n]?.predicted ? 1 : 0;
-    const p = n ? right / n : 1, r = sorted.length ? right / sorted.length : 0;
-    precision[i] = p;
-    recall[i] = r;
-    f1[i] = p + r > 0 ? (2 * p * r) / (p + r) : 0;
-  }
-  return { precision, recall, f1 };
+/** Precision, recall and F1 of a classifier's decisions at thresholds 0, .01 .. 1. */
+export function classCurves(of: ResultCounts): { precision: number[]; recall: number[]; f1: number[] } {
+  const share = (a: number, b: number, none: number) => (b > 0 ? a / b : none);
+  const precision = of.hits.map((hits, i) => share(hits, hits + (of.false[i] ?? 0), 1)), recall = of.hits.map((hits) => share(hits, of.images, 0));
+  return { precision, recall, f1: precision.map((p, i) => share(2 * p * (recall[i] ?? 0), p + (recall[i] ?? 0), 0)) };
 }
 
 function Figures({ rows }: { rows: [string, string, string][] }) {
@@ -97,31 +79,37 @@ function Body({ label, text, curves, at, onChange, rows }: Threshold & { label: 
   );
 }
 
-export function BoxCurves({ of: v, at, onChange }: Threshold & { of: Validation }) {
+export function BoxCurves({ job, of: v, at, onChange }: Threshold & { job: Job; of: Validation }) {
   const { t, number } = useTexts();
+  const counts = useCounts(job.job, v.epoch);
   if (!v.curves) return null;
-  const c = countsAt(v, at);
+  const lines = [{ name: t("precision"), values: v.curves.precision }, { name: t("recall"), values: v.curves.recall }, { name: "F1", values: v.curves.f1 }];
   return (
-    <Body label={t("inspect.curves")} text={t("inspect.curvesText")} at={at} onChange={onChange}
-      curves={[{ name: t("precision"), values: v.curves.precision }, { name: t("recall"), values: v.curves.recall }, { name: "F1", values: v.curves.f1 }]}
-      rows={[[t("inspect.hits"), number(c.hits), "text-success"], [t("inspect.missed"), number(c.missed), "text-warning"], [t("inspect.false"), number(c.wrong), "text-destructive"]]} />
-  );
-}
-
-function ClassBody({ results, at, onChange }: Threshold & { results: Result[] }) {
-  const { t, number } = useTexts();
-  const curves = useMemo(() => classCurves(results), [results]);
-  const c = decidedAt(results, at);
-  return (
-    <Body label={t("inspect.curves")} text={t("inspect.curvesClass")} at={at} onChange={onChange}
-      curves={[{ name: t("precision"), values: curves.precision }, { name: t("recall"), values: curves.recall }, { name: "F1", values: curves.f1 }]}
-      rows={[[t("inspect.accepted"), number(c.right), "text-success"], [t("inspect.mistaken"), number(c.wrong), "text-destructive"], [t("inspect.left"), number(c.left), "text-muted"]]} />
+    <Show of={counts} lines={4}>
+      {(all) => {
+        const c = countsAt(all, at);
+        return (
+          <Body label={t("inspect.curves")} text={t("inspect.curvesText")} at={at} onChange={onChange} curves={lines}
+            rows={[[t("inspect.hits"), number(c.hits), "text-success"], [t("inspect.missed"), number(c.missed), "text-warning"], [t("inspect.false"), number(c.wrong), "text-destructive"]]} />
+        );
+      }}
+    </Show>
   );
 }
 
 export function ClassCurves({ job, of: v, at, onChange }: Threshold & { job: Job; of: Validation }) {
-  const results = useQuery({
-    queryKey: ["job", job.job, "results", v.epoch, "curves"], queryFn: async () => (await getResults(resultsPath(job.job, v.epoch, {}, 0))).images, staleTime: Infinity,
-  });
-  return <Show of={results} lines={4}>{(all) => (all.length ? <ClassBody results={all} at={at} onChange={onChange} /> : null)}</Show>;
+  const { t, number } = useTexts();
+  const counts = useCounts(job.job, v.epoch);
+  return (
+    <Show of={counts} lines={4}>
+      {(all) => {
+        const c = countsAt(all, at), curves = classCurves(all);
+        return (
+          <Body label={t("inspect.curves")} text={t("inspect.curvesClass")} at={at} onChange={onChange}
+            curves={[{ name: t("precision"), values: curves.precision }, { name: t("recall"), values: curves.recall }, { name: "F1", values: curves.f1 }]}
+            rows={[[t("inspect.accepted"), number(c.hits), "text-success"], [t("inspect.mistaken"), number(c.wrong), "text-destructive"], [t("inspect.left"), number(c.left), "text-muted"]]} />
+        );
+      }}
+    </Show>
+  );
 }

@@ -6,12 +6,12 @@ import { Toasts } from "../../parts/toast";
 import { type Call, Refusal, serve, show } from "../../testing";
 import type { Course, Job, Result, Validation } from "../../types";
 import { groupOf, groupsOf, timeOf } from "./charts";
-import { classCurves, countsAt, decidedAt } from "./curves";
+import { classCurves, countsAt } from "./curves";
 import JobPage from "./page";
 import { appended } from "./queries";
 import { place } from "./samples";
 import { loadOf } from "./system";
-import { countsOf, hardness } from "./viewer";
+import { countsOf } from "./viewer";
 
 vi.mock("uplot", () => ({
   default: class {
@@ -71,8 +71,19 @@ const validation: Validation = {
   epoch: 1, split: "val", task: "classification", classes: ["cat", "dog"], images: 3, accuracy: 0.33, top5: 1, precision: 0.3, recall: 0.3, f1: 0.3, loss: 1,
   per_class: [{ class: "cat", precision: 0.5, recall: 0.5, f1: 0.5, support: 2 }, { class: "dog", precision: 0, recall: 0, f1: 0, support: 1 }], confusion: [[1, 1], [1, 0]],
 };
+/** Of `results`, as the server counts them. */
+const upTo = (...confidences: number[]) => Array.from({ length: 101 }, (_, i) => confidences.filter((c) => c >= i / 100).length);
+const counts = { epoch: 1, split: "val", images: 3, objects: 3, hits: upTo(0.9), false: upTo(0.95, 0.4) };
 const samples = { columns: 4, cell: 128, gap: 4, classes: ["cat", "dog"], pictures: [
   { name: "x.png", size: 32, labels: [[0, 0.7], [1, 0.3]], boxes: [] }, { name: "y.png", size: 32, labels: [], boxes: [[1, 2, 3, 10, 12]] }] };
+
+/** As the server ranks them: two to a page. */
+function ranked(query: string) {
+  const asked = new URLSearchParams(query), hardest = asked.get("order") === "hardest";
+  const all = asked.get("predicted") === "1" || asked.get("mistake") ? [results[1]] : hardest ? [results[1], results[2], results[0]] : results;
+  const at = Number(asked.get("after") ?? 0);
+  return { epoch: 1, split: "val", ...(hardest && { total: all.length }), next: at + 2 < all.length ? at + 2 : null, images: all.slice(at, at + 2) };
+}
 
 const server = (one: Job, more: Record<string, unknown> = {}) => serve({
   "GET /training/jobs/j1": one, "GET /training/jobs/j1/metrics": { job: "j1", epoch: 2, metrics: { "train/loss": [point(1, 2), point(2, 1)] } },
@@ -81,7 +92,8 @@ const server = (one: Job, more: Record<string, unknown> = {}) => serve({
   "GET /training/jobs/j1/checkpoints": { checkpoints: [{ epoch: 1, is_best: true, is_last: true, is_periodic: false, metric: "accuracy", value: 0.75, weights_sha256: "ab".repeat(32), weights_bytes: 1000, attempt: 1, time: 0 }] },
   "GET /training/jobs/j1/attempts": { attempts: [{ attempt: 1, status: "running", trainer: "anneal", reason: null, last_seq: 3, created_at: null, started_at: null, ended_at: null }] },
   "GET /training/jobs/j1/validation": { validations: [{ epoch: 1, split: "val" }] }, "GET /training/jobs/j1/validation/1": validation,
-  "GET /training/jobs/j1/validation/1/images": (call: Call) => ({ epoch: 1, split: "val", next: null, images: call.query.includes("predicted=1") ? [results[1]] : results }),
+  "GET /training/jobs/j1/validation/1/counts": counts,
+  "GET /training/jobs/j1/validation/1/images": (call: Call) => ranked(call.query),
   "GET /training/jobs": { jobs: [one, job({ job: "j2", name: "dogs", status: "completed" })], next: null },
   "GET /training/jobs/j2": job({ job: "j2", name: "dogs", status: "completed" }), "GET /training/jobs/j2/series": other,
   "GET /datasets/d1/versions/v1": { val: 3, test: 2, train: 9 }, ...more,
@@ -110,23 +122,14 @@ test("what the feed tells is appended, and an epoch that is run again replaces i
 });
 
 test("thresholds say what they mean in numbers", () => {
-  expect(decidedAt(results, 0.5)).toEqual({ right: 1, wrong: 1, left: 1 });
-  const c = classCurves(results);
+  expect(countsAt(counts, 0.5)).toEqual({ hits: 1, wrong: 1, missed: 2, left: 1 });
+  const c = classCurves(counts);
   expect([c.precision[0], c.recall[0], c.precision[92], c.recall[92]]).toEqual([1 / 3, 1 / 3, 0, 0]);
   expect([c.precision[100], c.f1[100]]).toEqual([1, 0]);
-  const boxed = { ...validation, per_class: [{ class: "a", support: 10 }], curves: { precision: Array<number>(101).fill(0.5), recall: Array<number>(101).fill(0.8), f1: Array<number>(101).fill(0.6) } };
-  expect(countsAt(boxed, 0.3)).toEqual({ hits: 8, missed: 2, wrong: 8 });
-  expect(countsAt(validation, 0.3)).toEqual({ hits: 0, missed: 3, wrong: 0 });
-});
-
-test("the hardest are those that are wrong and sure of it, or miss and make up the most", () => {
-  const [a, b, c] = results as [Result, Result, Result];
-  expect([a, b, c].sort((x, y) => hardness(validation, y) - hardness(validation, x)).map((one) => one.name)).toEqual(["b.png", "c.png", "a.png"]);
-  const box: Result = { ...a, missed: 2, false: 1, truths: [{ class_id: 0, box: [0, 0, 1, 1], prediction: null }],
+  expect(countsAt({ ...counts, objects: 10 }, 7)).toEqual({ hits: 0, wrong: 0, missed: 10, left: 3 });
+  const box: Result = { ...results[0]!, truths: [{ class_id: 0, box: [0, 0, 1, 1], prediction: null }],
     predictions: [{ class_id: 0, box: [0, 0, 1, 1], confidence: 0.9, truth: null, iou: 0 }, { class_id: 0, box: [0, 0, 1, 1], confidence: 0.2, truth: 0, iou: 0.8 }] };
-  expect(hardness({ ...validation, task: "detection" }, box)).toBeGreaterThan(3);
   expect(countsOf(box, 0.5)).toEqual({ found: 0, missed: 1, wrong: 1 });
-  expect(hardness({ ...validation, task: "semantic" }, { ...a, miou: 0.25 })).toBe(0.75);
   expect(place(samples as never, 5)).toMatchObject({ left: "-103.125%", top: "-103.125%" });
 });
 
@@ -240,7 +243,7 @@ test("the load is shown in units, the log by level, text and end", async () => {
 });
 
 test("a cell of the matrix opens its pictures, the keys go on, a threshold counts", async () => {
-  server(job());
+  const { calls } = server(job());
   await open("validation");
   await screen.findByText("Left to a person");
   const slider = screen.getByRole("slider", { name: "Confidence threshold" });
@@ -254,14 +257,24 @@ test("a cell of the matrix opens its pictures, the keys go on, a threshold count
   await userEvent.click(screen.getByRole("button", { name: "All pictures" }));
   dialog = await screen.findByRole("dialog", { name: "All pictures" });
   const names = () => within(dialog).getAllByRole("button", { name: /^Open / }).map((b) => b.getAttribute("aria-label"));
+  await waitFor(() => expect(names()).toEqual(["Open b.png", "Open c.png"]));
+  await within(dialog).findByText("3 pictures");
+  await userEvent.click(within(dialog).getByRole("button", { name: "Load more" }));
   await waitFor(() => expect(names()).toEqual(["Open b.png", "Open c.png", "Open a.png"]));
-  await userEvent.selectOptions(within(dialog).getByLabelText("Order"), "asIs");
-  expect(names()).toEqual(["Open a.png", "Open b.png", "Open c.png"]);
+  await userEvent.selectOptions(within(dialog).getByLabelText("Class"), "1");
+  await userEvent.selectOptions(within(dialog).getByLabelText("Mistake"), "wrong_class");
+  await waitFor(() => expect(names()).toEqual(["Open b.png"]));
+  expect(calls.at(-1)?.query).toContain("class=1&mistake=wrong_class&order=hardest");
+  await userEvent.selectOptions(within(dialog).getByLabelText("Mistake"), "");
+  await userEvent.selectOptions(within(dialog).getByLabelText("Class"), "");
+  await userEvent.selectOptions(within(dialog).getByLabelText("Order"), "index");
+  await waitFor(() => expect(names()).toEqual(["Open a.png", "Open b.png"]));
   await userEvent.click(within(dialog).getByRole("button", { name: "Open a.png" }));
   await within(dialog).findByText("Picture 1 of 3");
   await userEvent.keyboard("{ArrowRight}");
   await within(dialog).findByText("Picture 2 of 3");
   within(dialog).getByRole("list", { name: "Prediction" });
+  await waitFor(() => expect(within(dialog).getByRole("button", { name: "Next picture" })).toHaveProperty("disabled", false)); // the next page came by itself
   await userEvent.keyboard("k");
   await within(dialog).findByText("Picture 1 of 3");
   await userEvent.click(within(dialog).getByRole("button", { name: "Next picture" }));
@@ -274,14 +287,19 @@ test("a detector's pictures show truth and prediction side by side or overlaid",
     truths: [{ class_id: 0, box: [1, 2, 30, 20], prediction: 0 }, { class_id: 1, box: [40, 2, 30, 20], prediction: null }],
     predictions: [{ class_id: 0, box: [1, 2, 31, 20], confidence: 0.8, truth: 0, iou: 0.9 }, { class_id: 1, box: [1, 2, 3, 2], confidence: 0.05, truth: null, iou: 0.1 }] };
   const half = Array<number>(101).fill(0.5);
-  server(job(), {
+  const { calls } = server(job(), {
+    "GET /training/jobs/j1/validation/1/counts": { ...counts, objects: 2, hits: upTo(0.8), false: upTo(0.05) },
     "GET /training/jobs/j1/validation/1": { ...validation, task: "detection", map50: 0.5, map: 0.3, best_confidence: 0.3, confusion: [[1, 0, 1], [0, 0, 0], [0, 0, 0]],
       per_class: [{ class: "cat", ap50: 0.5, ap: 0.3, precision: 0.5, recall: 0.5, support: 2, precision_at_recall: half }, { class: "dog", ap50: -1, ap: -1, support: 0 }],
       curves: { precision: half, recall: half, f1: half } },
     "GET /training/jobs/j1/validation/1/images": { epoch: 1, split: "val", next: null, images: [found] },
   });
   await open("validation");
-  await screen.findByText("Found");
+  expect((await screen.findByText("Found")).parentElement?.textContent).toBe("Found1");
+  await userEvent.click(screen.getByRole("button", { name: "1 × cat, predicted (nothing)" }));
+  await screen.findByRole("dialog", { name: "cat, taken for (nothing)" });
+  await waitFor(() => expect(calls.at(-1)?.query).toContain("label=0&predicted=2&threshold=0.3&order=hardest"));
+  await userEvent.keyboard("{Escape}");
   screen.getByRole("img", { name: "Precision by recall, IoU 0.5" });
   await userEvent.click(screen.getByRole("button", { name: "Pictures with mistakes" }));
   const dialog = await screen.findByRole("dialog");
@@ -293,4 +311,29 @@ test("a detector's pictures show truth and prediction side by side or overlaid",
   within(dialog).getByRole("slider", { name: "Confidence threshold" }).focus();
   await userEvent.keyboard("{Home}");
   await within(dialog).findByText("1 found, 1 missed, 1 false");
+});
+
+test("segments show the dataset's outlines and the model's masks; pixels have no cells to open", async () => {
+  const found: Result = { ...results[0]!, width: 4, height: 2, truths: [{ class_id: 1, box: [0, 0, 2, 2], prediction: 0 }],
+    predictions: [{ class_id: 1, box: [0, 0, 2, 2], confidence: 0.8, truth: 0, iou: 0.9, mask: { size: [2, 4], counts: "044" } }] };
+  const one = { index: 0, name: "a.png", shapes: { polygons: [[0, 0, 0, 2, 0, 2, 2], [5, 0, 0, 1, 0, 1, 1]] } };
+  server(job(), {
+    "GET /training/jobs/j1/validation/1": { ...validation, task: "segmentation", best_confidence: 0.3, confusion: [[0, 0, 0], [0, 1, 0], [0, 0, 0]] },
+    "GET /training/jobs/j1/validation/1/images": { epoch: 1, split: "val", total: 1, next: null, images: [found] },
+    "GET /datasets/d1/versions/v1/images": { images: [{ ...one, name: "aa.png" }, one], next: null }, "GET /datasets/d1/versions/v1": { classes: ["dog"] },
+  });
+  await open("validation");
+  await userEvent.click(await screen.findByRole("button", { name: "1 × dog, predicted dog" }));
+  const dialog = await screen.findByRole("dialog");
+  await userEvent.click(await within(dialog).findByRole("button", { name: "Open a.png" }));
+  await waitFor(() => expect(dialog.querySelectorAll("figure polygon")).toHaveLength(1)); // of a class that the model knows
+  expect(dialog.querySelectorAll("figure canvas")).toHaveLength(1);
+});
+
+test("a matrix of pixels says so and opens nothing", async () => {
+  server(job(), { "GET /training/jobs/j1/validation/1": { ...validation, task: "semantic", miou: 0.5, per_class: [{ class: "cat", iou: 0.5, dice: 0.6 }] } });
+  await open("validation");
+  await screen.findByText(/It counts pixels/);
+  expect(screen.getByRole("button", { name: "1 × cat, predicted dog" })).toHaveProperty("disabled", true);
+  expect(screen.queryByRole("button", { name: "cat" })).toBeNull();
 });

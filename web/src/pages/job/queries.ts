@@ -2,13 +2,13 @@
 //
 // The log is read first; its newest number L is where the feed begins.  What the other queries answer is read
 // again when the feed has begun, so nothing between them is missed; what the feed then repeats of it is the same.
-import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { api, Problem, withQuery } from "../../api";
 import { type FeedEvent, type FeedState, openFeed } from "../../feed";
 import {
-  type Attempt, type Best, type Checkpoint, type Course, hasEnded, type Job, type LogLine, type Logs, type Metrics, type Results, type Samples, type Validation,
+  type Attempt, type Best, type Checkpoint, type Course, hasEnded, type Job, type LogLine, type Logs, type Metrics, type Pictures, type Results, type Samples, type Validation, type Version,
 } from "../../types";
 import { jobPath } from "../jobs/queries";
 
@@ -62,10 +62,36 @@ export const useValidation = (id: string, epoch: number | undefined) => useQuery
   staleTime: Infinity,
 });
 
-export interface ResultFilter { label?: number; predicted?: number; correct?: "true" | "false" }
-export const resultsPath = (id: string, epoch: number, filter: ResultFilter, after: number) =>
-  withQuery(`${jobPath(id)}/validation/${epoch}/images`, { ...filter, after, limit: 1000 });
-export const getResults = (path: string) => api.get<Results>(path);
+export const mistakes = ["false", "missed", "wrong_class"] as const;
+/** As the server takes it; a cell of the confusion matrix is label and predicted, of boxes with background as one class more. */
+export interface ResultFilter {
+  label?: number; predicted?: number; class?: number; mistake?: (typeof mistakes)[number]; correct?: "true" | "false"; threshold?: number;
+}
+const RESULTS = 60; // a page
+/** The server ranks the whole split; a page comes when it is asked for. */
+export const useResults = (id: string, epoch: number, order: "hardest" | "index", filter: ResultFilter) => useInfiniteQuery({
+  queryKey: ["job", id, "results", epoch, order, filter],
+  queryFn: ({ pageParam }) => api.get<Results>(withQuery(`${jobPath(id)}/validation/${epoch}/images`, { ...filter, order, limit: RESULTS, after: pageParam })),
+  initialPageParam: "" as string | number, getNextPageParam: (page) => page.next ?? undefined, staleTime: Infinity,
+});
+
+/** What a threshold does to the whole split: for 0, .01 .. 1. */
+export interface ResultCounts { images: number; objects: number; hits: number[]; false: number[] }
+export const useCounts = (id: string, epoch: number) => useQuery({
+  queryKey: ["job", id, "counts", epoch], queryFn: () => api.get<ResultCounts>(`${jobPath(id)}/validation/${epoch}/counts`), staleTime: Infinity,
+});
+
+/** The picture as the dataset has it, with its outlines; null where the version has none of that name. */
+export const usePictureOf = (job: Job, split: string, name: string, enabled: boolean) => useQuery({
+  queryKey: ["dataset", job.dataset, "version", job.dataset_version, "named", name],
+  queryFn: async () => {
+    const at = `/datasets/${job.dataset}/versions/${job.dataset_version}`;
+    const [list, version] = await Promise.all([api.get<Pictures>(withQuery(`${at}/images`, { q: name, split, limit: 500 })), api.get<Version>(at)]);
+    const picture = list.images.find((one) => one.name === name);
+    return picture ? { picture, classes: version.classes } : null;
+  },
+  enabled, staleTime: Infinity,
+});
 
 // ---- live
 

@@ -41,7 +41,7 @@ function columnsOf(v: Validation): Column[] {
   return boxes(v) ? ["class", "ap50", "ap", ...masks, "precision", "recall", "support"] : ["class", "precision", "recall", "f1", "support"];
 }
 
-function Classes({ of: v, onOpen }: { of: Validation; onOpen: (label: number) => void }) {
+function Classes({ of: v, onOpen }: { of: Validation; onOpen?: ((label: number) => void) | undefined }) {
   const { t, percent, number } = useTexts();
   const columns = columnsOf(v);
   const [by, setBy] = useState<Column>(columns[1] ?? "class");
@@ -81,7 +81,7 @@ function Classes({ of: v, onOpen }: { of: Validation; onOpen: (label: number) =>
           {sorted.map(({ row, label }) => (
             <tr key={row.class}>
               <th scope="row" className="!text-sm !font-normal !text-foreground">
-                <button type="button" className="link text-left" onClick={() => onOpen(label)}>{row.class}</button>
+                {onOpen ? <button type="button" className="link text-left" onClick={() => onOpen(label)}>{row.class}</button> : row.class}
               </th>
               {columns.slice(1).map((key) => <td key={key} className="text-right">{text(row, key)}</td>)}
             </tr>
@@ -94,45 +94,43 @@ function Classes({ of: v, onOpen }: { of: Validation; onOpen: (label: number) =>
 
 function Detail({ job, of: v }: { job: Job; of: Validation }) {
   const { t } = useTexts();
-  const [open, setOpen] = useState<{ filter: ResultFilter; title: string }>();
-  const [threshold, setThreshold] = useState(boxes(v) ? Math.round((v.best_confidence ?? 0.25) * 100) / 100 : 0.5);
+  const [opened, setOpened] = useState<{ filter: ResultFilter; title: string; at: number }>();
+  const [threshold, setThreshold] = useState(boxes(v) ? Math.max(0.01, v.best_confidence ?? 0.25) : 0.5);
   // a detector's matrix has one more row and column: what is there but was not found, what was found but is not there
   const names = boxes(v) ? [...v.classes, t("validation.background")] : v.classes;
   const name = (i: number) => names[i] ?? String(i);
-  const pick = (label: number, predicted?: number): ResultFilter => {
-    const real = (i: number | undefined) => (i !== undefined && i < v.classes.length ? i : undefined);
-    return Object.fromEntries(Object.entries({ label: real(label), predicted: real(predicted) }).filter(([, i]) => i !== undefined));
-  };
+  const open = (filter: ResultFilter, title: string, at = threshold) => setOpened({ filter, title, at });
+  const cell = v.task === "semantic" ? undefined // its matrix counts pixels
+    : (label: number, predicted: number) => open({ label, predicted }, t("validation.cell", { label: name(label), predicted: name(predicted) }), Math.max(0.01, v.best_confidence ?? 0));
   const wrong = boxes(v) ? t("validation.mistakes") : t("validation.wrong");
   return (
     <div className="space-y-5">
       <Scores of={v} />
       <div className="flex flex-wrap items-center gap-3">
         <p className="text-sm text-muted">{t("validation.of", { n: v.images, split: v.split })}</p>
-        {v.task !== "semantic" && <Button onClick={() => setOpen({ filter: { correct: "false" }, title: wrong })}>{wrong}</Button>}
-        {<Button look="quiet" onClick={() => setOpen({ filter: {}, title: t("validation.all") })}>{t("validation.all")}</Button>}
+        {v.task !== "semantic" && <Button onClick={() => open({ correct: "false" }, wrong)}>{wrong}</Button>}
+        <Button look="quiet" onClick={() => open({}, t("validation.all"))}>{t("validation.all")}</Button>
       </div>
       <div className="grid items-start gap-5 xl:grid-cols-[5fr_4fr]">
         <div className="min-w-0 space-y-5">
         <Card title={t("confusion")}>
           {v.confusion
-            ? <Confusion classes={names} counts={v.confusion}
-                onOpen={(label, predicted) => setOpen({ filter: pick(label, predicted), title: t("validation.cell", { label: name(label), predicted: name(predicted) }) })} />
+            ? <Confusion classes={names} counts={v.confusion} onOpen={cell} />
             : <p className="text-sm text-muted">{t("confusion.large", { n: v.classes.length })}</p>}
         </Card>
-        {boxes(v) && <BoxCurves of={v} at={threshold} onChange={setThreshold} />}
+        {boxes(v) && <BoxCurves job={job} of={v} at={threshold} onChange={setThreshold} />}
         {v.task === "classification" && <ClassCurves job={job} of={v} at={threshold} onChange={setThreshold} />}
         </div>
         <div className="min-w-0 space-y-5">
           <Card title={t("classesWord")}>
-            <Classes of={v} onOpen={(label) => setOpen({ filter: pick(label), title: name(label) })} />
+            <Classes of={v} onOpen={v.task === "semantic" ? undefined : (label) => open({ class: label }, name(label))} />
           </Card>
           {boxes(v) && v.per_class.some((row) => row.precision_at_recall) && (
             <Card title={t("validation.curve")}><RecallCurves rows={v.per_class} /></Card>
           )}
         </div>
       </div>
-      {open && <Viewer job={job} of={v} filter={open.filter} title={open.title} threshold={boxes(v) ? Math.max(0.01, threshold) : threshold} onClose={() => setOpen(undefined)} />}
+      {opened && <Viewer job={job} of={v} filter={opened.filter} title={opened.title} threshold={opened.at} onClose={() => setOpened(undefined)} />}
     </div>
   );
 }

@@ -1,23 +1,20 @@
-// The pictures behind a number, the hardest first: a grid, and one picture large with truth and prediction.
-import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+// The pictures behind a number, the hardest first as the server ranks them: a grid, and one picture large with truth
+// and prediction, of segments with outlines and masks.
+import { useEffect, useMemo, useState } from "react";
 
+import { type Mark, maskOf } from "../../engine/answer";
 import { useTexts } from "../../i18n";
 import { Slider } from "../../parts/controls";
+import { Marks } from "../../parts/marks";
+import { Paged } from "../../parts/more";
 import { Overlay, Thumb } from "../../parts/picture";
-import { Button, Dialog, Empty, Select, Show } from "../../parts/ui";
-import type { Job, Result, Validation } from "../../types";
+import { Button, Dialog, Empty, Select } from "../../parts/ui";
+import type { Found, Job, Result, Validation } from "../../types";
 import { shapesOf } from "./objects";
-import { getResults, type ResultFilter, resultsPath } from "./queries";
+import { mistakes, type ResultFilter, usePictureOf, useResults } from "./queries";
 
 export const hasBoxes = (v: Validation) => v.task === "detection" || v.task === "segmentation";
-
-/** The larger, the harder: a wrong class said with confidence, objects missed or made up, a low overlap. */
-export function hardness(v: Validation, one: Result): number {
-  if (hasBoxes(v)) return (one.missed ?? 0) + (one.false ?? 0) + Math.max(0, ...(one.predictions ?? []).filter((p) => p.truth === null).map((p) => p.confidence * 0.9));
-  if (v.task === "semantic") return 1 - (one.miou ?? 0);
-  return one.label === one.predicted ? -one.confidence : 1 + one.confidence;
-}
+const MASK_SIDE = 512; // pixels that are drawn of a mask
 
 const blob = (job: Job, one: Result) => `/datasets/${job.dataset}/blobs/${one.sha256}`;
 
@@ -41,18 +38,33 @@ function Verdict({ of: one, validation: v, threshold }: { of: Result; validation
   );
 }
 
+/** Outlines as the dataset has them, by the model's numbers of the classes. */
+function Outlines({ job, of: one, validation: v, dashed, names }: { job: Job; of: Result; validation: Validation; dashed: boolean; names: boolean }) {
+  const named = usePictureOf(job, v.split, one.name, v.task === "segmentation");
+  const polygons = (named.data?.picture.shapes.polygons ?? []).map(([cls = 0, ...xy]) => [v.classes.indexOf(named.data?.classes[cls] ?? ""), ...xy]);
+  const shapes = polygons.length ? { polygons: polygons.filter(([cls = -1]) => cls >= 0) } : shapesOf(one.truths ?? []);
+  return <Overlay shapes={shapes} width={one.width ?? 1} height={one.height ?? 1} classes={v.classes} dashed={dashed} names={names} />;
+}
+
+function FoundMarks({ of: found, validation: v, width, height }: { of: Found[]; validation: Validation; width: number; height: number }) {
+  const marks = useMemo(() => found.map((p): Mark => ({
+    class: v.classes[p.class_id] ?? "", class_id: p.class_id, box: p.box, ...(p.mask && { mask: maskOf(p.mask, MASK_SIDE) }),
+  })), [found, v]);
+  return <Marks marks={marks} width={width} height={height} />;
+}
+
 function Pane({ title, job, of: one, validation: v, truth, found, threshold }: {
   title?: string; job: Job; of: Result; validation: Validation; truth: boolean; found: boolean; threshold: number;
 }) {
   const width = one.width ?? 1, height = one.height ?? 1;
-  const marks = (one.predictions ?? []).filter((p) => p.confidence >= threshold);
+  const marks = useMemo(() => (one.predictions ?? []).filter((p) => p.confidence >= threshold), [one, threshold]);
   return (
     <figure className="min-w-0">
       {title && <figcaption className="mb-1 text-xs text-muted">{title}</figcaption>}
       <span className="relative mx-auto block max-h-[60dvh] overflow-hidden rounded bg-raised" style={{ aspectRatio: hasBoxes(v) ? `${width} / ${height}` : "1" }}>
         <img src={blob(job, one)} alt={one.name} className="absolute inset-0 h-full w-full object-contain" />
-        {hasBoxes(v) && truth && <Overlay shapes={shapesOf(one.truths ?? [])} width={width} height={height} classes={v.classes} dashed={found} names={!found} />}
-        {hasBoxes(v) && found && <Overlay shapes={shapesOf(marks)} width={width} height={height} classes={v.classes} names />}
+        {hasBoxes(v) && found && <FoundMarks of={marks} validation={v} width={width} height={height} />}
+        {hasBoxes(v) && truth && <Outlines job={job} of={one} validation={v} dashed={found} names={!found} />}
       </span>
     </figure>
   );
@@ -78,8 +90,8 @@ function Guesses({ of: one, validation: v }: { of: Result; validation: Validatio
   );
 }
 
-function Large({ job, validation: v, all, at, onAt, onBack, threshold }: {
-  job: Job; validation: Validation; all: Result[]; at: number; onAt: (to: number) => void; onBack: () => void; threshold: number;
+function Large({ job, validation: v, all, total, at, onAt, onBack, threshold }: {
+  job: Job; validation: Validation; all: Result[]; total: number; at: number; onAt: (to: number) => void; onBack: () => void; threshold: number;
 }) {
   const { t } = useTexts();
   const [side, setSide] = useState(true);
@@ -101,7 +113,7 @@ function Large({ job, validation: v, all, at, onAt, onBack, threshold }: {
         <Button onClick={onBack}>{t("back")}</Button>
         <Button disabled={at === 0} aria-label={t("inspect.previous")} onClick={() => onAt(at - 1)}>←</Button>
         <Button disabled={at + 1 >= all.length} aria-label={t("inspect.next")} onClick={() => onAt(at + 1)}>→</Button>
-        <span className="numbers text-sm text-muted" aria-live="polite">{t("inspect.viewer", { n: at + 1, all: all.length })}</span>
+        <span className="numbers text-sm text-muted" aria-live="polite">{t("inspect.viewer", { n: at + 1, all: total })}</span>
         <span className="hidden text-xs text-muted sm:inline">{t("inspect.keys")}</span>
         {hasBoxes(v) && (
           <span className="ml-auto flex gap-1">
@@ -146,36 +158,65 @@ function Grid({ job, validation: v, all, onOpen, threshold }: { job: Job; valida
   );
 }
 
-export function Viewer({ job, of: v, filter, title, threshold: begin, onClose }: {
+/** Which of them: a class, a kind of mistake, an order.  A cell of the matrix stays what it is. */
+function Choice({ of: v, filter, onFilter, order, onOrder }: {
+  of: Validation; filter: ResultFilter; onFilter: (to: ResultFilter) => void; order: Order; onOrder: (to: Order) => void;
+}) {
+  const { t, of } = useTexts();
+  const cell = filter.label !== undefined || filter.predicted !== undefined;
+  const { class: cls, mistake, ...rest } = filter;
+  return (
+    <>
+      {!cell && v.task !== "semantic" && (
+        <>
+          <Select label={t("class")} value={cls === undefined ? "" : String(cls)}
+            onChange={(to) => onFilter({ ...rest, ...(mistake && { mistake }), ...(to && { class: Number(to) }) })}
+            options={[["", t("inspect.any")], ...v.classes.map((name, i): [string, string] => [String(i), name])]} />
+          <Select label={t("inspect.mistake")} value={mistake ?? ""}
+            onChange={(to) => onFilter({ ...rest, ...(cls !== undefined && { class: cls }), ...(to && { mistake: to as (typeof mistakes)[number] }) })}
+            options={[["", t("inspect.any")], ...mistakes.map((one): [string, string] => [one, of("mistake", one)])]} />
+        </>
+      )}
+      <Select label={t("inspect.sort")} value={order} onChange={(to) => onOrder(to as Order)} options={[["hardest", t("inspect.hardest")], ["index", t("inspect.asIs")]]} />
+    </>
+  );
+}
+
+type Order = "hardest" | "index";
+
+export function Viewer({ job, of: v, filter: begun, title, threshold: begin, onClose }: {
   job: Job; of: Validation; filter: ResultFilter; title: string; threshold: number; onClose: () => void;
 }) {
   const { t, number } = useTexts();
-  const [hardest, setHardest] = useState(true);
-  const [threshold, setThreshold] = useState(begin);
+  const [order, setOrder] = useState<Order>("hardest");
+  const [filter, setFilter] = useState(begun);
+  const [threshold, setThreshold] = useState(begin); // of what is drawn; of what is asked for, once it is let go
+  const [asked, setAsked] = useState(begin);
   const [at, setAt] = useState<number>();
-  const list = useQuery({
-    queryKey: ["job", job.job, "results", v.epoch, filter], queryFn: async () => (await getResults(resultsPath(job.job, v.epoch, filter, 0))).images, staleTime: Infinity,
-  });
+  const list = useResults(job.job, v.epoch, order, hasBoxes(v) ? { ...filter, threshold: asked } : filter);
+  const loaded = list.data?.pages.reduce((n, page) => n + page.images.length, 0) ?? 0;
+  const total = list.data?.pages[0]?.total ?? (list.hasNextPage ? v.images : loaded);
+  const { fetchNextPage } = list;
+  useEffect(() => {
+    if (at !== undefined && at + 3 > loaded && list.hasNextPage && !list.isFetching && !list.isError) void fetchNextPage();
+  }, [at, loaded, list.hasNextPage, list.isFetching, list.isError, fetchNextPage]);
   return (
     <Dialog wide title={title} onClose={onClose}>
-      <Show of={list} lines={5}>
-        {(images) => {
-          const all = hardest ? [...images].sort((a, b) => hardness(v, b) - hardness(v, a) || a.index - b.index) : images;
-          if (!all.length) return <Empty title={t("picture.none")} />;
-          return (
-            <div className="space-y-4">
-              <div className="flex flex-wrap items-end gap-x-5 gap-y-2">
-                {at === undefined && <Select label={t("inspect.sort")} value={hardest ? "hardest" : "asIs"} onChange={(to) => setHardest(to === "hardest")}
-                  options={[["hardest", t("inspect.hardest")], ["asIs", t("inspect.asIs")]]} />}
-                {hasBoxes(v) && <Slider label={t("validation.threshold")} value={threshold} min={0.01} onChange={setThreshold} format={(one) => number(one, 2)} />}
-                {hasBoxes(v) && <p className="text-xs text-muted">{t("validation.marks", { confidence: number(threshold, 2) })}</p>}
-              </div>
-              {at === undefined ? <Grid job={job} validation={v} all={all} onOpen={setAt} threshold={threshold} />
-                : <Large job={job} validation={v} all={all} at={at} onAt={setAt} onBack={() => setAt(undefined)} threshold={threshold} />}
-            </div>
-          );
-        }}
-      </Show>
+      <div className="space-y-4">
+        <div className="flex flex-wrap items-end gap-x-5 gap-y-2">
+          {at === undefined && <Choice of={v} filter={filter} onFilter={setFilter} order={order} onOrder={setOrder} />}
+          {hasBoxes(v) && <Slider label={t("validation.threshold")} value={threshold} min={0.01} onChange={setThreshold} onCommit={(to) => at === undefined && setAsked(to)} format={(one) => number(one, 2)} />}
+          {at === undefined && list.data && <p className="numbers pb-2 text-sm text-muted" role="status">{t("inspect.total", { n: total })}</p>}
+        </div>
+        {hasBoxes(v) && <p className="text-xs text-muted">{t("validation.marks", { confidence: number(threshold, 2) })}</p>}
+        <Paged of={list} items={(page) => page.images} empty={<Empty title={t("picture.none")} />}>
+          {(all) => at === undefined ? <Grid job={job} validation={v} all={all} onOpen={setAt} threshold={threshold} />
+            : <Large job={job} validation={v} all={all} total={total} at={at} onAt={setAt} onBack={() => {
+              setAt(undefined);
+              setAsked(threshold);
+            }} threshold={threshold} />}
+        </Paged>
+      </div>
     </Dialog>
   );
 }

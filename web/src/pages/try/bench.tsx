@@ -8,7 +8,7 @@ import { Drop } from "../../parts/drop";
 import { Button, ErrorNote, Icon, icons } from "../../parts/ui";
 import type { Task } from "../../types";
 import { Camera } from "./camera";
-import { Marks } from "./marks";
+import { Marks } from "../../parts/marks";
 import { countsOf, csvOf, jsonOf, median, type Row, type Runner, save, shownOf } from "./runner";
 import { Said } from "./said";
 

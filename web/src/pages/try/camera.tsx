@@ -5,7 +5,7 @@ import type { Answer, Settings } from "../../engine/answer";
 import { useTexts } from "../../i18n";
 import { Button, ErrorNote } from "../../parts/ui";
 import type { Task } from "../../types";
-import { Marks } from "./marks";
+import { Marks } from "../../parts/marks";
 import { type Runner, shownOf } from "./runner";
 import { Said } from "./said";
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Answer } from "../../engine/answer";
 import { Refusal, serve, show } from "../../testing";
 import { Bench } from "./bench";
-import { painted } from "./marks";
+import { painted } from "../../parts/marks";
 import TryPage from "./page";
 import { countsOf, csvOf, jsonOf, median, onServer, type Runner, shownOf } from "./runner";
 

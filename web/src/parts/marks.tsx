@@ -1,16 +1,16 @@
 // Boxes, masks and names over a picture.
 import { useEffect, useRef } from "react";
 
-import type { Mark } from "../../engine/answer";
-import { Overlay } from "../../parts/picture";
+import type { Mark } from "../engine/answer";
+import { PALETTE } from "./colours";
+import { Overlay } from "./picture";
 
-const SERIES = 6;
 const ALPHA = 110; // of 255: the picture shows through
 
 /** The tokens of the series as numbers, as the page has them now. */
 function colours(): [number, number, number][] {
   const style = getComputedStyle(document.documentElement);
-  return Array.from({ length: SERIES }, (_, i) => {
+  return Array.from({ length: PALETTE }, (_, i) => {
     const [r = 0, g = 0, b = 0] = style.getPropertyValue(`--series-${i + 1}`).trim().split(/\s+/).map(Number);
     return [r, g, b];
   });
