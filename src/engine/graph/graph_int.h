@@ -38,7 +38,7 @@ struct conv_node {
     bool norm;           /* batch norm; else a bias */
     bool residual_after; /* the residual is added behind the activation */
     bool streams;        /* training: runs piece by piece within the cache (piece_run.c) */
-    int piece;           /* images in a piece; a divisor of a shard's */
+    int piece;           /* images in a piece */
     double eps, momentum;
     enum algo forward, backward_data, backward_weights;
     int weight, bias, scale, shift, mean, variance; /* parameters, by number, or GRAPH_NONE */

@@ -209,7 +209,7 @@ void graph_describe(const struct graph *g, struct buf *out)
             if (c->onednn)
                 buf_printf(out, " (%s)", onednn_conv_name(c->onednn));
             if (c->streams)
-                buf_printf(out, ", in pieces of %d", c->shape.depthwise ? 1 : c->piece);
+                buf_printf(out, ", in pieces of %d", c->piece);
             if (n->lazy)
                 buf_printf(out, ", not stored");
         }

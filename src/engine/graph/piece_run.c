@@ -24,6 +24,7 @@
 
 enum {
     PIECE_FLOATS = 256 * 1024, /* input and output of a piece: half of a second-level cache */
+    PLANE_PIXELS = 1024,       /* of a block of channels of the images of a piece */
     DEPTHWISE_TAPS = 9,
 };
 
@@ -49,7 +50,15 @@ static const struct node *only_reader(const struct graph *g, int node)
 /* Our own depthwise kernels are as quick as oneDNN's where their loops know the taps. */
 static bool depthwise_streams(const struct node *n)
 {
-    return n->kind == NODE_CONV && n->conv.norm && n->conv.shape.depthwise && n->conv.shape.k == 3;
+    const struct conv_shape *s = &n->conv.shape;
+
+    return n->kind == NODE_CONV && n->conv.norm && s->depthwise && s->k == 3 && s->pad == 1 &&
+           s->stride <= 2;
+}
+
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
 }
 
 static bool is_point(const struct node *n)
@@ -72,6 +81,23 @@ static bool is_lazy(const struct graph *g, int node)
     return depthwise_streams(reader) || (depthwise_streams(n) && is_point(reader));
 }
 
+static int planes_of_piece(const struct graph *g, const struct node *n)
+{
+    const int pixels = n->conv.shape.ih * n->conv.shape.iw;
+
+    return pixels > PLANE_PIXELS ? 1 : min_int(g->shard, PLANE_PIXELS / pixels);
+}
+
+static int images_of_piece(const struct graph *g, const struct node *n)
+{
+    const size_t floats = node_image_floats(n) + node_image_floats(input_of(g, n, 0));
+    int piece = g->shard;
+
+    while (piece > 1 && (g->shard % piece || (size_t)piece * floats > PIECE_FLOATS))
+        piece--;
+    return piece;
+}
+
 void piece_plan(struct graph *g)
 {
     for (int i = 0; i < g->node_count; i++)
@@ -83,10 +109,8 @@ void piece_plan(struct graph *g)
         const bool neighbours = n->lazy || input_of(g, n, 0)->lazy;
         n->conv.streams = g->config.train && (depthwise_streams(n) || (neighbours && is_point(n)));
         n->conv.piece = g->shard;
-        const size_t floats = node_image_floats(n) + node_image_floats(input_of(g, n, 0));
-        while (n->conv.streams && n->conv.piece > 1 &&
-               (g->shard % n->conv.piece || (size_t)n->conv.piece * floats > PIECE_FLOATS))
-            n->conv.piece--;
+        if (n->conv.streams)
+            n->conv.piece = n->conv.shape.depthwise ? planes_of_piece(g, n) : images_of_piece(g, n);
     }
 }
 
@@ -104,10 +128,10 @@ static struct room room_of(const struct graph *g, const struct node *n)
     const size_t in = (size_t)s->ih * (size_t)s->iw, out = (size_t)s->oh * (size_t)s->ow;
     struct room r = {0};
 
-    if (s->depthwise) {
-        r.out = in * CH;
-        r.weights = r.out + out * CH;
-        r.all = r.weights + (size_t)DEPTHWISE_TAPS * CH;
+    if (s->depthwise) { /* frames */
+        r.out = (size_t)c->piece * (size_t)((s->ih + 2) * (s->iw + 2)) * CH;
+        r.weights = r.out + (size_t)c->piece * (size_t)((s->oh + 2) * (s->ow + 2)) * CH;
+        r.all = r.weights;
         return r;
     }
     r.in = c->onednn ? onednn_conv_scratch(c->onednn) : g->k->conv_scratch(s);
@@ -389,70 +413,115 @@ static void swap_weights(void *ud, int block, int thread)
 
 /* ---- depthwise: an item is a block of channels of a shard */
 
-static const float *plane_input(const struct pieces *p, int image, int b, float *scratch)
-{
-    const struct block block = block_of(p->g, p->from, image, 1, b);
-    float *a = scratch + p->room.in;
+/* Numbers that lie in memory as they are: by the path of a lazy node, with scale 1 and shift 0. */
+static const float ones[CH]
+    __attribute__((aligned(64))) = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+static const float zeros[CH] __attribute__((aligned(64)));
 
-    if (!p->from->lazy)
-        return value_of(p->g, p->from) + block.at;
-    make_activation(&block, a);
-    return a;
+static void frame_stored(const struct block *b, const struct framed *f, const float *v)
+{
+    struct bn_range range = b->range;
+
+    range.half = false;
+    b->g->k->frame_apply(f, &range, v + b->at, ones, zeros, ACT_NONE);
+}
+
+static void frame_input(const struct block *b, const struct framed *f)
+{
+    if (b->n->lazy)
+        b->g->k->frame_apply(f, &b->range, y_of(b), saved_of(b, SAVED_SCALE),
+                             saved_of(b, SAVED_SHIFT), b->n->conv.act);
+    else
+        frame_stored(b, f, value_of(b->g, b->n));
+}
+
+static void frame_gradient(const struct block *b, const struct framed *f)
+{
+    const struct bn_grad grad = grad_of(b);
+
+    if (b->n->lazy)
+        b->g->k->frame_grad(f, &grad, b->g->grad_means + b->ch,
+                            b->g->grad_means + b->g->channels_most + b->ch);
+    else
+        frame_stored(b, f, buffer_at(b->g, b->n->conv.dy));
+}
+
+/* The images of one item. */
+struct planes {
+    int shard, block, first, last;
+    struct framed in, out;
+};
+
+static struct planes planes_of(const struct pieces *p, int item, int thread)
+{
+    const int shard = item / p->blocks, first = shard * p->g->shard, piece = p->n->conv.piece;
+    float *scratch = scratch_at(p->g, thread);
+
+    return (struct planes){shard,
+                           item % p->blocks,
+                           first,
+                           first + live(p, first, p->g->shard),
+                           {scratch + p->room.in, piece, p->s->ih, p->s->iw},
+                           {scratch + p->room.out, piece, p->s->oh, p->s->ow}};
+}
+
+static void round_planes(const struct pieces *p, const struct block *b, const float *from)
+{
+    const size_t plane = p->out / (size_t)p->blocks;
+
+    for (int i = 0; i < b->images; i++)
+        p->g->k->round_half(
+            from + (size_t)i * plane,
+            half_at(buffer_at(p->g, p->n->conv.y), b->at + (size_t)i * p->out, true), plane);
 }
 
 static void depthwise_forward(void *ud, int item, int thread)
 {
     const struct pieces *p = ud;
-    const int shard = item / p->blocks, b = item % p->blocks, first = shard * p->g->shard;
-    const size_t plane = p->out / (size_t)p->blocks;
-    const float *w = p->w + (size_t)b * DEPTHWISE_TAPS * CH;
-    float *scratch = scratch_at(p->g, thread), *y = buffer_at(p->g, p->n->conv.y);
+    struct planes a = planes_of(p, item, thread);
+    const float *w = p->w + (size_t)a.block * DEPTHWISE_TAPS * CH;
+    float *y = buffer_at(p->g, p->n->conv.y);
     const bool half = p->n->conv.half;
 
-    memset(shard_sums_at(p->g, shard, b), 0, 2 * CH * sizeof(double));
-    for (int i = 0; i < live(p, first, p->g->shard); i++) {
-        const struct block block = block_of(p->g, p->n, first + i, 1, b);
-        float *to = half ? scratch + p->room.out : y + block.at;
-        p->g->k->depthwise_forward(p->s, plane_input(p, first + i, b, scratch), w, to, NULL);
+    memset(shard_sums_at(p->g, a.shard, a.block), 0, 2 * CH * sizeof(double));
+    p->g->k->frame_clear(&a.in);
+    for (int i = a.first; i < a.last; i += p->n->conv.piece) {
+        a.in.images = live(p, i, min_int(p->n->conv.piece, a.last - i));
+        const struct block from = block_of(p->g, p->from, i, a.in.images, a.block);
+        const struct block to = block_of(p->g, p->n, i, a.in.images, a.block);
+        frame_input(&from, &a.in);
+        p->g->k->depthwise3_forward(p->s, &a.in, w, half ? a.out.p : y + to.at,
+                                    half ? p->out / (size_t)p->blocks : p->out);
         if (half)
-            p->g->k->round_half(to, half_at(y, block.at, true), plane);
+            round_planes(p, &to, a.out.p);
         if (p->training)
-            add_sums(&block, shard_sums_at(p->g, shard, b));
+            add_sums(&to, shard_sums_at(p->g, a.shard, a.block));
     }
-}
-
-static const float *plane_gradient(const struct pieces *p, int image, int b, float *scratch)
-{
-    const struct block block = block_of(p->g, p->n, image, 1, b);
-    float *dy = scratch + p->room.out;
-
-    if (!p->n->lazy)
-        return buffer_at(p->g, p->n->conv.dy) + block.at;
-    make_gradient(&block, dy);
-    return dy;
 }
 
 static void depthwise_backward(void *ud, int item, int thread)
 {
     const struct pieces *p = ud;
     const struct kernels *k = p->g->k;
-    const int shard = item / p->blocks, b = item % p->blocks, first = shard * p->g->shard;
-    const size_t of_block = (size_t)DEPTHWISE_TAPS * CH;
-    float *scratch = scratch_at(p->g, thread), *dw = scratch + p->room.weights;
-    float *sum = p->g->work + (size_t)(shard + 1) * p->weights + (size_t)b * of_block;
+    struct planes a = planes_of(p, item, thread);
+    const size_t of_block = (size_t)DEPTHWISE_TAPS * CH, w_at = (size_t)a.block * of_block;
+    float *dw = p->g->work + (size_t)(a.shard + 1) * p->weights + w_at;
     float *dx = buffer_at(p->g, p->n->dx[0]);
 
-    memset(shard_sums_at(p->g, shard, b), 0, 2 * CH * sizeof(double));
-    memset(sum, 0, of_block * sizeof *sum);
-    for (int i = 0; i < live(p, first, p->g->shard); i++) {
-        const struct block block = block_of(p->g, p->from, first + i, 1, b);
-        const float *x = plane_input(p, first + i, b, scratch);
-        const float *dy = plane_gradient(p, first + i, b, scratch);
-        k->depthwise_backward_weights(p->s, 1, x, dy, dw);
-        k->add_scaled(sum, dw, 1, of_block);
-        k->depthwise_backward_data(p->s, dy, p->w + (size_t)b * of_block, dx + block.at);
+    memset(shard_sums_at(p->g, a.shard, a.block), 0, 2 * CH * sizeof(double));
+    memset(dw, 0, of_block * sizeof *dw);
+    k->frame_clear(&a.in);
+    k->frame_clear(&a.out);
+    for (int i = a.first; i < a.last; i += p->n->conv.piece) {
+        a.in.images = a.out.images = live(p, i, min_int(p->n->conv.piece, a.last - i));
+        const struct block from = block_of(p->g, p->from, i, a.in.images, a.block);
+        const struct block of = block_of(p->g, p->n, i, a.in.images, a.block);
+        frame_input(&from, &a.in);
+        frame_gradient(&of, &a.out);
+        k->depthwise3_weights(p->s, &a.in, &a.out, dw);
+        k->depthwise3_data(p->s, &a.out, p->w + w_at, dx + from.at, p->in);
         if (p->from->lazy)
-            add_grad_sums(&block, shard_sums_at(p->g, shard, b));
+            add_grad_sums(&from, shard_sums_at(p->g, a.shard, a.block));
     }
 }
 

@@ -94,6 +94,13 @@ struct bn_grad {
     bool after;
 };
 
+/* Some images of one block of channels, each in a frame of zeros one pixel wide:
+ * [images][h + 2][w + 2][16]. */
+struct framed {
+    float *p;
+    int images, h, w;
+};
+
 /* One step of AdamW.  Complements are given, not formed: 1 - 0.999f is off by 1e-5. */
 struct adamw {
     float beta1, rest1; /* rest1 = 1 - beta1 */
@@ -142,6 +149,22 @@ struct kernels {
                                     float *dx); /* one image */
     void (*depthwise_backward_weights)(const struct conv_shape *s, int images, const float *x,
                                        const float *dy, float *dw); /* all images */
+
+    /* ---- training of depthwise 3x3, pad 1, stride 1 or 2, one block of channels of some images in
+     * frames; those of y and dx lie y_image, dx_image floats apart. */
+    void (*frame_clear)(const struct framed *f); /* the zeros around */
+    /* act(y * scale + shift) into the frame; what bn_grad_apply computes, likewise (one incoming
+     * gradient, no residual; dy is not used). */
+    void (*frame_apply)(const struct framed *f, const struct bn_range *r, const float *y,
+                        const float *scale, const float *shift, enum act act);
+    void (*frame_grad)(const struct framed *f, const struct bn_grad *b, const float *mean_g,
+                       const float *mean_dot);
+    void (*depthwise3_forward)(const struct conv_shape *s, const struct framed *x, const float *w,
+                               float *y, size_t y_image);
+    void (*depthwise3_data)(const struct conv_shape *s, const struct framed *dy, const float *w,
+                            float *dx, size_t dx_image);
+    void (*depthwise3_weights)(const struct conv_shape *s, const struct framed *x,
+                               const struct framed *dy, float *dw); /* added to dw */
 
     /* ---- Winograd for 3x3, pad 1, stride 1 or 2, output in tiles of 4x4 (Lavin and Gray,
      * arXiv:1509.09308).  Transformed weights u [36][columns / group][rows][group], group 64, 32

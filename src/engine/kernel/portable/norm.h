@@ -1,7 +1,7 @@
 /* norm.h - batch norm with residual and activation, forward and backward, one channel block.
  *
  * Statistics: sums of (y - pivot) and its square; the pivot is the running mean, so that the
- * variance does not drown in cancellation.  Runs of at most RUN pixels are summed in float, runs in
+ * variance does not drown in cancellation.  At most RUN pixels are summed in float, these sums in
  * double; where a block is several vectors they take turns run by run, within the cache.  The
  * gradients follow Ioffe and Szegedy (arXiv:1502.03167), section 3: dy = scale * (g - mean(g) -
  * xhat * mean(g * xhat)),   xhat = (y - mean) * inv_std
@@ -62,9 +62,38 @@ static always_inline const float *bn_y(const float *y, const struct bn_range *r,
     return room;
 }
 
+/* Two sums in float of each vector of a block, of runs of together at most RUN pixels. */
+struct bn_pair {
+    vf a[SUB], b[SUB];
+    int pixels;
+};
+
+static always_inline void bn_flush(struct bn_pair *p, double *a, double *b)
+{
+    UNROLL(4)
+    for (int i = 0; i < SUB; i++) {
+        add_double(a + i * VL, p->a[i]);
+        add_double(b + i * VL, p->b[i]);
+        p->a[i] = p->b[i] = (vf){0};
+    }
+    p->pixels = 0;
+}
+
+/* Before the sums of a run are added. */
+static always_inline void bn_room_for(struct bn_pair *p, const struct bn_run *run, double *a,
+                                      double *b)
+{
+    if (run->sub > 0)
+        return;
+    if (p->pixels + run->pixels > RUN)
+        bn_flush(p, a, b);
+    p->pixels += run->pixels;
+}
+
 static void bn_sums(const struct bn_range *r, const float *y, const float *pivot, double *sum,
                     double *square)
 {
+    struct bn_pair pair = {0};
     bn_room room;
 
     for (int n = 0; n < bn_runs(r); n++) {
@@ -73,6 +102,7 @@ static void bn_sums(const struct bn_range *r, const float *y, const float *pivot
         const vf origin = ld(pivot + run.sub);
         vf s0 = {0}, s1 = {0}, q0 = {0}, q1 = {0};
         int i = 0;
+        bn_room_for(&pair, &run, sum, square);
         for (; i + 1 < run.pixels; i += 2) {
             const vf a = ld(p + i * CH) - origin, b = ld(p + i * CH + CH) - origin;
             __builtin_prefetch(p + i * CH + AHEAD);
@@ -87,9 +117,10 @@ static void bn_sums(const struct bn_range *r, const float *y, const float *pivot
             s0 += a;
             q0 += a * a;
         }
-        add_double(sum + run.sub, s0 + s1);
-        add_double(square + run.sub, q0 + q1);
+        pair.a[run.sub / VL] += s0 + s1;
+        pair.b[run.sub / VL] += q0 + q1;
     }
+    bn_flush(&pair, sum, square);
 }
 
 static always_inline void bn_apply_as(const struct bn_range *r, const float *y,
@@ -178,6 +209,7 @@ static always_inline void bn_grad_sums_as(const struct bn_grad *b, double *sum, 
                                           const enum act act, const int count,
                                           const enum bn_residual residual)
 {
+    struct bn_pair pair = {0};
     bn_room room;
 
     for (int n = 0; n < bn_runs(&b->range); n++) {
@@ -186,6 +218,7 @@ static always_inline void bn_grad_sums_as(const struct bn_grad *b, double *sum, 
         const vf mean = ld(b->mean + run.sub), inv_std = ld(b->inv_std + run.sub);
         const vf scale = ld(b->scale + run.sub), shift = ld(b->shift + run.sub);
         vf s = {0}, d = {0};
+        bn_room_for(&pair, &run, sum, dot);
         for (size_t i = run.at; i < run.at + (size_t)run.pixels * CH; i += CH) {
             const vf y = ld(of_run + (i - run.at)), all = bn_incoming(b, i, count);
             __builtin_prefetch(of_run + (i - run.at) + AHEAD);
@@ -198,9 +231,10 @@ static always_inline void bn_grad_sums_as(const struct bn_grad *b, double *sum, 
             if (!bn_recompute(act, count, residual))
                 st((residual == BN_AFTER ? b->dy : b->g[0]) + i, g);
         }
-        add_double(sum + run.sub, s);
-        add_double(dot + run.sub, d);
+        pair.a[run.sub / VL] += s;
+        pair.b[run.sub / VL] += d;
     }
+    bn_flush(&pair, sum, dot);
 }
 
 /* `kept`: the gradient behind the activation, or before it, with `recompute`. */

@@ -4,6 +4,7 @@
 #define ANNEAL_ENGINE_KERNEL_PORTABLE_TABLE_H
 
 #include "engine/kernel/portable/conv.h"
+#include "engine/kernel/portable/depthwise3.h"
 #include "engine/kernel/portable/misc.h"
 #include "engine/kernel/portable/pool.h"
 #include "engine/kernel/portable/wino_cols.h"
@@ -26,7 +27,9 @@
         .upsample_grad = upsample_grad, .gate = gate, .gate_grad = gate_grad, .average = average,  \
         .average_grad = average_grad, .dot = dot, .add_scaled = add_scaled, .blend = blend,        \
         .round_half = round_half, .sum_into = sum_into, .square_sum = square_sum, .sgd = sgd,      \
-        .adamw = adamw, .exp_of = exp_of,                                                          \
+        .adamw = adamw, .exp_of = exp_of, .frame_clear = frame_clear, .frame_apply = frame_apply,  \
+        .frame_grad = frame_grad, .depthwise3_forward = depthwise3_forward,                        \
+        .depthwise3_data = depthwise3_data, .depthwise3_weights = depthwise3_weights,              \
     }
 
 #endif
