@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "os/os.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 enum { GATHER_NS_MIN = 50000, GATHER_NS_MAX = 1000000 };
@@ -25,6 +26,7 @@ struct committer {
     int64_t last_ns;                /* how long that took */
     bool stop;
     uint64_t commits, ops;
+    atomic_uint_fast64_t state; /* odd: in a COMMIT */
 };
 
 static void settle(struct commit_op *op, enum rc rc, const struct err *e, bool unsure)
@@ -74,7 +76,9 @@ static bool run_batch(struct committer *c, struct commit_op **ops, size_t n)
         }
         return false;
     }
+    atomic_fetch_add(&c->state, 1);
     rc = tx_commit(tx, &e);
+    atomic_fetch_add(&c->state, 1);
     if (c->hook.before)
         c->hook.after(c->hook.ud, !rc);
     for (size_t i = 0; i < n; i++)
@@ -206,6 +210,11 @@ enum rc committer_run(struct committer *c, struct commit_op *op, struct err *e)
         pthread_cond_wait(&c->finished, &c->mu);
     pthread_mutex_unlock(&c->mu);
     return op->rc ? err_set(e, op->rc, "%s", op->err.text) : RC_OK;
+}
+
+uint64_t committer_state(const struct committer *c)
+{
+    return atomic_load(&c->state);
 }
 
 void committer_counts(struct committer *c, uint64_t *ret_commits, uint64_t *ret_ops)

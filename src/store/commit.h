@@ -43,6 +43,15 @@ void committer_free(
     struct committer *c); /* after the last committer_run has returned; NULL is fine */
 /* RC_OK: applied and durable.  `refused`: the code of apply.  Any thread. */
 enum rc committer_run(struct committer *c, struct commit_op *op, struct err *e) must_check;
+/* A number that differs before and after each commit, and is told apart while one is under way
+ * (committer_busy): from before readers can see what it changes until after they can, and in any
+ * case before who asked for it is answered.  Two equal ones that are not busy: nothing has been
+ * committed in between.  Any thread. */
+uint64_t committer_state(const struct committer *c);
+static inline bool committer_busy(uint64_t state)
+{
+    return state & 1;
+}
 void committer_counts(struct committer *c, uint64_t *ret_commits, uint64_t *ret_ops);
 
 #endif

@@ -3,6 +3,7 @@
  * Order of opening: the disk (disk.h), identities, server, keeper; closing goes the other way. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/recent.h"
 #include "store/store_int.h"
 
 enum { HTTP_IDLE_S = 60, HTTP_WORKERS = 32, HTTP_IO_THREADS = 4 };
@@ -102,6 +103,8 @@ enum rc store_open(struct store **ret, const struct store_config *c, struct err 
     if (!rc)
         rc = buckets_new(&s->buckets, e);
     if (!rc)
+        rc = recent_new(&s->recent, e);
+    if (!rc)
         rc = open_disk(s, e);
     if (!rc)
         rc = open_identities(s, c, e);
@@ -135,6 +138,7 @@ void store_close(struct store *s)
         http_server_free(s->http);
     keeper_stop(s->keeper);
     buckets_free(s->buckets);
+    recent_free(s->recent);
     disk_close(&s->disk);
     identities_close(s->identities);
     mem_free(s->dir);

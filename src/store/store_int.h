@@ -134,6 +134,7 @@ struct store {
     struct db *db; /* these three are the disk's */
     struct files *files;
     struct committer *committer;
+    struct recent *recent;
     struct http_server *http;
     struct keeper *keeper;
     atomic_uint_fast64_t counts[COUNTERS];
