@@ -2,12 +2,17 @@
  *
  * Creating a digest context can fail (memory), and so can only init; feeding an initialised SHA-256
  * or MD5 context cannot, hence the ASSERTs.
+ *
+ * What is hashed at once goes through libcrypto's SHA256_Update family: SHA256() and HMAC() of
+ * OpenSSL 3 look the algorithm up by its name and allocate a context each time, which for the few
+ * hundred bytes of a request's signature took several times as long as the hashing (an HMAC of 150
+ * bytes: 3.6 us, and 0.5 us so).  3.0 calls the family deprecated in favour of providers, which we do not use.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -55,9 +60,19 @@ void hasher_done(struct hasher *h)
     h->ctx = NULL;
 }
 
+static void sha_of(SHA256_CTX *c, const void *p, size_t n)
+{
+    if (n)
+        ASSERT(SHA256_Update(c, p, n) == 1);
+}
+
 void sha256(str data, uint8_t ret[SHA256_BYTES])
 {
-    ASSERT(SHA256((const uint8_t *)(data.p ? data.p : ""), data.n, ret) != NULL);
+    SHA256_CTX c;
+
+    ASSERT(SHA256_Init(&c) == 1);
+    sha_of(&c, data.p, data.n);
+    ASSERT(SHA256_Final(ret, &c) == 1);
 }
 
 void sha256_hex(str data, char ret[SHA256_HEX + 1])
@@ -70,11 +85,27 @@ void sha256_hex(str data, char ret[SHA256_HEX + 1])
 
 void hmac_sha256(str key, str data, uint8_t ret[SHA256_BYTES])
 {
-    unsigned n = SHA256_BYTES;
+    uint8_t pad[SHA256_CBLOCK] = {0}, inner[SHA256_BYTES];
+    SHA256_CTX c;
 
-    ASSERT(key.n <= INT32_MAX);
-    ASSERT(HMAC(EVP_sha256(), key.p ? key.p : "", (int)key.n,
-                (const uint8_t *)(data.p ? data.p : ""), data.n, ret, &n) != NULL);
+    if (key.n > sizeof pad)
+        sha256(key, pad);
+    else if (key.n)
+        memcpy(pad, key.p, key.n);
+    for (size_t i = 0; i < sizeof pad; i++)
+        pad[i] ^= 0x36;
+    ASSERT(SHA256_Init(&c) == 1);
+    sha_of(&c, pad, sizeof pad);
+    sha_of(&c, data.p, data.n);
+    ASSERT(SHA256_Final(inner, &c) == 1);
+    for (size_t i = 0; i < sizeof pad; i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    ASSERT(SHA256_Init(&c) == 1);
+    sha_of(&c, pad, sizeof pad);
+    sha_of(&c, inner, sizeof inner);
+    ASSERT(SHA256_Final(ret, &c) == 1);
+    OPENSSL_cleanse(pad, sizeof pad); /* the key; SHA256_Final clears its context */
+    OPENSSL_cleanse(inner, sizeof inner);
 }
 
 void hex_of(const uint8_t *p, size_t n, char *ret)

@@ -26,7 +26,7 @@ enum {
     WRITER_CACHE_KIB = 1024,
     READER_CACHE_KIB = 256,
     READERS_MAX = 8,
-    READERS_IDLE = 2,
+    READERS_IDLE = 4,
     STMTS = 64,
     WAL_BYTES_KEPT = 8 << 20,
     INTERRUPT_STEPS = 20000, /* virtual machine steps between looks at the interrupt flag */
