@@ -15,12 +15,16 @@ static int hex_digit(char c)
 
 enum rc http_percent_decode(struct arena *a, str s, bool plus_is_space, str *ret, struct err *e)
 {
-    char *out = arena_alloc(a, s.n + 1);
-    size_t n = 0;
+    char *out = arena_cstr(a, s);
+    const char *first = out && s.n ? memchr(out, '%', s.n) : NULL;
+    size_t n = first ? (size_t)(first - out) : s.n;
 
     if (!out)
         return err_set(e, RC_NOMEM, "no memory for the request");
-    for (size_t i = 0; i < s.n; i++) {
+    first = plus_is_space && n ? memchr(out, '+', n) : NULL;
+    if (first) /* what stands before is as it should be, in most cases all */
+        n = (size_t)(first - out);
+    for (size_t i = n; i < s.n; i++) {
         char c = s.p[i];
         if (c == '%') {
             bool whole = s.n - i > 2;

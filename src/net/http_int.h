@@ -58,6 +58,7 @@ enum http_phase {
 struct http_conn {
     struct http_conn *prev, *next; /* server.conns, under server.mu */
     int fd;
+    char peer[64];                 /* its address; empty: unknown */
     bool over_limit;               /* connections_max: its requests are answered 503 */
     atomic_bool upgraded;          /* its request has ended, whatever MHD says later */
     _Atomic int64_t deadline_ms;   /* os_mono_ms; 0: none */
@@ -132,6 +133,8 @@ struct http_server {
     void *ud;
     int port;
     int listen_fd; /* ours from the drain on */
+    uint64_t id_seed; /* of the requests' ids */
+    atomic_uint_fast64_t id_next;
     atomic_bool draining;
     struct http_linger *linger;
 
@@ -143,6 +146,7 @@ struct http_server {
 };
 
 /* http_request.c */
+void http_peer_text(struct MHD_Connection *c, char *ret, size_t cap);
 struct http_req *http_req_new(struct http_server *s, const char *target);
 enum rc http_req_parse(struct http_req *r, struct MHD_Connection *c, const char *method,
                        int *ret_status, struct err *e) must_check;

@@ -1,5 +1,6 @@
 /* http_request.c - a request from MHD's view into our own: copied into its arena, so that a handler
  * may go on reading it after the peer has gone and MHD has freed its side. */
+#include "base/hash.h"
 #include "net/http_int.h"
 #include <netdb.h>
 #include <poll.h>
@@ -28,6 +29,16 @@ static bool cond_init_mono(pthread_cond_t *cv)
     return ok;
 }
 
+/* Unlike any other's, and ordered by time; nobody is let in by it, so it need not ask the kernel for
+ * chance each time. */
+static void make_id(struct http_server *s, char ret[OS_ID_TEXT])
+{
+    uint64_t n = atomic_fetch_add_explicit(&s->id_next, 1, memory_order_relaxed);
+    uint64_t word[2] = {rand_at(s->id_seed, n, 0, 0), rand_at(s->id_seed, n, 1, 0)};
+
+    os_id_of(os_now_ms(), word, ret);
+}
+
 /* Born at the request line, before its headers are parsed: MHD tells the raw target only then. */
 struct http_req *http_req_new(struct http_server *s, const char *target)
 {
@@ -49,7 +60,7 @@ struct http_req *http_req_new(struct http_server *s, const char *target)
     r->fd = -1;
     r->body_limit = s->lim.body_bytes_max;
     r->begun_ns = os_mono_ns();
-    os_id(r->id);
+    make_id(s, r->id);
     arena_init(&r->arena, HTTP_ARENA_MAX);
     r->raw_target = arena_str(&r->arena, str_of(target));
     pthread_mutex_lock(&s->mu);
@@ -159,23 +170,26 @@ static enum rc take_length(struct http_req *r, struct err *e)
     return RC_OK;
 }
 
-static void take_peer(struct http_req *r, struct MHD_Connection *c)
+void http_peer_text(struct MHD_Connection *c, char *ret, size_t cap)
 {
     const union MHD_ConnectionInfo *at =
         MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    char host[64];
     socklen_t len;
 
-    r->peer = STR("");
+    ret[0] = 0;
     if (!at || !at->client_addr)
         return;
     len = at->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                                  : sizeof(struct sockaddr_in);
-    if (getnameinfo(at->client_addr, len, host, sizeof host, NULL, 0, NI_NUMERICHOST))
-        return;
-    str copy = arena_str(&r->arena, str_of(host));
-    if (copy.p)
-        r->peer = copy;
+    if (getnameinfo(at->client_addr, len, ret, (socklen_t)cap, NULL, 0, NI_NUMERICHOST))
+        ret[0] = 0;
+}
+
+static void take_peer(struct http_req *r)
+{
+    str copy = arena_str(&r->arena, str_of(r->hc->peer));
+
+    r->peer = copy.p ? copy : STR("");
 }
 
 static bool method_of(const char *name, enum http_method *ret)
@@ -220,7 +234,7 @@ enum rc http_req_parse(struct http_req *r, struct MHD_Connection *c, const char 
         rc = http_parse_query(&r->arena, r->query, &r->fields, e);
     if (!rc)
         rc = http_parse_cookies(&r->arena, http_header(r, "Cookie"), &r->cookies, e);
-    take_peer(r, c);
+    take_peer(r);
     if (!r->path.p)
         r->path = STR("");
     if (!*ret_status)

@@ -81,6 +81,7 @@ static void on_connection(void *ud, struct MHD_Connection *c, void **context,
         if (!hc || !i)
             return; /* its first request is closed */
         hc->fd = i->connect_fd;
+        http_peer_text(c, hc->peer, sizeof hc->peer);
         /* Behind MHD's own idle time-out, which closes without a word if nothing came. */
         atomic_store(&hc->deadline_ms, os_mono_ms() + (s->lim.idle_timeout_s + 2) * 1000LL);
         pthread_mutex_lock(&s->mu);
@@ -434,6 +435,7 @@ enum rc http_server_new(struct http_server **ret, const char *listen_at,
     s->done = done;
     s->ud = ud;
     s->listen_fd = -1;
+    os_random(&s->id_seed, sizeof s->id_seed);
     pthread_mutex_init(&s->mu, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -45,6 +45,8 @@ void os_random(void *p, size_t n); /* getrandom(2) */
  * 26 characters and NUL. */
 enum { OS_ID_TEXT = 27 };
 void os_id(char ret[OS_ID_TEXT]);
+/* Of a time, and of 10 bytes of chance from elsewhere. */
+void os_id_of(int64_t unix_ms, const uint64_t chance[2], char ret[OS_ID_TEXT]);
 
 /* ---- files.  Paths are ours, never outside text (invariant 7). */
 enum rc os_open(const char *path, int flags, mode_t mode, int *ret_fd, struct err *e) must_check;

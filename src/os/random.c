@@ -6,6 +6,7 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 void os_random(void *p, size_t n)
@@ -24,13 +25,21 @@ void os_random(void *p, size_t n)
 
 void os_id(char ret[OS_ID_TEXT])
 {
+    uint64_t chance[2];
+
+    os_random(chance, sizeof chance);
+    os_id_of(os_now_ms(), chance, ret);
+}
+
+void os_id_of(int64_t unix_ms, const uint64_t chance[2], char ret[OS_ID_TEXT])
+{
     static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
-    uint64_t now = (uint64_t)os_now_ms();
+    uint64_t now = (uint64_t)unix_ms;
     unsigned char raw[16];
     unsigned bits = 0, held = 2; /* 130 bits in 26 digits: two zero bits lead */
     size_t n = 0;
 
-    os_random(raw + 6, sizeof raw - 6);
+    memcpy(raw + 6, chance, sizeof raw - 6);
     for (int i = 0; i < 6; i++)
         raw[i] = (unsigned char)(now >> (40 - 8 * i));
     for (size_t i = 0; i < sizeof raw; i++) {

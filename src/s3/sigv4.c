@@ -9,14 +9,18 @@
  */
 #include "s3/sigv4.h"
 
+#include "base/utc.h"
+
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
 /* ---- URI text */
 
+/* A-Z a-z 0-9 - . _ ~, a bit for each character. */
 static bool unreserved(unsigned char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
+    static const uint64_t bits[] = {0x03ff600000000000, 0x47fffffe87fffffe};
+
+    return c < 128 && (bits[c >> 6] >> (c & 63) & 1);
 }
 
 void sigv4_encode(struct buf *out, str s, bool keep_slash)
@@ -38,12 +42,16 @@ void sigv4_encode(struct buf *out, str s, bool keep_slash)
 
 enum rc sigv4_decode(struct arena *a, str s, bool plus_is_space, str *ret, struct err *e)
 {
-    char *p = arena_alloc(a, s.n + 1);
-    size_t n = 0;
+    char *p = arena_cstr(a, s);
+    const char *first = p && s.n ? memchr(p, '%', s.n) : NULL;
+    size_t n = first ? (size_t)(first - p) : s.n;
 
     if (!p)
         return err_set(e, RC_NOMEM, "out of memory");
-    for (size_t i = 0; i < s.n; i++) {
+    first = plus_is_space && n ? memchr(p, '+', n) : NULL;
+    if (first) /* what stands before is as it should be, in most cases all */
+        n = (size_t)(first - p);
+    for (size_t i = n; i < s.n; i++) {
         char c = s.p[i];
         if (c == '%') {
             uint8_t byte;
@@ -94,16 +102,20 @@ enum rc sigv4_query(struct arena *a, str raw, struct sigv4_pair **ret, size_t *r
 
 str sigv4_find(const struct sigv4_pair *p, size_t n, const char *name)
 {
+    str wanted = str_of(name);
+
     for (size_t i = 0; i < n; i++)
-        if (str_is(p[i].name, name))
+        if (str_eq(p[i].name, wanted))
             return p[i].value;
     return STR_NONE;
 }
 
 str sigv4_header(const struct sigv4_request *q, const char *name)
 {
+    str wanted = str_of(name);
+
     for (size_t i = 0; i < q->header_count; i++)
-        if (str_ieq(q->headers[i].name, str_of(name)))
+        if (str_ieq(q->headers[i].name, wanted))
             return str_trim(q->headers[i].value);
     return STR_NONE;
 }
@@ -112,20 +124,22 @@ str sigv4_header(const struct sigv4_request *q, const char *name)
 
 void sigv4_time_text(int64_t unix_s, char ret[SIGV4_TIME_TEXT])
 {
-    time_t t = (time_t)unix_s;
-    struct tm tm;
+    struct utc u = utc_of(unix_s);
 
-    gmtime_r(&t, &tm);
-    strftime(ret, SIGV4_TIME_TEXT, "%Y%m%dT%H%M%SZ", &tm);
+    memcpy(ret, "yyyymmddThhmmssZ", SIGV4_TIME_TEXT);
+    utc_digits(ret, (uint64_t)u.year, 4);
+    utc_digits(ret + 4, u.month, 2);
+    utc_digits(ret + 6, u.day, 2);
+    utc_digits(ret + 9, u.hour, 2);
+    utc_digits(ret + 11, u.minute, 2);
+    utc_digits(ret + 13, u.second, 2);
 }
 
 bool sigv4_time_parse(str s, int64_t *ret_unix_s)
 {
     static const char form[] = "ddddddddTddddddZ";
-    int v[14], n = 0;
-    char back[SIGV4_TIME_TEXT];
-    struct tm tm = {0};
-    int64_t t;
+    unsigned v[14], n = 0;
+    struct utc u;
 
     if (s.n != sizeof form - 1)
         return false;
@@ -135,21 +149,17 @@ bool sigv4_time_parse(str s, int64_t *ret_unix_s)
         if (form[i] == 'd' && (s.p[i] < '0' || s.p[i] > '9'))
             return false;
         if (form[i] == 'd')
-            v[n++] = s.p[i] - '0';
+            v[n++] = (unsigned)(s.p[i] - '0');
     }
-    tm.tm_year = v[0] * 1000 + v[1] * 100 + v[2] * 10 + v[3] - 1900;
-    tm.tm_mon = v[4] * 10 + v[5] - 1;
-    tm.tm_mday = v[6] * 10 + v[7];
-    tm.tm_hour = v[8] * 10 + v[9];
-    tm.tm_min = v[10] * 10 + v[11];
-    tm.tm_sec = v[12] * 10 + v[13];
-    if (tm.tm_year < 0)
+    u = (struct utc){.year = v[0] * 1000 + v[1] * 100 + v[2] * 10 + v[3],
+                     .month = v[4] * 10 + v[5],
+                     .day = v[6] * 10 + v[7],
+                     .hour = v[8] * 10 + v[9],
+                     .minute = v[10] * 10 + v[11],
+                     .second = v[12] * 10 + v[13]};
+    if (u.year < 1900 || !utc_ok(&u))
         return false;
-    t = (int64_t)timegm(&tm);
-    sigv4_time_text(t, back); /* the 31st of February does not come back as it went in */
-    if (!str_is(s, back))
-        return false;
-    *ret_unix_s = t;
+    *ret_unix_s = utc_seconds(&u);
     return true;
 }
 
@@ -181,15 +191,24 @@ static int encoded_cmp(const void *pa, const void *pb)
     return c ? c : str_cmp(a->value, b->value);
 }
 
-/* sigv4_encode into the arena: no heap for a request's parameters. */
+/* sigv4_encode into the arena, or as it is where that is the same: no heap for a request's
+ * parameters. */
 static enum rc encode_in(struct arena *a, str s, str *ret, struct err *e)
 {
     static const char hex[] = "0123456789ABCDEF";
-    char *p = arena_alloc(a, 3 * s.n + 1);
     size_t n = 0;
+    char *p;
 
+    while (n < s.n && unreserved((unsigned char)s.p[n]))
+        n++;
+    if (n == s.n) {
+        *ret = s;
+        return RC_OK;
+    }
+    p = arena_alloc(a, 3 * s.n + 1);
     if (!p)
         return err_set(e, RC_NOMEM, "out of memory");
+    n = 0;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (unreserved(c)) {
@@ -204,24 +223,28 @@ static enum rc encode_in(struct arena *a, str s, str *ret, struct err *e)
     return RC_OK;
 }
 
-static enum rc canonical_query(struct arena *a, struct buf *out, str raw, struct err *e)
+static enum rc canonical_query(struct arena *a, struct buf *out, const struct sigv4_pair *p,
+                               size_t n, struct err *e)
 {
     struct encoded enc[SIGV4_PARAMS_MAX];
-    struct sigv4_pair *p;
-    size_t n, kept = 0;
-    enum rc rc = sigv4_query(a, raw, &p, &n, e);
+    size_t kept = 0;
+    bool sorted = true;
+    enum rc rc = RC_OK;
 
     for (size_t i = 0; !rc && i < n; i++) {
-        if (str_is(p[i].name, "X-Amz-Signature"))
+        if (str_eq(p[i].name, STR("X-Amz-Signature")))
             continue;
         rc = encode_in(a, p[i].name, &enc[kept].name, e);
         if (!rc)
             rc = encode_in(a, p[i].value, &enc[kept].value, e);
+        if (!rc && kept)
+            sorted = sorted && encoded_cmp(&enc[kept - 1], &enc[kept]) <= 0;
         kept++;
     }
     if (rc)
         return rc;
-    qsort(enc, kept, sizeof *enc, encoded_cmp);
+    if (!sorted)
+        qsort(enc, kept, sizeof *enc, encoded_cmp);
     for (size_t i = 0; i < kept; i++) {
         if (i)
             buf_putc(out, '&');
@@ -268,19 +291,33 @@ static enum rc canonical_header(struct buf *out, const struct sigv4_request *q, 
     return RC_OK;
 }
 
-enum rc sigv4_canonical(struct arena *a, struct buf *out, const struct sigv4_request *q,
-                        str signed_headers, str payload_hash, struct err *e)
-{
-    str path, name, rest = signed_headers;
-    enum rc rc = sigv4_decode(a, q->path, false, &path, e);
+/* The target of a request, decoded. */
+struct target {
+    str path;
+    struct sigv4_pair *p;
+    size_t n;
+};
 
-    if (rc)
-        return rc;
+static enum rc target_of(struct arena *a, const struct sigv4_request *q, struct target *ret,
+                         struct err *e)
+{
+    enum rc rc = sigv4_query(a, q->query, &ret->p, &ret->n, e);
+
+    return rc ? rc : sigv4_decode(a, q->path, false, &ret->path, e);
+}
+
+static enum rc put_canonical(struct arena *a, struct buf *out, const struct sigv4_request *q,
+                             const struct target *t, str signed_headers, str payload_hash,
+                             struct err *e)
+{
+    str name, rest = signed_headers;
+    enum rc rc;
+
     buf_str(out, q->method);
     buf_putc(out, '\n');
-    sigv4_encode(out, path, true);
+    sigv4_encode(out, t->path, true);
     buf_putc(out, '\n');
-    rc = canonical_query(a, out, q->query, e);
+    rc = canonical_query(a, out, t->p, t->n, e);
     buf_putc(out, '\n');
     while (!rc && str_next(&rest, ';', &name))
         rc = canonical_header(out, q, name, e);
@@ -291,18 +328,40 @@ enum rc sigv4_canonical(struct arena *a, struct buf *out, const struct sigv4_req
     return rc ? rc : buf_ok(out, e);
 }
 
+enum rc sigv4_canonical(struct arena *a, struct buf *out, const struct sigv4_request *q,
+                        str signed_headers, str payload_hash, struct err *e)
+{
+    struct target t;
+    enum rc rc = target_of(a, q, &t, e);
+
+    return rc ? rc : put_canonical(a, out, q, &t, signed_headers, payload_hash, e);
+}
+
+static char *put(char *to, str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
 void sigv4_sign(const uint8_t key[SHA256_BYTES], str amz_time, str region, str canonical,
                 char ret[SHA256_HEX + 1])
 {
     char hash[SHA256_HEX + 1];
     uint8_t mac[SHA256_BYTES];
     char text[256]; /* on the stack: this must not fail */
+    char *end = text;
 
     sha256_hex(canonical, hash);
-    snprintf(text, sizeof text, ALGORITHM "\n%.*s\n%.*s/%.*s/s3/aws4_request\n%s",
-             STR_F(str_sub(amz_time, 0, 16)), STR_F(str_sub(amz_time, 0, 8)),
-             STR_F(str_sub(region, 0, 64)), hash);
-    hmac_sha256((str){(const char *)key, SHA256_BYTES}, str_of(text), mac);
+    end = put(end, STR(ALGORITHM "\n"));
+    end = put(end, str_sub(amz_time, 0, 16));
+    end = put(end, STR("\n"));
+    end = put(end, str_sub(amz_time, 0, 8));
+    end = put(end, STR("/"));
+    end = put(end, str_sub(region, 0, 64));
+    end = put(end, STR("/s3/aws4_request\n"));
+    end = put(end, (str){hash, SHA256_HEX});
+    hmac_sha256((str){(const char *)key, SHA256_BYTES}, (str){text, (size_t)(end - text)}, mac);
     hex_of(mac, sizeof mac, ret);
 }
 
@@ -408,18 +467,20 @@ static enum sigv4_fault claim_of_header(const struct sigv4_request *q, str auth,
 static enum sigv4_fault claim_of_query(const struct sigv4_pair *p, size_t n, struct claim *c,
                                        struct err *e)
 {
-    static const char *const names[] = {"X-Amz-Algorithm",     "X-Amz-Credential",
-                                        "X-Amz-SignedHeaders", "X-Amz-Signature",
-                                        "X-Amz-Date",          "X-Amz-Expires"};
-    str v[6];
+    const str names[] = {STR("X-Amz-Algorithm"), STR("X-Amz-Credential"),
+                         STR("X-Amz-SignedHeaders"), STR("X-Amz-Signature"),
+                         STR("X-Amz-Date"), STR("X-Amz-Expires")};
+    str v[6] = {0};
 
     for (size_t k = 0; k < 6; k++) {
         size_t seen = 0;
         for (size_t i = 0; i < n; i++)
-            seen += str_is(p[i].name, names[k]);
-        v[k] = sigv4_find(p, n, names[k]);
+            if (str_eq(p[i].name, names[k])) {
+                v[k] = p[i].value;
+                seen++;
+            }
         if (seen != 1 || !v[k].n) {
-            err_set(e, RC_INVALID, "the query needs exactly one %s", names[k]);
+            err_set(e, RC_INVALID, "the query needs exactly one %s", names[k].p);
             return SIGV4_BAD_QUERY;
         }
     }
@@ -533,26 +594,27 @@ static enum sigv4_fault check_signed(const struct claim *c, const struct sigv4_r
 }
 
 static enum sigv4_fault check_signature(struct arena *a, const struct claim *c,
-                                        const struct sigv4_request *q,
+                                        const struct sigv4_request *q, const struct target *t,
                                         const struct sigv4_keyring *ring, struct sigv4_auth *ret,
                                         struct err *e)
 {
     struct sigv4_auth out = {
         .presigned = c->presigned, .access_key = c->access_key, .payload = c->payload};
-    struct buf canonical;
+    struct buf text;
     enum rc rc;
 
     if (!ring->find(ring->ud, c->access_key, str_sub(c->time, 0, 8), out.key)) {
         err_set(e, RC_FORBIDDEN, "the access key is not known here");
         return SIGV4_UNKNOWN_KEY;
     }
-    buf_init(&canonical, SIGV4_CANONICAL_MAX);
-    rc = sigv4_canonical(a, &canonical, q, c->signed_headers, c->payload, e);
+    buf_init(&text, SIGV4_CANONICAL_MAX);
+    rc = put_canonical(a, &text, q, t, c->signed_headers, c->payload, e);
     if (!rc) {
-        snprintf(out.time, sizeof out.time, "%.*s", STR_F(c->time));
-        sigv4_sign(out.key, str_of(out.time), ring->region, buf_view(&canonical), out.signature);
+        ASSERT(c->time.n == sizeof out.time - 1); /* check_time; out.time ends with NUL already */
+        memcpy(out.time, c->time.p, c->time.n);
+        sigv4_sign(out.key, str_of(out.time), ring->region, buf_view(&text), out.signature);
     }
-    buf_done(&canonical);
+    buf_done(&text);
     if (rc == RC_NOMEM)
         return SIGV4_NOMEM;
     if (rc)
@@ -586,21 +648,18 @@ enum sigv4_fault sigv4_verify(struct arena *a, const struct sigv4_request *q,
                               const struct sigv4_keyring *ring, int64_t now_ms,
                               struct sigv4_auth *ret, struct err *e)
 {
-    str auth = sigv4_header(q, "authorization"), path;
+    str auth = sigv4_header(q, "authorization");
     struct claim c = {0};
-    struct sigv4_pair *p;
-    size_t n;
+    struct target t;
     enum sigv4_fault f;
-    enum rc rc = sigv4_query(a, q->query, &p, &n, e);
+    enum rc rc = target_of(a, q, &t, e);
 
-    if (!rc)
-        rc = sigv4_decode(a, q->path, false, &path, e);
     if (rc)
         return rc == RC_NOMEM ? SIGV4_NOMEM : SIGV4_BAD_URI;
     if (auth.p)
         f = claim_of_header(q, auth, &c, e);
-    else if (sigv4_find(p, n, "X-Amz-Algorithm").p || sigv4_find(p, n, "X-Amz-Signature").p)
-        f = claim_of_query(p, n, &c, e);
+    else if (sigv4_find(t.p, t.n, "X-Amz-Algorithm").p || sigv4_find(t.p, t.n, "X-Amz-Signature").p)
+        f = claim_of_query(t.p, t.n, &c, e);
     else {
         err_set(e, RC_FORBIDDEN, "the request is not signed");
         return SIGV4_ABSENT;
@@ -612,6 +671,6 @@ enum sigv4_fault sigv4_verify(struct arena *a, const struct sigv4_request *q,
     if (!f)
         f = check_signed(&c, q, e);
     if (!f)
-        f = check_signature(a, &c, q, ring, ret, e);
+        f = check_signature(a, &c, q, &t, ring, ret, e);
     return f;
 }

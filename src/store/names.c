@@ -1,6 +1,7 @@
 /* names.c - see names.h. */
 #include "store/names.h"
 
+#include "base/utc.h"
 #include "store/store.h"
 
 static bool lower_or_digit(char c)
@@ -95,27 +96,28 @@ bool etag_listed(str list, str etag)
     return false;
 }
 
-/* strftime would follow the locale. */
 static const char days[] = "SunMonTueWedThuFriSat",
                   months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 void http_date_text(int64_t unix_s, char ret[HTTP_DATE_TEXT])
 {
-    time_t t = (time_t)unix_s;
-    struct tm tm;
+    struct utc u = utc_of(unix_s);
 
-    gmtime_r(&t, &tm);
-    snprintf(ret, HTTP_DATE_TEXT, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday,
-             (unsigned)tm.tm_mday % 100, months + 3 * tm.tm_mon,
-             (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
-             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+    memcpy(ret, "Www, dd Mmm yyyy hh:mm:ss GMT", HTTP_DATE_TEXT);
+    memcpy(ret, days + (size_t)3 * u.weekday, 3);
+    utc_digits(ret + 5, u.day, 2);
+    memcpy(ret + 8, months + (size_t)3 * (u.month - 1), 3);
+    utc_digits(ret + 12, (uint64_t)u.year, 4);
+    utc_digits(ret + 17, u.hour, 2);
+    utc_digits(ret + 20, u.minute, 2);
+    utc_digits(ret + 23, u.second, 2);
 }
 
 bool http_date_parse(str s, int64_t *ret_unix_s)
 {
     static const unsigned char at[] = {5, 12, 17, 20, 23}, width[] = {2, 4, 2, 2, 2};
     uint64_t v[5];
-    struct tm tm = {0};
+    struct utc u = {.month = 1};
     char back[HTTP_DATE_TEXT];
     int64_t t;
 
@@ -124,17 +126,19 @@ bool http_date_parse(str s, int64_t *ret_unix_s)
     for (size_t i = 0; i < 5; i++)
         if (!str_u64(str_sub(s, at[i], width[i]), &v[i]))
             return false;
-    while (tm.tm_mon < 12 && memcmp(months + 3 * tm.tm_mon, s.p + 8, 3) != 0)
-        tm.tm_mon++;
-    if (tm.tm_mon == 12 || v[1] < 1900)
+    while (u.month <= 12 && memcmp(months + (size_t)3 * (u.month - 1), s.p + 8, 3) != 0)
+        u.month++;
+    if (u.month > 12 || v[1] < 1900)
         return false;
-    tm.tm_mday = (int)v[0];
-    tm.tm_year = (int)v[1] - 1900;
-    tm.tm_hour = (int)v[2];
-    tm.tm_min = (int)v[3];
-    tm.tm_sec = (int)v[4];
-    t = (int64_t)timegm(&tm);
-    http_date_text(t, back); /* a date that does not exist does not come back as it went in */
+    u.day = (unsigned)v[0];
+    u.year = (int64_t)v[1];
+    u.hour = (unsigned)v[2];
+    u.minute = (unsigned)v[3];
+    u.second = (unsigned)v[4];
+    if (!utc_ok(&u))
+        return false;
+    t = utc_seconds(&u);
+    http_date_text(t, back); /* the day of the week, and the marks between */
     if (!str_is(s, back))
         return false;
     *ret_unix_s = t;
