@@ -6,7 +6,8 @@
  * What is hashed at once goes through libcrypto's SHA256_Update family: SHA256() and HMAC() of
  * OpenSSL 3 look the algorithm up by its name and allocate a context each time, which for the few
  * hundred bytes of a request's signature took several times as long as the hashing (an HMAC of 150
- * bytes: 3.6 us, and 0.5 us so).  3.0 calls the family deprecated in favour of providers, which we do not use.
+ * bytes: 3.6 us, and 0.5 us so).  3.0 calls the family deprecated in favour of providers, which we
+ * do not use.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"

@@ -29,8 +29,8 @@ static bool cond_init_mono(pthread_cond_t *cv)
     return ok;
 }
 
-/* Unlike any other's, and ordered by time; nobody is let in by it, so it need not ask the kernel for
- * chance each time. */
+/* Unlike any other's, and ordered by time; nobody is let in by it, so it need not ask the kernel
+ * for chance each time. */
 static void make_id(struct http_server *s, char ret[OS_ID_TEXT])
 {
     uint64_t n = atomic_fetch_add_explicit(&s->id_next, 1, memory_order_relaxed);

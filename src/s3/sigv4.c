@@ -467,9 +467,9 @@ static enum sigv4_fault claim_of_header(const struct sigv4_request *q, str auth,
 static enum sigv4_fault claim_of_query(const struct sigv4_pair *p, size_t n, struct claim *c,
                                        struct err *e)
 {
-    const str names[] = {STR("X-Amz-Algorithm"), STR("X-Amz-Credential"),
+    const str names[] = {STR("X-Amz-Algorithm"),     STR("X-Amz-Credential"),
                          STR("X-Amz-SignedHeaders"), STR("X-Amz-Signature"),
-                         STR("X-Amz-Date"), STR("X-Amz-Expires")};
+                         STR("X-Amz-Date"),          STR("X-Amz-Expires")};
     str v[6] = {0};
 
     for (size_t k = 0; k < 6; k++) {

@@ -100,10 +100,8 @@ static bool copy_out(const struct slot *s, struct arena *a, struct object *ret_o
     ret_o->type = (str){p, n[TEXT_TYPE]};
     ret_o->meta = (str){p + n[TEXT_TYPE], n[TEXT_META]};
     ret_o->tags = (str){p + n[TEXT_TYPE] + n[TEXT_META], n[TEXT_TAGS]};
-    *ret_row = (struct data_row){.id = s->r.o.data,
-                                 .kind = DATA_PACKED,
-                                 .place = s->r.place,
-                                 .bytes = s->r.bytes};
+    *ret_row = (struct data_row){
+        .id = s->r.o.data, .kind = DATA_PACKED, .place = s->r.place, .bytes = s->r.bytes};
     return true;
 }
 
