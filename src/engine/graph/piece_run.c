@@ -15,11 +15,12 @@
  * written once and read once.  (Recomputing what batch norm would store: Bulo, Porzi, Kontschieder,
  * arXiv:1712.02616.)
  *
- * A shard of images is an item, in it a piece follows the other; with depthwise convolutions an
- * item is a block of channels of a shard, and a piece an image of it.  Sums are kept for each shard
- * and added in the order of shards, so that any number of threads gives the same bytes.
+ * A shard of images is an item, in it a piece follows the other, with depthwise convolutions block
+ * by block of channels.  Sums are kept for each shard and added in the order of shards, so that any
+ * number of threads gives the same bytes.
  */
 #include "engine/graph/graph_int.h"
+#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -244,6 +245,8 @@ struct pieces {
     struct room room;
     size_t weights; /* floats of all weights */
     bool training;
+    bool turned; /* the shards come last to first */
+    atomic_flag taken[SHARDS];
 };
 
 static struct pieces pieces_of(const struct run *r)
@@ -263,7 +266,13 @@ static struct pieces pieces_of(const struct run *r)
                            .w = value_at(g, n->conv.weight),
                            .room = room_of(g, n),
                            .weights = g->params[n->conv.weight].room,
-                           .training = r->training};
+                           .training = r->training,
+                           .turned = (n - g->nodes) % 2 == 1};
+}
+
+static int shards_of(const struct pieces *p)
+{
+    return (p->count + p->g->shard - 1) / p->g->shard;
 }
 
 /* Images of [image, image + images) that are not padding. */
@@ -272,9 +281,20 @@ static int live(const struct pieces *p, int image, int images)
     return p->count - image < images ? p->count - image : images;
 }
 
-static int shards_of(const struct pieces *p)
+/* A shard that nobody has taken, one that this thread had in the node before if there is any, the
+ * last it had first: what it wrote is in its own cache, and was the slowest to get at in another's.
+ * Whoever has it, its numbers are the same. */
+static int take_shard(struct pieces *p, int thread)
 {
-    return (p->count + p->g->shard - 1) / p->g->shard;
+    const int all = shards_of(p), threads = p->g->config.threads;
+    const int first = all * thread / threads, last = all * (thread + 1) / threads - 1;
+
+    for (int i = 0; i < all; i++) {
+        const int shard = p->turned ? (last - i + all) % all : (first + i) % all;
+        if (!atomic_flag_test_and_set(&p->taken[shard]))
+            return shard;
+    }
+    ASSERT(!"as many items as shards");
 }
 
 static void clear_sums(const struct pieces *p, int shard, int blocks)
@@ -328,9 +348,10 @@ static void point_forward_piece(const struct pieces *p, int image, int thread, d
     }
 }
 
-static void point_forward(void *ud, int shard, int thread)
+static void point_forward(void *ud, int item, int thread)
 {
-    const struct pieces *p = ud;
+    struct pieces *p = ud;
+    const int shard = take_shard(p, thread);
     const int first = shard * p->g->shard, last = first + live(p, first, p->g->shard);
 
     clear_sums(p, shard, p->blocks);
@@ -392,9 +413,10 @@ static void point_backward_piece(const struct pieces *p, int shard, int image, i
     }
 }
 
-static void point_backward(void *ud, int shard, int thread)
+static void point_backward(void *ud, int item, int thread)
 {
-    const struct pieces *p = ud;
+    struct pieces *p = ud;
+    const int shard = take_shard(p, thread);
     const int first = shard * p->g->shard, last = first + live(p, first, p->g->shard);
 
     if (p->from->lazy)
@@ -411,7 +433,7 @@ static void swap_weights(void *ud, int block, int thread)
                                p->n->conv.onednn && onednn_conv_input_first(p->n->conv.onednn));
 }
 
-/* ---- depthwise: an item is a block of channels of a shard */
+/* ---- depthwise: a block of channels after the other */
 
 /* Numbers that lie in memory as they are: by the path of a lazy node, with scale 1 and shift 0. */
 static const float ones[CH]
@@ -446,19 +468,19 @@ static void frame_gradient(const struct block *b, const struct framed *f)
         frame_stored(b, f, buffer_at(b->g, b->n->conv.dy));
 }
 
-/* The images of one item. */
+/* The images of a shard. */
 struct planes {
     int shard, block, first, last;
     struct framed in, out;
 };
 
-static struct planes planes_of(const struct pieces *p, int item, int thread)
+static struct planes planes_of(const struct pieces *p, int shard, int thread)
 {
-    const int shard = item / p->blocks, first = shard * p->g->shard, piece = p->n->conv.piece;
+    const int first = shard * p->g->shard, piece = p->n->conv.piece;
     float *scratch = scratch_at(p->g, thread);
 
     return (struct planes){shard,
-                           item % p->blocks,
+                           0,
                            first,
                            first + live(p, first, p->g->shard),
                            {scratch + p->room.in, piece, p->s->ih, p->s->iw},
@@ -475,16 +497,12 @@ static void round_planes(const struct pieces *p, const struct block *b, const fl
             half_at(buffer_at(p->g, p->n->conv.y), b->at + (size_t)i * p->out, true), plane);
 }
 
-static void depthwise_forward(void *ud, int item, int thread)
+static void forward_planes(const struct pieces *p, struct planes a)
 {
-    const struct pieces *p = ud;
-    struct planes a = planes_of(p, item, thread);
     const float *w = p->w + (size_t)a.block * DEPTHWISE_TAPS * CH;
     float *y = buffer_at(p->g, p->n->conv.y);
     const bool half = p->n->conv.half;
 
-    memset(shard_sums_at(p->g, a.shard, a.block), 0, 2 * CH * sizeof(double));
-    p->g->k->frame_clear(&a.in);
     for (int i = a.first; i < a.last; i += p->n->conv.piece) {
         a.in.images = live(p, i, min_int(p->n->conv.piece, a.last - i));
         const struct block from = block_of(p->g, p->from, i, a.in.images, a.block);
@@ -499,19 +517,25 @@ static void depthwise_forward(void *ud, int item, int thread)
     }
 }
 
-static void depthwise_backward(void *ud, int item, int thread)
+static void depthwise_forward(void *ud, int item, int thread)
 {
-    const struct pieces *p = ud;
+    struct pieces *p = ud;
+    struct planes a = planes_of(p, take_shard(p, thread), thread);
+
+    clear_sums(p, a.shard, p->blocks);
+    p->g->k->frame_clear(&a.in);
+    for (; a.block < p->blocks; a.block++)
+        forward_planes(p, a);
+}
+
+static void backward_planes(const struct pieces *p, struct planes a)
+{
     const struct kernels *k = p->g->k;
-    struct planes a = planes_of(p, item, thread);
     const size_t of_block = (size_t)DEPTHWISE_TAPS * CH, w_at = (size_t)a.block * of_block;
     float *dw = p->g->work + (size_t)(a.shard + 1) * p->weights + w_at;
     float *dx = buffer_at(p->g, p->n->dx[0]);
 
-    memset(shard_sums_at(p->g, a.shard, a.block), 0, 2 * CH * sizeof(double));
     memset(dw, 0, of_block * sizeof *dw);
-    k->frame_clear(&a.in);
-    k->frame_clear(&a.out);
     for (int i = a.first; i < a.last; i += p->n->conv.piece) {
         a.in.images = a.out.images = live(p, i, min_int(p->n->conv.piece, a.last - i));
         const struct block from = block_of(p->g, p->from, i, a.in.images, a.block);
@@ -523,6 +547,18 @@ static void depthwise_backward(void *ud, int item, int thread)
         if (p->from->lazy)
             add_grad_sums(&from, shard_sums_at(p->g, a.shard, a.block));
     }
+}
+
+static void depthwise_backward(void *ud, int item, int thread)
+{
+    struct pieces *p = ud;
+    struct planes a = planes_of(p, take_shard(p, thread), thread);
+
+    clear_sums(p, a.shard, p->blocks);
+    p->g->k->frame_clear(&a.in);
+    p->g->k->frame_clear(&a.out);
+    for (; a.block < p->blocks; a.block++)
+        backward_planes(p, a);
 }
 
 /* ---- the passes */
@@ -544,7 +580,7 @@ void piece_forward_run(struct run *r)
     struct pieces p = pieces_of(r);
 
     if (p.s->depthwise)
-        crew_run(p.g->crew, shards_of(&p) * p.blocks, depthwise_forward, &p);
+        crew_run(p.g->crew, shards_of(&p), depthwise_forward, &p);
     else
         crew_run(p.g->crew, shards_of(&p), point_forward, &p);
 }
@@ -554,7 +590,7 @@ void piece_backward_run(struct run *r)
     struct pieces p = pieces_of(r);
 
     if (p.s->depthwise) {
-        crew_run(p.g->crew, shards_of(&p) * p.blocks, depthwise_backward, &p);
+        crew_run(p.g->crew, shards_of(&p), depthwise_backward, &p);
     } else {
         crew_run(p.g->crew, p.from_blocks, swap_weights, &p);
         crew_run(p.g->crew, shards_of(&p), point_backward, &p);
