@@ -1,13 +1,14 @@
 /* check.c - is the folder what its index says?  See admin.h.
  *
- * In this order: the manifest, if the folder is a copy; every content, with its bytes if asked for;
- * the counts of references; files that nothing names. */
+ * In this order: the manifest, if the folder is a copy; the checksums of the index's rows; every
+ * content, with its bytes if asked for; the counts of references; files that nothing names. */
 #include "store/admin.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/disk.h"
 #include "store/manifest.h"
+#include "store/rowsum.h"
 #include <fcntl.h>
 
 enum { BATCH = 64, NAMED_MAX = 100, READ_BYTES = 256 << 10 };
@@ -139,6 +140,18 @@ static enum rc check_manifest(struct check *c, struct err *e)
     return rc;
 }
 
+/* ---- rows */
+
+static enum rc wrong_row(void *ud, str bucket, str key, const char *text, struct err *e)
+{
+    struct check *c = ud;
+    struct store_fault f = {
+        .kind = STORE_FAULT_INDEX, .bucket = bucket, .key = key, .path = "store.db", .text = text};
+
+    c->r.faults[STORE_FAULT_INDEX]++;
+    return c->o->each ? c->o->each(c->o->ud, &f, e) : RC_OK;
+}
+
 /* ---- contents */
 
 static enum rc check_place(struct check *c, const struct data_row *row, struct err *why)
@@ -188,10 +201,16 @@ static enum rc check_one(struct check *c, struct reader *r, struct data_row *row
 {
     char path[64] = "";
     struct err why = {0};
-    enum rc rc = row->kind == DATA_PIECES ? RC_OK : check_place(c, row, &why);
-    enum store_fault_kind kind = rc == RC_NOT_FOUND ? STORE_FAULT_MISSING : STORE_FAULT_BYTES;
+    enum store_fault_kind kind;
+    enum rc rc = RC_OK;
 
     c->r.contents++;
+    if (row->wrong)
+        return fault(c, STORE_FAULT_INDEX, row->id, "store.db",
+                     "the content's row in the index does not have its checksum", e);
+    if (row->kind != DATA_PIECES)
+        rc = check_place(c, row, &why);
+    kind = rc == RC_NOT_FOUND ? STORE_FAULT_MISSING : STORE_FAULT_BYTES;
     c->r.bytes += row->kind == DATA_PIECES ? 0 : row->bytes;
     if (!rc && c->o->bytes && row->kind != DATA_PIECES)
         rc = check_bytes(c, r, row, &why);
@@ -338,6 +357,8 @@ enum rc store_check(const char *dir, const struct store_check_options *o,
     rc = c.chunk ? check_manifest(&c, e) : err_set(e, RC_NOMEM, "out of memory");
     if (!rc)
         rc = disk_look(&c.d, dir, e);
+    if (!rc)
+        rc = rowsum_check(c.d.db, &c.budget, wrong_row, &c, e);
     if (!rc)
         rc = check_contents(&c, e);
     if (!rc)

@@ -41,8 +41,13 @@ static enum rc copy_rows(struct disk *d, const struct data_row *rows, size_t n, 
     for (size_t i = 0; !rc && i < n; i++) {
         struct err why = {0};
         str body;
-        rc = segments_read(d->segments, rows[i].place, rows[i].id, (size_t)rows[i].bytes, p, &body,
-                           &why);
+        if (rows[i].wrong)
+            rc = err_set(&why, RC_CORRUPT,
+                         "the row of content %lld in the index does not have its checksum",
+                         (long long)rows[i].id);
+        else
+            rc = segments_read(d->segments, rows[i].place, rows[i].id, (size_t)rows[i].bytes, p,
+                               &body, &why);
         if (rc == RC_CORRUPT) {
             *ret_sound = false;
             log_error("store: compaction leaves segment %08x: %s", place_segment(rows[i].place),

@@ -16,6 +16,9 @@
  * dead freed(kind, place)                     files that nothing names, about to be removed
  * (files.h) damage(data, found_ms, text)           contents known to be wrong on the disk
  *
+ * Each row of data, piece, segment and freed has a checksum of its own (rowsum.h), verified when it
+ * is read; `dead`, which decides nothing but what is compacted, is not in it.
+ *
  * Why metadata lies in SQLite: bench/store/disk.c measures it.  All calls work inside the caller's
  * transaction; what is returned lives in the arena given.
  */
@@ -26,7 +29,7 @@
 #include "db/db.h"
 #include "store/files.h"
 
-enum { DATA_LAYOUT = 2, INLINE_BYTES_MAX = 4000 /* a row in a page of the index */ };
+enum { DATA_LAYOUT = 3, INLINE_BYTES_MAX = 4000 /* a row in a page of the index */ };
 
 /* At every start: creates what is missing, upgrades layout 1.  Its layout is numbered apart from
  * the index's: counter 'data_layout'. */
@@ -55,7 +58,8 @@ struct data_new {
  * content where the store has it already, else n->id.  RC_UNAVAILABLE: what was to be shared is
  * gone, or the segment has failed meanwhile; the client tries again. */
 enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err *e) must_check;
-/* One object more uses it, or one less; the last one frees it. */
+/* One object more uses it, or one less; the last one frees it.  Content whose row is wrong is not
+ * freed, for nobody knows what it is: it stays, for the check to tell. */
 enum rc data_ref(struct tx *tx, int64_t data, struct err *e) must_check;
 enum rc data_unref(struct tx *tx, int64_t data, struct freed_list *freed, struct err *e) must_check;
 /* Data, itself not in pieces, becomes the n-th piece (from 0) of data of kind DATA_PIECES. */
@@ -65,13 +69,14 @@ struct data_row {
     int64_t id, place, refs;
     enum data_kind kind;
     uint64_t bytes;
+    bool wrong;   /* of walks: the row does not have its checksum (rowsum.h) */
     bool has_sum; /* not of layout 1 */
     uint32_t sum;
     str body; /* of INLINE */
     bool has_sha;
     uint8_t sha[SHA256_BYTES];
 };
-/* RC_CORRUPT: the index names it, and it is not there. */
+/* RC_CORRUPT: the index names it, and it is not there, or its row is wrong. */
 enum rc data_get(struct tx *tx, struct arena *a, int64_t data, struct data_row *ret,
                  struct err *e) must_check;
 /* The rows of the pieces, in order. */
@@ -103,10 +108,10 @@ enum rc data_walk_segment(struct tx *tx, struct arena *a, uint32_t segment, int6
 /* ---- segments */
 struct segment_row {
     uint32_t number, bytes, dead;
-    bool sealed;
+    bool sealed, wrong; /* wrong: the row does not have its checksum */
 };
 enum rc data_segment_set(struct tx *tx, const struct segment_end *s, struct err *e) must_check;
-/* With number > after, in order; RC_NOT_FOUND at the end. */
+/* With number > after, in order, wrong ones too; RC_NOT_FOUND at the end. */
 enum rc data_segment_next(struct tx *tx, uint32_t after, struct segment_row *ret,
                           struct err *e) must_check;
 /* May a row name this place?  RC_UNAVAILABLE: the segment could not be synced, or it was sealed and
@@ -116,12 +121,17 @@ enum rc data_place_ok(struct tx *tx, const struct segments *s, int64_t place,
 /* Its row goes; the file is freed. */
 enum rc data_segment_drop(struct tx *tx, uint32_t number, struct freed_list *freed,
                           struct err *e) must_check;
+/* The highest segment that content lies in; 0: in none. */
+enum rc data_segment_last(struct tx *tx, uint32_t *ret, struct err *e) must_check;
 /* The sealed one with the most dead space, at least `percent` and above `after`; RC_NOT_FOUND. */
 enum rc data_segment_worst(struct tx *tx, unsigned percent, struct segment_row *ret,
                            struct err *e) must_check;
 
 /* ---- freed files */
-enum rc data_freed(struct tx *tx, struct freed_list *ret, struct err *e) must_check; /* adds */
+enum rc data_free(struct tx *tx, enum data_kind kind, int64_t place, struct freed_list *freed,
+                  struct err *e) must_check;
+/* Adds them; not those of wrong rows, which might name another file. */
+enum rc data_freed(struct tx *tx, struct freed_list *ret, struct err *e) must_check;
 enum rc data_forget(struct tx *tx, const struct freed_list *list, struct err *e) must_check;
 
 /* ---- damage */

@@ -1,130 +1,55 @@
-/* data_sql.c - see data.h: contents.  Segments, freed files and damage: space_sql.c.
+/* data_sql.c - see data.h: contents.  Segments, freed files and damage: space_sql.c; the tables:
+ * layout_sql.c.
  *
  * The look-up by content goes through an index over the first eight bytes of the digest: an entry
  * has 18 bytes instead of 42, and the digest itself decides. */
 #include "store/data.h"
 
-static const char *const tables[] = {
-    "CREATE TABLE IF NOT EXISTS counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS data(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
-    " refs INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB)",
-    "CREATE TABLE IF NOT EXISTS piece(owner INTEGER NOT NULL, n INTEGER NOT NULL,"
-    " data INTEGER NOT NULL, PRIMARY KEY(owner, n)) WITHOUT ROWID",
-};
-/* Layout 1 had bodies up to 64 KiB in the rows and files without checksums. */
-static const char *const to_layout_2[] = {
-    "ALTER TABLE data ADD COLUMN place INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE data ADD COLUMN sum INTEGER",
-    "ALTER TABLE data ADD COLUMN sha BLOB",
-    "ALTER TABLE data ADD COLUMN sha8 INTEGER",
-    "UPDATE data SET place = id WHERE kind = 0",
-    "CREATE INDEX data_sha ON data(sha8) WHERE sha8 IS NOT NULL",
-    "CREATE INDEX data_packed ON data(place) WHERE kind = 3",
-    "CREATE INDEX data_filed ON data(place) WHERE kind IN (0, 4)",
-    "CREATE INDEX data_inline ON data(id) WHERE kind = 1 AND bytes > 0",
-    "CREATE INDEX data_plain ON data(id) WHERE kind = 0",
-    "CREATE TABLE segment(number INTEGER PRIMARY KEY, bytes INTEGER NOT NULL,"
-    " dead INTEGER NOT NULL, sealed INTEGER NOT NULL)",
-    "CREATE TABLE freed(kind INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY(kind, place))"
-    " WITHOUT ROWID",
-    "CREATE TABLE damage(data INTEGER PRIMARY KEY, found_ms INTEGER NOT NULL, text TEXT NOT NULL)",
-    "INSERT INTO counter(name, value) VALUES ('data_layout', 2)",
-};
+#include "base/log.h"
+#include "store/rowsum.h"
 
 static enum rc no_memory(struct err *e)
 {
     return err_set(e, RC_NOMEM, "out of memory");
 }
 
-enum rc data_one_int(struct rows *r, int64_t *ret, struct err *e)
-{
-    bool there = rows_next(r);
-    int64_t v = there ? rows_int(r, 0) : 0;
-    enum rc rc = rows_done(r, e);
-
-    if (rc)
-        return rc;
-    if (!there)
-        return err_set(e, RC_NOT_FOUND, "there is no such row in the store's index");
-    *ret = v;
-    return RC_OK;
-}
-
-enum rc data_counter(struct tx *tx, const char *name, int64_t *ret, struct err *e)
-{
-    struct rows *r;
-    enum rc rc = tx_query(tx, &r, e, "SELECT value FROM counter WHERE name = ?", db_c(name));
-
-    if (!rc)
-        rc = data_one_int(r, ret, e);
-    if (rc != RC_NOT_FOUND)
-        return rc;
-    *ret = 0;
-    return RC_OK;
-}
-
-enum rc data_counter_set(struct tx *tx, const char *name, int64_t value, struct err *e)
-{
-    return tx_exec(tx, e,
-                   "INSERT INTO counter(name, value) VALUES (?, ?)"
-                   " ON CONFLICT(name) DO UPDATE SET value = excluded.value",
-                   db_c(name), db_i(value));
-}
-
-/* For this connection.  A log that keeps its length needs no new blocks, and its sync writes no
- * inode; the cache holds the inner pages of indexes over millions of rows. */
-static enum rc tune(struct tx *tx, struct err *e)
-{
-    static const char *const pragmas[] = {"PRAGMA wal_autocheckpoint = 4000",
-                                          "PRAGMA journal_size_limit = 33554432",
-                                          "PRAGMA cache_size = -8192"};
-    enum rc rc = RC_OK;
-
-    for (size_t i = 0; !rc && i < sizeof pragmas / sizeof *pragmas; i++)
-        rc = tx_exec0(tx, e, pragmas[i]);
-    return rc;
-}
-
-enum rc data_setup(struct tx *tx, struct err *e)
-{
-    int64_t layout = 0;
-    enum rc rc = tune(tx, e);
-
-    for (size_t i = 0; !rc && i < sizeof tables / sizeof *tables; i++)
-        rc = tx_exec0(tx, e, tables[i]);
-    if (!rc)
-        rc = data_counter(tx, "data_layout", &layout, e);
-    if (!rc && layout > DATA_LAYOUT)
-        rc = err_set(e, RC_CONFLICT,
-                     "the store's bytes have layout %lld, this program knows %d; use a newer one",
-                     (long long)layout, DATA_LAYOUT);
-    for (size_t i = 0; !rc && !layout && i < sizeof to_layout_2 / sizeof *to_layout_2; i++)
-        rc = tx_exec0(tx, e, to_layout_2[i]);
-    return rc;
-}
-
 /* ---- rows */
 
-#define ROW "d.id, d.kind, d.refs, d.bytes, d.place, d.sum, d.sha, d.body"
+#define ROW         "d.id, d.kind, d.bytes, d.place, d.sum, d.sha, d.refs, d.crc, d.body"
+#define ROW_LETTERS "iiiiju3"
+enum { ROW_COLUMNS = 9 };
 
-static bool read_row(struct rows *r, struct arena *a, struct data_row *ret)
+/* Without its body. */
+static void read_place(struct rows *r, struct data_row *ret)
 {
-    str sha = rows_text(r, 6);
+    str sha = rows_text(r, 5);
 
     *ret = (struct data_row){.id = rows_int(r, 0),
                              .kind = (enum data_kind)rows_int(r, 1),
-                             .refs = rows_int(r, 2),
-                             .bytes = (uint64_t)rows_int(r, 3),
-                             .place = rows_int(r, 4),
-                             .has_sum = !rows_is_null(r, 5),
-                             .sum = (uint32_t)rows_int(r, 5)};
+                             .bytes = (uint64_t)rows_int(r, 2),
+                             .place = rows_int(r, 3),
+                             .has_sum = !rows_is_null(r, 4),
+                             .sum = (uint32_t)rows_int(r, 4),
+                             .refs = rows_int(r, 6),
+                             .wrong = !rowsum_holds(0, r, 0, ROW_LETTERS)};
     ret->has_sha = sha.n == SHA256_BYTES;
     if (ret->has_sha)
         memcpy(ret->sha, sha.p, SHA256_BYTES);
+}
+
+static bool read_row(struct rows *r, struct arena *a, struct data_row *ret)
+{
+    read_place(r, ret);
     if (ret->kind != DATA_INLINE)
         return true;
-    ret->body = rows_copy(r, a, 7);
+    ret->body = rows_copy(r, a, ROW_COLUMNS - 1);
     return ret->body.p;
+}
+
+static enum rc wrong_row(int64_t data, struct err *e)
+{
+    return err_set(e, RC_CORRUPT, "the row of content %lld in the index does not have its checksum",
+                   (long long)data);
 }
 
 /* One that there must be. */
@@ -140,6 +65,8 @@ static enum rc take_row(struct rows *r, struct arena *a, int64_t data, struct da
     if (!rc && !there)
         rc = err_set(e, RC_CORRUPT, "the store's index names content %lld, which is not there",
                      (long long)data);
+    if (!rc && (row.wrong || row.id != data))
+        rc = wrong_row(data, e);
     if (!rc && row.kind == DATA_INLINE && row.body.n != row.bytes)
         rc = err_set(e, RC_CORRUPT, "content %lld has another length than its row says",
                      (long long)data);
@@ -179,26 +106,58 @@ enum rc data_get(struct tx *tx, struct arena *a, int64_t data, struct data_row *
     return rc ? rc : take_row(r, a, data, ret, e);
 }
 
+/* The rows of pieces, and that they are, in this order, those of the owner. */
+static enum rc take_pieces(struct rows *r, struct arena *a, int64_t owner, struct data_row *list,
+                           size_t max, size_t *ret_n, struct err *e)
+{
+    size_t n = 0;
+    bool ok = list;
+    enum rc done, rc = RC_OK;
+
+    while (!rc && ok && n < max && rows_next(r)) {
+        ok = read_row(r, a, &list[n]);
+        if (list[n].wrong || rows_int(r, ROW_COLUMNS) != (int64_t)n ||
+            !rowsum_holds(rowsum_int(0, owner), r, ROW_COLUMNS, "ii"))
+            rc = wrong_row(owner, e);
+        n += ok;
+    }
+    done = rows_done(r, rc ? NULL : e);
+    if (!rc)
+        rc = done;
+    if (!rc && !ok)
+        rc = no_memory(e);
+    *ret_n = n;
+    return rc;
+}
+
 enum rc data_pieces(struct tx *tx, struct arena *a, int64_t data, struct data_row **ret,
                     size_t *ret_n, struct err *e)
 {
+    struct data_row *list = NULL;
     struct rows *r;
     int64_t count;
+    size_t n = 0;
     enum rc rc = tx_query(tx, &r, e, "SELECT count(*) FROM piece WHERE owner = ?", db_i(data));
 
     if (!rc)
         rc = data_one_int(r, &count, e);
     if (!rc)
         rc = tx_query(tx, &r, e,
-                      "SELECT " ROW " FROM piece p JOIN data d ON d.id = p.data"
+                      "SELECT " ROW ", p.n, p.data, p.crc FROM piece p JOIN data d ON d.id = p.data"
                       " WHERE p.owner = ? ORDER BY p.n",
                       db_i(data));
-    if (!rc)
-        rc = take_rows(r, a, (size_t)count, UINT64_MAX, ret, ret_n, e);
-    if (!rc && *ret_n != (size_t)count)
+    if (rc)
+        return rc;
+    list = ARENA_ARRAY(a, struct data_row, (size_t)count + 1);
+    rc = take_pieces(r, a, data, list, (size_t)count, &n, e);
+    if (!rc && n != (size_t)count)
         rc = err_set(e, RC_CORRUPT, "content %lld lacks %zu of its %lld pieces", (long long)data,
-                     (size_t)count - *ret_n, (long long)count);
-    return rc;
+                     (size_t)count - n, (long long)count);
+    if (rc)
+        return rc;
+    *ret = list;
+    *ret_n = n;
+    return RC_OK;
 }
 
 static int64_t sha_key(const uint8_t *sha)
@@ -212,14 +171,29 @@ static int64_t sha_key(const uint8_t *sha)
 enum rc data_find(struct tx *tx, const uint8_t sha[SHA256_BYTES], uint64_t bytes, int64_t *ret,
                   struct err *e)
 {
+    struct data_row row = {0};
     struct rows *r;
+    bool there;
     enum rc rc = tx_query(tx, &r, e,
-                          "SELECT id FROM data WHERE sha8 = ? AND sha = ? AND bytes = ?"
-                          " AND NOT EXISTS (SELECT 1 FROM damage x WHERE x.data = data.id) LIMIT 1",
+                          "SELECT " ROW " FROM data d WHERE d.sha8 = ? AND d.sha = ?"
+                          " AND d.bytes = ? AND NOT EXISTS (SELECT 1 FROM damage x"
+                          " WHERE x.data = d.id) LIMIT 1",
                           db_i(sha_key(sha)), db_b((str){(const char *)sha, SHA256_BYTES}),
                           db_i((int64_t)bytes));
 
-    return rc ? rc : data_one_int(r, ret, e);
+    if (rc)
+        return rc;
+    there = rows_next(r);
+    if (there)
+        read_place(r, &row);
+    rc = rows_done(r, e);
+    if (!rc && !there)
+        rc = err_set(e, RC_NOT_FOUND, "there is no such content");
+    if (!rc && row.wrong)
+        rc = wrong_row(row.id, e);
+    if (!rc)
+        *ret = row.id;
+    return rc;
 }
 
 enum rc data_exists(struct tx *tx, int64_t data, bool *ret, struct err *e)
@@ -255,14 +229,44 @@ enum rc data_file_named(struct tx *tx, int64_t place, bool *ret, struct err *e)
 
 /* ---- adding and dropping */
 
-enum rc data_ref(struct tx *tx, int64_t data, struct err *e)
+/* What a row says of its place, without its body. */
+static enum rc place_get(struct tx *tx, int64_t data, struct data_row *ret, struct err *e)
 {
-    enum rc rc = tx_exec(tx, e, "UPDATE data SET refs = refs + 1 WHERE id = ?", db_i(data));
+    struct data_row row = {0};
+    struct rows *r;
+    bool there;
+    enum rc rc = tx_query(tx, &r, e, "SELECT " ROW " FROM data d WHERE d.id = ?", db_i(data));
 
-    if (!rc && tx_changes(tx) != 1)
+    if (rc)
+        return rc;
+    there = rows_next(r);
+    if (there)
+        read_place(r, &row);
+    rc = rows_done(r, e);
+    if (!rc && !there)
         rc = err_set(e, RC_CORRUPT, "the store's index names content %lld, which is not there",
                      (long long)data);
+    if (!rc)
+        *ret = row;
     return rc;
+}
+
+static enum rc refs_set(struct tx *tx, const struct data_row *row, int64_t refs, struct err *e)
+{
+    const uint32_t change = rowsum_aside(ASIDE_REFS, row->refs) ^ rowsum_aside(ASIDE_REFS, refs);
+
+    return tx_exec(tx, e, "UPDATE data SET refs = ?, " ROWSUM_CHANGE " WHERE id = ?", db_i(refs),
+                   db_i(change), db_i(change), db_i(row->id));
+}
+
+enum rc data_ref(struct tx *tx, int64_t data, struct err *e)
+{
+    struct data_row row;
+    enum rc rc = place_get(tx, data, &row, e);
+
+    if (!rc && row.wrong)
+        rc = wrong_row(data, e);
+    return rc ? rc : refs_set(tx, &row, row.refs + 1, e);
 }
 
 static enum rc dead_add(struct tx *tx, int64_t place, uint64_t bytes, struct err *e)
@@ -297,9 +301,44 @@ static enum rc store_after_all(struct data_new *n, struct err *e)
     return segments_append(n->segments, n->id, n->body, &n->place, e);
 }
 
+/* The sum of a row but for its references. */
+static uint32_t place_sum(const struct data_row *row)
+{
+    const struct db_val v[] = {db_i(row->id),
+                               db_i(row->kind),
+                               db_i((int64_t)row->bytes),
+                               db_i(row->place),
+                               row->has_sum ? db_i(row->sum) : db_null(),
+                               row->has_sha ? db_b((str){(const char *)row->sha, SHA256_BYTES})
+                                            : db_null()};
+
+    return rowsum_vals(0, v, sizeof v / sizeof *v);
+}
+
+static enum rc insert(struct tx *tx, const struct data_new *n, struct err *e)
+{
+    const bool here = n->kind == DATA_INLINE;
+    struct data_row row = {.id = n->id,
+                           .kind = n->kind,
+                           .bytes = n->bytes,
+                           .place = n->place,
+                           .has_sum = here,
+                           .sum = here ? block_sum(n->id, 0, n->body.p, n->body.n) : 0,
+                           .has_sha = n->has_sha};
+
+    memcpy(row.sha, n->sha, sizeof row.sha);
+    return tx_exec(tx, e,
+                   "INSERT INTO data(id, kind, refs, bytes, place, sum, sha, sha8, body, crc)"
+                   " VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
+                   db_i(n->id), db_i(n->kind), db_i((int64_t)n->bytes), db_i(n->place),
+                   here ? db_i(row.sum) : db_null(),
+                   n->has_sha ? db_b((str){(const char *)n->sha, SHA256_BYTES}) : db_null(),
+                   n->has_sha ? db_i(sha_key(n->sha)) : db_null(), here ? db_b(n->body) : db_null(),
+                   db_i(place_sum(&row) ^ rowsum_aside(ASIDE_REFS, 1)));
+}
+
 enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err *e)
 {
-    struct db_val sha = db_null(), sha8 = db_null();
     enum rc rc;
 
     n->shared = false;
@@ -321,16 +360,8 @@ enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err 
             return rc;
         if (rc)
             return rc;
-        sha = db_b((str){(const char *)n->sha, SHA256_BYTES});
-        sha8 = db_i(sha_key(n->sha));
     }
-    rc = tx_exec(tx, e,
-                 "INSERT INTO data(id, kind, refs, bytes, place, sum, sha, sha8, body)"
-                 " VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)",
-                 db_i(n->id), db_i(n->kind), db_i((int64_t)n->bytes), db_i(n->place),
-                 n->kind == DATA_INLINE ? db_i(block_sum(n->id, 0, n->body.p, n->body.n))
-                                        : db_null(),
-                 sha, sha8, n->kind == DATA_INLINE ? db_b(n->body) : db_null());
+    rc = insert(tx, n, e);
     if (!rc)
         *ret_id = n->id;
     return rc;
@@ -338,10 +369,11 @@ enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err 
 
 enum rc data_piece(struct tx *tx, int64_t owner, size_t n, int64_t data, struct err *e)
 {
+    const uint32_t sum = rowsum_int(rowsum_int(rowsum_int(0, owner), (int64_t)n), data);
     enum rc rc = tx_exec(tx, e,
-                         "INSERT INTO piece(owner, n, data) SELECT ?, ?, id FROM data"
+                         "INSERT INTO piece(owner, n, data, crc) SELECT ?, ?, id, ? FROM data"
                          " WHERE id = ? AND kind <> 2",
-                         db_i(owner), db_i((int64_t)n), db_i(data));
+                         db_i(owner), db_i((int64_t)n), db_i(sum), db_i(data));
 
     if (!rc && tx_changes(tx) != 1)
         rc = err_set(e, RC_CORRUPT, "content %lld cannot be a piece", (long long)data);
@@ -352,17 +384,11 @@ enum rc data_piece(struct tx *tx, int64_t owner, size_t n, int64_t data, struct 
 static enum rc place_drop(struct tx *tx, enum data_kind kind, int64_t place, uint64_t bytes,
                           struct freed_list *freed, struct err *e)
 {
-    enum rc rc;
-
     if (kind == DATA_PACKED)
         return dead_add(tx, place, bytes, e);
     if (kind != DATA_BLOCKS && kind != DATA_FILE)
         return RC_OK;
-    rc = tx_exec(tx, e, "INSERT OR IGNORE INTO freed(kind, place) VALUES (?, ?)", db_i(kind),
-                 db_i(place));
-    if (!rc && !VEC_PUSH(freed, (struct freed){kind, place}))
-        rc = no_memory(e);
-    return rc;
+    return data_free(tx, kind, place, freed, e);
 }
 
 static enum rc row_drop(struct tx *tx, int64_t data, enum data_kind kind, int64_t place,
@@ -377,57 +403,33 @@ static enum rc row_drop(struct tx *tx, int64_t data, enum data_kind kind, int64_
     return rc;
 }
 
-/* What a row says of its place, without its body; the caller's rows are few. */
-static enum rc place_get(struct tx *tx, int64_t data, struct data_row *ret, struct err *e)
-{
-    struct data_row row = {.id = data};
-    struct rows *r;
-    bool there;
-    enum rc rc =
-        tx_query(tx, &r, e, "SELECT kind, refs, bytes, place FROM data WHERE id = ?", db_i(data));
-
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    if (there) {
-        row.kind = (enum data_kind)rows_int(r, 0);
-        row.refs = rows_int(r, 1);
-        row.bytes = (uint64_t)rows_int(r, 2);
-        row.place = rows_int(r, 3);
-    }
-    rc = rows_done(r, e);
-    if (!rc && !there)
-        rc = err_set(e, RC_CORRUPT, "the store's index names content %lld, which is not there",
-                     (long long)data);
-    if (!rc)
-        *ret = row;
-    return rc;
-}
-
 static enum rc pieces_drop(struct tx *tx, int64_t owner, struct freed_list *freed, struct err *e)
 {
     for (;;) {
         struct data_row row = {0};
         struct rows *r;
-        int64_t n = 0;
-        bool there;
-        enum rc rc = tx_query(
-            tx, &r, e, "SELECT data, n FROM piece WHERE owner = ? ORDER BY n LIMIT 1", db_i(owner));
+        int64_t n = 0, data = 0;
+        bool there, holds = false;
+        enum rc rc =
+            tx_query(tx, &r, e, "SELECT n, data, crc FROM piece WHERE owner = ? ORDER BY n LIMIT 1",
+                     db_i(owner));
         if (rc)
             return rc;
         there = rows_next(r);
         if (there) {
-            row.id = rows_int(r, 0);
-            n = rows_int(r, 1);
+            n = rows_int(r, 0);
+            data = rows_int(r, 1);
+            holds = rowsum_holds(rowsum_int(0, owner), r, 0, "ii");
         }
         rc = rows_done(r, e);
         if (rc || !there)
             return rc;
-        rc = place_get(tx, row.id, &row, e);
-        if (!rc && row.kind == DATA_PIECES)
+        if (holds)
+            rc = place_get(tx, data, &row, e);
+        if (!rc && row.kind == DATA_PIECES && !row.wrong)
             rc = err_set(e, RC_CORRUPT, "content %lld is a piece and in pieces", (long long)row.id);
-        if (!rc)
-            rc = data_unref(tx, row.id, freed, e);
+        if (!rc && holds)
+            rc = data_unref(tx, data, freed, e);
         if (!rc)
             rc =
                 tx_exec(tx, e, "DELETE FROM piece WHERE owner = ? AND n = ?", db_i(owner), db_i(n));
@@ -443,8 +445,14 @@ enum rc data_unref(struct tx *tx, int64_t data, struct freed_list *freed, struct
 
     if (rc)
         return rc;
+    if (row.wrong) {
+        log_error("store: the row of content %lld in the index does not have its checksum; it is "
+                  "left as it is",
+                  (long long)data);
+        return RC_OK;
+    }
     if (row.refs > 1)
-        return tx_exec(tx, e, "UPDATE data SET refs = refs - 1 WHERE id = ?", db_i(data));
+        return refs_set(tx, &row, row.refs - 1, e);
     if (row.kind == DATA_PIECES)
         rc = pieces_drop(tx, data, freed, e);
     return rc ? rc : row_drop(tx, data, row.kind, row.place, row.bytes, freed, e);
@@ -455,12 +463,22 @@ enum rc data_unref(struct tx *tx, int64_t data, struct freed_list *freed, struct
 enum rc data_move(struct tx *tx, const struct data_row *old, enum data_kind kind, int64_t place,
                   struct freed_list *freed, bool *ret_moved, struct err *e)
 {
-    enum rc rc = tx_exec(tx, e,
-                         "UPDATE data SET kind = ?, place = ?, body = NULL, sum = NULL"
-                         " WHERE id = ? AND kind = ? AND place = ?",
-                         db_i(kind), db_i(place), db_i(old->id), db_i(old->kind), db_i(old->place));
+    struct data_row now = *old;
+    uint32_t change;
     bool moved;
+    enum rc rc;
 
+    if (old->wrong)
+        return wrong_row(old->id, e);
+    now.kind = kind;
+    now.place = place;
+    now.has_sum = false;
+    change = place_sum(old) ^ place_sum(&now);
+    rc = tx_exec(tx, e,
+                 "UPDATE data SET kind = ?, place = ?, body = NULL, sum = NULL, " ROWSUM_CHANGE
+                 " WHERE id = ? AND kind = ? AND place = ?",
+                 db_i(kind), db_i(place), db_i(change), db_i(change), db_i(old->id),
+                 db_i(old->kind), db_i(old->place));
     if (rc)
         return rc;
     moved = tx_changes(tx) == 1;

@@ -40,6 +40,7 @@ static enum rc last_segment(struct db *db, struct segment_row *ret, uint32_t *re
 {
     struct segment_row last = {0}, row;
     struct freed_list freed = {0};
+    uint32_t used = 0;
     struct tx *tx;
     enum rc rc = db_begin(db, DB_READ, &tx, e);
 
@@ -51,9 +52,12 @@ static enum rc last_segment(struct db *db, struct segment_row *ret, uint32_t *re
         rc = data_freed(tx, &freed, e);
     else
         err_set(e, rc, "the store's index: its segments cannot be read");
+    if (!rc)
+        rc = data_segment_last(tx, &used, e);
     tx_rollback(tx);
+    last.wrong |= used > last.number; /* its row is lost */
     *ret = last;
-    *ret_free = last.number + 1;
+    *ret_free = (last.number > used ? last.number : used) + 1;
     for (size_t i = 0; i < freed.n; i++) /* a number whose removal is under way is not used again */
         if (freed.p[i].kind == DATA_PACKED && freed.p[i].place >= *ret_free)
             *ret_free = (uint32_t)freed.p[i].place + 1;
@@ -75,7 +79,11 @@ static enum rc open_segments(struct disk *d, bool serve, struct err *e)
     segments_path(d->segments, next, path, sizeof path);
     if (os_exists(path)) /* made, and never committed to */
         (void)os_sys.unlink(path);
-    if (last.number && !last.sealed)
+    if (last.wrong)
+        log_error("store: the row of the last segment in the index is lost, or does not have its "
+                  "checksum; segment %08x is begun",
+                  next);
+    else if (last.number && !last.sealed)
         rc = segments_resume(d->segments, last.number, last.bytes, &d->found.tail_records,
                              &d->found.tail_bytes, e);
     return rc;

@@ -14,6 +14,8 @@
  *     version (Amazon's name for one written while versioning was off or suspended).
  *  4. version.left_ms is 0 for a marker that is its key's newest row, otherwise the time at which
  *     the row ceased to be the newest.
+ *  5. Each row has a checksum (rowsum.h), verified when it is read: RC_CORRUPT.  Putting and
+ *     deleting replace and remove a wrong row, and leave alone what it names.
  *
  * All calls work inside the caller's transaction; texts are lent by the caller or live in the arena
  * given.
@@ -89,7 +91,7 @@ void version_text(const struct object *o, char ret[INDEX_VERSION_TEXT]);
 enum rc index_get(struct tx *tx, struct arena *a, int64_t bucket, str key,
                   const struct version_id *v, struct object *ret, struct err *e) must_check;
 /* The delete marker that is the key's newest row. */
-enum rc index_marker(struct tx *tx, int64_t bucket, str key, struct object *ret,
+enum rc index_marker(struct tx *tx, struct arena *a, int64_t bucket, str key, struct object *ret,
                      struct err *e) must_check;
 /* New data under a key (o->kind plays no part).  What was there is freed, or stays as a version.
  * Sets o->data, o->seq and o->null_version. */
@@ -141,8 +143,7 @@ typedef enum rc (*index_upload_fn)(void *ud, const struct upload *u, bool *stop,
 enum rc index_uploads(struct tx *tx, int64_t bucket, str from, int64_t after, str to, size_t max,
                       index_upload_fn each, void *ud, struct err *e) must_check;
 enum rc index_part_put(struct tx *tx, int64_t upload, unsigned number, const struct object *o,
-                       struct data_new *d, struct freed_list *freed,
-                       struct err *e) must_check;
+                       struct data_new *d, struct freed_list *freed, struct err *e) must_check;
 struct part {
     unsigned number;
     int64_t data;

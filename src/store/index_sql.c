@@ -6,12 +6,13 @@
  *
  * An older file is brought up step by step in the transaction of index_setup(): it is of the one
  * layout or of the other, never between.  Columns are added with constant defaults, which SQLite
- * does without touching rows. */
+ * does without touching rows; only the sums of rows (rowsum.h) are then made for each. */
 #include "store/index.h"
 
 #include "base/log.h"
+#include "store/rowsum.h"
 
-enum { LAYOUT = 3 };
+enum { LAYOUT = 4 };
 
 /* What layout n - 1 lacks. */
 static const struct {
@@ -55,6 +56,12 @@ static const struct {
     {3, "CREATE INDEX upload_key ON upload(bucket, key, id)"},
     {3, "ALTER TABLE part ADD COLUMN sum TEXT NOT NULL DEFAULT ''"},
     {3, "INSERT INTO counter(name, value) VALUES ('version', 0)"},
+    {4, "ALTER TABLE bucket ADD COLUMN crc INTEGER NOT NULL DEFAULT 0"},
+    {4, "ALTER TABLE setting ADD COLUMN crc INTEGER NOT NULL DEFAULT 0"},
+    {4, "ALTER TABLE object ADD COLUMN crc INTEGER NOT NULL DEFAULT 0"},
+    {4, "ALTER TABLE version ADD COLUMN crc INTEGER NOT NULL DEFAULT 0"},
+    {4, "ALTER TABLE upload ADD COLUMN crc INTEGER NOT NULL DEFAULT 0"},
+    {4, "ALTER TABLE part ADD COLUMN crc INTEGER NOT NULL DEFAULT 0"},
 };
 
 static enum rc no_memory(struct err *e)
@@ -79,8 +86,10 @@ static enum rc set_up(struct tx *tx, int64_t *ret_generation, struct err *e)
             rc = tx_exec0(tx, e, steps[i].sql);
     if (!rc)
         rc = data_setup(tx, e);
+    if (!rc && version < 4) /* rows have sums from layout 4 on */
+        rc = rowsum_fill(tx, ROWSUM_BUCKET, ROWSUM_PART, e);
     if (!rc && version < LAYOUT)
-        rc = tx_exec0(tx, e, "PRAGMA user_version = 3"); /* LAYOUT */
+        rc = tx_exec0(tx, e, "PRAGMA user_version = 4"); /* LAYOUT */
     if (!rc)
         rc = tx_exec0(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'generation'");
     if (!rc)
@@ -109,13 +118,20 @@ enum rc index_setup(struct db *db, int64_t *ret_generation, struct err *e)
 
 /* ---- buckets */
 
-static void bucket_of_row(struct rows *r, struct bucket *ret)
+#define BUCKET         "SELECT id, name, owner, created_ms, versioning, acl, crc FROM bucket"
+#define BUCKET_LETTERS "ittiii"
+
+/* name: that was asked for; NULL: what the row says. */
+static enum rc bucket_of_row(struct rows *r, const str *name, struct bucket *ret, struct err *e)
 {
+    if (!rowsum_holds(0, r, 0, BUCKET_LETTERS) || (name && !str_eq(*name, rows_text(r, 1))))
+        return err_set(e, RC_CORRUPT, "the bucket's row in the index does not have its checksum");
     *ret = (struct bucket){.id = rows_int(r, 0),
-                           .created_ms = rows_int(r, 1),
-                           .versioning = (enum versioning)rows_int(r, 2),
-                           .acl = (enum canned_acl)rows_int(r, 3)};
-    snprintf(ret->owner, sizeof ret->owner, "%.*s", STR_F(rows_text(r, 4)));
+                           .created_ms = rows_int(r, 3),
+                           .versioning = (enum versioning)rows_int(r, 4),
+                           .acl = (enum canned_acl)rows_int(r, 5)};
+    snprintf(ret->owner, sizeof ret->owner, "%.*s", STR_F(rows_text(r, 2)));
+    return RC_OK;
 }
 
 enum rc index_bucket(struct tx *tx, str name, struct bucket *ret, struct err *e)
@@ -123,16 +139,16 @@ enum rc index_bucket(struct tx *tx, str name, struct bucket *ret, struct err *e)
     struct rows *r;
     struct bucket b = {0};
     bool there;
-    enum rc rc = tx_query(
-        tx, &r, e, "SELECT id, created_ms, versioning, acl, owner FROM bucket WHERE name = ?",
-        db_s(name));
+    enum rc done, rc = tx_query(tx, &r, e, BUCKET " WHERE name = ?", db_s(name));
 
     if (rc)
         return rc;
     there = rows_next(r);
     if (there)
-        bucket_of_row(r, &b);
-    rc = rows_done(r, e);
+        rc = bucket_of_row(r, &name, &b, e);
+    done = rows_done(r, rc ? NULL : e);
+    if (!rc)
+        rc = done;
     if (!rc && !there)
         rc = err_set(e, RC_NOT_FOUND, "there is no such bucket");
     if (!rc)
@@ -140,21 +156,64 @@ enum rc index_bucket(struct tx *tx, str name, struct bucket *ret, struct err *e)
     return rc;
 }
 
+static uint32_t bucket_sum(int64_t id, str name, const struct bucket *b)
+{
+    const struct db_val v[] = {
+        db_i(id),    db_s(name), db_c(b->owner), db_i(b->created_ms), db_i(b->versioning),
+        db_i(b->acl)};
+
+    return rowsum_vals(0, v, sizeof v / sizeof *v);
+}
+
 enum rc index_bucket_add(struct tx *tx, str name, str owner, enum canned_acl acl, int64_t now_ms,
                          struct err *e)
 {
-    return tx_exec(tx, e, "INSERT INTO bucket(name, owner, created_ms, acl) VALUES (?, ?, ?, ?)",
-                   db_s(name), db_s(owner), db_i(now_ms), db_i(acl));
+    struct bucket b = {.created_ms = now_ms, .acl = acl};
+    enum rc rc;
+
+    snprintf(b.owner, sizeof b.owner, "%.*s", STR_F(owner));
+    rc = tx_exec(tx, e, "INSERT INTO bucket(name, owner, created_ms, acl) VALUES (?, ?, ?, ?)",
+                 db_s(name), db_c(b.owner), db_i(now_ms), db_i(acl));
+    b.id = rc ? 0 : tx_last_id(tx);
+    return rc ? rc
+              : tx_exec(tx, e, "UPDATE bucket SET crc = ? WHERE id = ?",
+                        db_i(bucket_sum(b.id, name, &b)), db_i(b.id));
+}
+
+/* The two that can be set: one of them, the other NULL. */
+static enum rc bucket_set(struct tx *tx, int64_t bucket, const enum versioning *versioning,
+                          const enum canned_acl *acl, struct err *e)
+{
+    struct rows *r;
+    struct bucket b = {0};
+    uint32_t sum = 0;
+    bool there;
+    enum rc done, rc = tx_query(tx, &r, e, BUCKET " WHERE id = ?", db_i(bucket));
+
+    if (rc)
+        return rc;
+    there = rows_next(r);
+    if (there)
+        rc = bucket_of_row(r, NULL, &b, e);
+    b.versioning = versioning ? *versioning : b.versioning;
+    b.acl = acl ? *acl : b.acl;
+    if (there && !rc)
+        sum = bucket_sum(bucket, rows_text(r, 1), &b);
+    done = rows_done(r, rc ? NULL : e);
+    if (rc || done || !there)
+        return rc ? rc : done;
+    return tx_exec(tx, e, "UPDATE bucket SET versioning = ?, acl = ?, crc = ? WHERE id = ?",
+                   db_i(b.versioning), db_i(b.acl), db_i(sum), db_i(bucket));
 }
 
 enum rc index_bucket_versioning(struct tx *tx, int64_t bucket, enum versioning v, struct err *e)
 {
-    return tx_exec(tx, e, "UPDATE bucket SET versioning = ? WHERE id = ?", db_i(v), db_i(bucket));
+    return bucket_set(tx, bucket, &v, NULL, e);
 }
 
 enum rc index_bucket_acl(struct tx *tx, int64_t bucket, enum canned_acl acl, struct err *e)
 {
-    return tx_exec(tx, e, "UPDATE bucket SET acl = ? WHERE id = ?", db_i(acl), db_i(bucket));
+    return bucket_set(tx, bucket, NULL, &acl, e);
 }
 
 enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *freed, struct err *e)
@@ -186,16 +245,15 @@ enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *fr
 enum rc index_buckets(struct tx *tx, index_bucket_fn each, void *ud, struct err *e)
 {
     struct rows *r;
-    enum rc done, rc = tx_query0(tx, &r, e,
-                                 "SELECT id, created_ms, versioning, acl, owner, name FROM bucket"
-                                 " ORDER BY name");
+    enum rc done, rc = tx_query0(tx, &r, e, BUCKET " ORDER BY name");
 
     if (rc)
         return rc;
     while (!rc && rows_next(r)) {
         struct bucket b;
-        bucket_of_row(r, &b);
-        rc = each(ud, rows_text(r, 5), &b, e);
+        rc = bucket_of_row(r, NULL, &b, e);
+        if (!rc)
+            rc = each(ud, rows_text(r, 1), &b, e);
     }
     done = rows_done(r, rc ? NULL : e);
     return rc ? rc : done;
@@ -206,20 +264,26 @@ enum rc index_buckets(struct tx *tx, index_bucket_fn each, void *ud, struct err 
 enum rc index_setting(struct tx *tx, struct arena *a, int64_t bucket, const char *kind, str *ret,
                       struct err *e)
 {
+    const uint32_t key = rowsum_text(rowsum_int(0, bucket), str_of(kind));
     struct rows *r;
     str body = STR_NONE;
-    bool there;
-    enum rc rc = tx_query(tx, &r, e, "SELECT body FROM setting WHERE bucket = ? AND kind = ?",
+    bool there, holds = false;
+    enum rc rc = tx_query(tx, &r, e, "SELECT body, crc FROM setting WHERE bucket = ? AND kind = ?",
                           db_i(bucket), db_c(kind));
 
     if (rc)
         return rc;
     there = rows_next(r);
-    if (there)
+    if (there) {
+        holds = rowsum_holds(key, r, 0, "t");
         body = rows_copy(r, a, 0);
+    }
     rc = rows_done(r, e);
     if (!rc && !there)
         rc = err_set(e, RC_NOT_FOUND, "the bucket has no %s", kind);
+    if (!rc && !holds)
+        rc = err_set(e, RC_CORRUPT,
+                     "the row of the bucket's %s in the index does not have its checksum", kind);
     if (!rc && !body.p)
         rc = no_memory(e);
     if (!rc)
@@ -229,9 +293,12 @@ enum rc index_setting(struct tx *tx, struct arena *a, int64_t bucket, const char
 
 enum rc index_setting_put(struct tx *tx, int64_t bucket, const char *kind, str body, struct err *e)
 {
+    const uint32_t key = rowsum_text(rowsum_int(0, bucket), str_of(kind));
+
     if (!body.p)
         return tx_exec(tx, e, "DELETE FROM setting WHERE bucket = ? AND kind = ?", db_i(bucket),
                        db_c(kind));
-    return tx_exec(tx, e, "INSERT OR REPLACE INTO setting(bucket, kind, body) VALUES (?, ?, ?)",
-                   db_i(bucket), db_c(kind), db_s(body));
+    return tx_exec(tx, e,
+                   "INSERT OR REPLACE INTO setting(bucket, kind, body, crc) VALUES (?, ?, ?, ?)",
+                   db_i(bucket), db_c(kind), db_s(body), db_i(rowsum_text(key, body)));
 }

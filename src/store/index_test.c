@@ -206,7 +206,7 @@ TEST(versions_stay_and_a_marker_hides_them)
     m = erase(&g, "k");
     CHECK(m.marker && m.seq > two.seq);
     CHECK_EQ(current(&g, "k"), 0);
-    CHECK_OK(index_marker(g.tx, g.b.id, STR("k"), &got, &g.e), &g.e);
+    CHECK_OK(index_marker(g.tx, &g.a, g.b.id, STR("k"), &got, &g.e), &g.e);
     CHECK_EQ(got.seq, m.seq);
     CHECK_STR(str_of(versions(&g).text), "j:v* k:m* k:v k:v l:v* ");
     CHECK_OK(

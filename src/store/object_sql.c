@@ -1,7 +1,8 @@
 /* object_sql.c - objects and their versions in the index.  See index.h, invariants 1 to 4. */
 #include "store/index.h"
 
-#define COLUMNS " data, bytes, modified_ms, etag, type, meta, acl, tags, sum, seq, nullv"
+#include "base/log.h"
+#include "store/object_row.h"
 
 static enum rc no_memory(struct err *e)
 {
@@ -36,37 +37,43 @@ void version_text(const struct object *o, char ret[INDEX_VERSION_TEXT])
 
 /* ---- reading one */
 
-static void set_etag(struct rows *r, int col, char ret[INDEX_ETAG_MAX])
+static bool copy_texts(struct arena *a, struct object *o)
 {
-    snprintf(ret, INDEX_ETAG_MAX, "%.*s", STR_F(rows_text(r, col)));
+    o->type = arena_str(a, o->type);
+    o->meta = arena_str(a, o->meta);
+    o->tags = arena_str(a, o->tags);
+    return o->type.p && o->meta.p && o->tags.p;
 }
 
-/* COLUMNS, then kind and marker. */
-static enum rc take_object(struct rows *r, struct arena *a, struct object *ret, struct err *e)
+#define OF_OBJECT                                                                                  \
+    "SELECT" ROWSUM_OBJECT_COLUMNS ", 0, 0, crc,"                                                  \
+    " coalesce((SELECT d.kind FROM data d WHERE d.id = object.data), 0) FROM object"
+#define OF_VERSION                                                                                 \
+    "SELECT" ROWSUM_OBJECT_COLUMNS ", marker, left_ms, crc,"                                       \
+    " coalesce((SELECT d.kind FROM data d WHERE d.id = version.data), 0) FROM version"
+
+/* One of the two.  A row that is wrong is there: RC_CORRUPT, and not another answer. */
+static enum rc take_object(struct rows *r, struct arena *a, int64_t bucket, str key,
+                           struct object *ret, struct err *e)
 {
     struct object o = {0};
-    bool there = rows_next(r);
+    bool there = rows_next(r), holds = true, ok = true;
     enum rc rc;
 
     if (there) {
-        o.data = rows_int(r, 0);
-        o.bytes = (uint64_t)rows_int(r, 1);
-        o.modified_ms = rows_int(r, 2);
-        set_etag(r, 3, o.etag);
-        o.type = rows_copy(r, a, 4);
-        o.meta = rows_copy(r, a, 5);
-        o.acl = (enum canned_acl)rows_int(r, 6);
-        o.tags = rows_copy(r, a, 7);
-        sum_read(rows_text(r, 8), &o.sum);
-        o.seq = rows_int(r, 9);
-        o.null_version = rows_int(r, 10) != 0;
-        o.kind = (enum data_kind)rows_int(r, 11);
-        o.marker = rows_int(r, 12) != 0;
+        o = read_object(r, 0);
+        o.marker = rows_int(r, MARKER) != 0;
+        o.left_ms = rows_int(r, LEFT);
+        o.kind = (enum data_kind)rows_int(r, LEFT + 2);
+        holds = rowsum_holds(key_sum(bucket, key), r, 0, ROWSUM_VERSION_LETTERS);
+        ok = copy_texts(a, &o);
     }
     rc = rows_done(r, e);
     if (!rc && !there)
         rc = err_set(e, RC_NOT_FOUND, "there is no object of this key");
-    if (!rc && (!o.type.p || !o.meta.p || !o.tags.p))
+    if (!rc && !holds)
+        rc = wrong_row(e);
+    if (!rc && !ok)
         rc = no_memory(e);
     if (!rc)
         *ret = o;
@@ -77,52 +84,29 @@ enum rc index_get(struct tx *tx, struct arena *a, int64_t bucket, str key,
                   const struct version_id *v, struct object *ret, struct err *e)
 {
     struct rows *r;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT o.data, o.bytes, o.modified_ms, o.etag, o.type, o.meta, o.acl,"
-                          " o.tags, o.sum, o.seq, o.nullv, d.kind, 0"
-                          " FROM object o JOIN data d ON d.id = o.data"
-                          " WHERE o.bucket = ? AND o.key = ?",
-                          db_i(bucket), db_b(key));
+    enum rc rc =
+        tx_query(tx, &r, e, OF_OBJECT " WHERE bucket = ? AND key = ?", db_i(bucket), db_b(key));
 
     if (!rc)
-        rc = take_object(r, a, ret, e);
+        rc = take_object(r, a, bucket, key, ret, e);
     if (!v || (rc && rc != RC_NOT_FOUND))
         return rc;
     if (!rc && (v->null_version ? ret->null_version : !ret->null_version && ret->seq == v->seq))
         return RC_OK;
     rc = tx_query(tx, &r, e,
-                  "SELECT o.data, o.bytes, o.modified_ms, o.etag, o.type, o.meta, o.acl,"
-                  " o.tags, o.sum, o.seq, o.nullv, coalesce(d.kind, 0), o.marker"
-                  " FROM version o LEFT JOIN data d ON d.id = o.data"
-                  " WHERE o.bucket = ? AND o.key = ? AND nullv = ? AND (nullv OR seq = ?)",
+                  OF_VERSION " WHERE bucket = ? AND key = ? AND nullv = ? AND (nullv OR seq = ?)",
                   db_i(bucket), db_b(key), db_i(v->null_version), db_i(v->seq));
-    return rc ? rc : take_object(r, a, ret, e);
+    return rc ? rc : take_object(r, a, bucket, key, ret, e);
 }
 
-enum rc index_marker(struct tx *tx, int64_t bucket, str key, struct object *ret, struct err *e)
+enum rc index_marker(struct tx *tx, struct arena *a, int64_t bucket, str key, struct object *ret,
+                     struct err *e)
 {
     struct rows *r;
-    struct object o = {.marker = true};
-    bool there;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT seq, nullv, modified_ms FROM version WHERE bucket = ? AND key = ?"
-                          " AND left_ms = 0",
+    enum rc rc = tx_query(tx, &r, e, OF_VERSION " WHERE bucket = ? AND key = ? AND left_ms = 0",
                           db_i(bucket), db_b(key));
 
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    if (there) {
-        o.seq = rows_int(r, 0);
-        o.null_version = rows_int(r, 1) != 0;
-        o.modified_ms = rows_int(r, 2);
-    }
-    rc = rows_done(r, e);
-    if (!rc && !there)
-        rc = err_set(e, RC_NOT_FOUND, "there is no object of this key");
-    if (!rc)
-        *ret = o;
-    return rc;
+    return rc ? rc : take_object(r, a, bucket, key, ret, e);
 }
 
 /* ---- changing */
@@ -130,14 +114,30 @@ enum rc index_marker(struct tx *tx, int64_t bucket, str key, struct object *ret,
 /* The row of a key in `object` as far as changes need it. */
 struct current {
     bool there, null_version;
-    int64_t data;
+    int64_t data; /* 0: the row is wrong, and does not tell */
 };
+
+/* What a wrong row says is not acted upon: it can be replaced and removed, and the bytes that it
+ * named stay, for the check to tell. */
+static int64_t data_of(struct rows *r, bool holds, str key)
+{
+    if (!holds)
+        log_error("store: the row of '%.*s' in the index does not have its checksum; its content "
+                  "is left where it is",
+                  STR_F(key));
+    return holds ? rows_int(r, DATA) : 0;
+}
+
+static enum rc unref(struct tx *tx, int64_t data, struct freed_list *freed, struct err *e)
+{
+    return data ? data_unref(tx, data, freed, e) : RC_OK;
+}
 
 static enum rc get_current(struct tx *tx, int64_t bucket, str key, struct current *ret,
                            struct err *e)
 {
     struct rows *r;
-    enum rc rc = tx_query(tx, &r, e, "SELECT data, nullv FROM object WHERE bucket = ? AND key = ?",
+    enum rc rc = tx_query(tx, &r, e, "SELECT" COLUMNS " FROM object WHERE bucket = ? AND key = ?",
                           db_i(bucket), db_b(key));
 
     *ret = (struct current){0};
@@ -145,8 +145,9 @@ static enum rc get_current(struct tx *tx, int64_t bucket, str key, struct curren
         return rc;
     ret->there = rows_next(r);
     if (ret->there) {
-        ret->data = rows_int(r, 0);
-        ret->null_version = rows_int(r, 1) != 0;
+        ret->data =
+            data_of(r, rowsum_holds(key_sum(bucket, key), r, 0, ROWSUM_OBJECT_LETTERS), key);
+        ret->null_version = rows_int(r, NULLV) != 0;
     }
     return rows_done(r, e);
 }
@@ -160,19 +161,47 @@ static enum rc drop_current(struct tx *tx, int64_t bucket, str key, struct err *
 /* object -> version */
 static enum rc retire(struct tx *tx, int64_t bucket, str key, int64_t now_ms, struct err *e)
 {
-    enum rc rc =
-        tx_exec(tx, e,
-                "INSERT INTO version(bucket, key, marker, left_ms," COLUMNS ")"
-                " SELECT bucket, key, 0, ?," COLUMNS " FROM object WHERE bucket = ? AND key = ?",
-                db_i(now_ms), db_i(bucket), db_b(key));
+    const uint32_t aside = rowsum_aside(ASIDE_LEFT, now_ms);
+    enum rc rc = tx_exec(tx, e,
+                         "INSERT INTO version(bucket, key, marker, left_ms," COLUMNS ")"
+                         " SELECT bucket, key, 0, ?," ROWSUM_OBJECT_COLUMNS
+                         ", (crc | ?) - (crc & ?) FROM object WHERE bucket = ? AND key = ?",
+                         db_i(now_ms), db_i(aside), db_i(aside), db_i(bucket), db_b(key));
 
     return rc ? rc : drop_current(tx, bucket, key, e);
+}
+
+/* version -> object */
+static enum rc revive(struct tx *tx, int64_t bucket, str key, int64_t seq, int64_t left_ms,
+                      struct err *e)
+{
+    const uint32_t aside = rowsum_aside(ASIDE_LEFT, left_ms);
+
+    return tx_exec(tx, e,
+                   "INSERT INTO object(bucket, key," COLUMNS
+                   ") SELECT bucket, key," ROWSUM_OBJECT_COLUMNS ", (crc | ?) - (crc & ?)"
+                   " FROM version WHERE bucket = ? AND key = ? AND seq = ?",
+                   db_i(aside), db_i(aside), db_i(bucket), db_b(key), db_i(seq));
+}
+
+/* A delete marker becomes its key's newest row (from_ms, 0), or ceases to be it (0, to_ms).  Not of
+ * one with a lower seq. */
+static enum rc set_left(struct tx *tx, int64_t bucket, str key, int64_t seq, int64_t from_ms,
+                        int64_t to_ms, struct err *e)
+{
+    const uint32_t change = rowsum_aside(ASIDE_LEFT, from_ms) ^ rowsum_aside(ASIDE_LEFT, to_ms);
+
+    return tx_exec(tx, e,
+                   "UPDATE version SET left_ms = ?, " ROWSUM_CHANGE
+                   " WHERE bucket = ? AND key = ? AND left_ms = ? AND seq >= ?",
+                   db_i(to_ms), db_i(change), db_i(change), db_i(bucket), db_b(key), db_i(from_ms),
+                   db_i(seq));
 }
 
 static enum rc drop_version(struct tx *tx, int64_t bucket, str key, int64_t seq, int64_t data,
                             struct freed_list *freed, struct err *e)
 {
-    enum rc rc = data ? data_unref(tx, data, freed, e) : RC_OK;
+    enum rc rc = unref(tx, data, freed, e);
 
     return rc ? rc
               : tx_exec(tx, e, "DELETE FROM version WHERE bucket = ? AND key = ? AND seq = ?",
@@ -186,16 +215,17 @@ static enum rc drop_old_null(struct tx *tx, int64_t bucket, str key, struct free
     struct rows *r;
     int64_t seq = 0, data = 0;
     bool there;
-    enum rc rc = tx_query(
-        tx, &r, e, "SELECT seq, data FROM version WHERE bucket = ? AND key = ? AND nullv = 1",
-        db_i(bucket), db_b(key));
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT" ROWSUM_OBJECT_COLUMNS ", marker, left_ms, crc FROM version"
+                          " WHERE bucket = ? AND key = ? AND nullv = 1",
+                          db_i(bucket), db_b(key));
 
     if (rc)
         return rc;
     there = rows_next(r);
     if (there) {
-        seq = rows_int(r, 0);
-        data = rows_int(r, 1);
+        seq = rows_int(r, SEQ);
+        data = data_of(r, rowsum_holds(key_sum(bucket, key), r, 0, ROWSUM_VERSION_LETTERS), key);
     }
     rc = rows_done(r, e);
     return rc || !there ? rc : drop_version(tx, bucket, key, seq, data, freed, e);
@@ -212,17 +242,15 @@ static enum rc make_room(struct tx *tx, const struct bucket *b, str key, int64_t
     if (rc)
         return rc;
     if (b->versioning == VERSIONING_OFF)
-        return ret->there ? data_unref(tx, ret->data, freed, e) : RC_OK;
+        return unref(tx, ret->data, freed, e);
     if (ret->there && suspended && ret->null_version) {
-        rc = data_unref(tx, ret->data, freed, e);
+        rc = unref(tx, ret->data, freed, e);
         return rc ? rc : drop_current(tx, b->id, key, e);
     }
     if (ret->there)
         rc = retire(tx, b->id, key, now_ms, e);
     else
-        rc = tx_exec(tx, e,
-                     "UPDATE version SET left_ms = ? WHERE bucket = ? AND key = ? AND left_ms = 0",
-                     db_i(now_ms), db_i(b->id), db_b(key));
+        rc = set_left(tx, b->id, key, 0, 0, now_ms, e);
     if (!rc && suspended)
         rc = drop_old_null(tx, b->id, key, freed, e);
     return rc;
@@ -243,6 +271,19 @@ static enum rc next_seq(struct tx *tx, const struct bucket *b, struct object *o,
     return rc ? rc : data_one_int(r, &o->seq, e);
 }
 
+/* As it stands in `object`. */
+static uint32_t object_sum(int64_t bucket, str key, const struct object *o)
+{
+    char sum[SUM_STORED];
+
+    sum_write(&o->sum, sum);
+    const struct db_val v[] = {
+        db_i(o->seq),         db_i(o->null_version), db_i(o->data), db_i((int64_t)o->bytes),
+        db_i(o->modified_ms), db_c(o->etag),         db_s(o->type), db_s(o->meta),
+        db_i(o->acl),         db_s(o->tags),         db_c(sum)};
+    return rowsum_vals(key_sum(bucket, key), v, sizeof v / sizeof *v);
+}
+
 static enum rc set_current(struct tx *tx, const struct bucket *b, str key, struct object *o,
                            struct freed_list *freed, struct err *e)
 {
@@ -257,10 +298,11 @@ static enum rc set_current(struct tx *tx, const struct bucket *b, str key, struc
     sum_write(&o->sum, sum);
     return tx_exec(tx, e,
                    "INSERT OR REPLACE INTO object(bucket, key," COLUMNS ")"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   db_i(b->id), db_b(key), db_i(o->data), db_i((int64_t)o->bytes),
-                   db_i(o->modified_ms), db_c(o->etag), db_s(o->type), db_s(o->meta), db_i(o->acl),
-                   db_s(o->tags), db_c(sum), db_i(o->seq), db_i(o->null_version));
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   db_i(b->id), db_b(key), db_i(o->seq), db_i(o->null_version), db_i(o->data),
+                   db_i((int64_t)o->bytes), db_i(o->modified_ms), db_c(o->etag), db_s(o->type),
+                   db_s(o->meta), db_i(o->acl), db_s(o->tags), db_c(sum),
+                   db_i(object_sum(b->id, key, o)));
 }
 
 enum rc index_put(struct tx *tx, const struct bucket *b, str key, struct object *o,
@@ -303,7 +345,8 @@ enum rc index_delete(struct tx *tx, const struct bucket *b, str key, int64_t now
                      struct object *ret_marker, struct freed_list *freed, struct err *e)
 {
     struct current old;
-    struct object m = {.marker = true, .modified_ms = now_ms};
+    struct object m = {
+        .marker = true, .modified_ms = now_ms, .type = STR(""), .meta = STR(""), .tags = STR("")};
     enum rc rc = make_room(tx, b, key, now_ms, &old, freed, e);
 
     if (!rc && b->versioning == VERSIONING_OFF) {
@@ -318,9 +361,10 @@ enum rc index_delete(struct tx *tx, const struct bucket *b, str key, int64_t now
     if (!rc)
         rc = tx_exec(tx, e,
                      "INSERT INTO version(bucket, key, seq, nullv, marker, data, bytes,"
-                     " modified_ms, left_ms, etag, type, meta, acl, tags, sum)"
-                     " VALUES (?, ?, ?, ?, 1, 0, 0, ?, 0, '', '', '', 0, '', '')",
-                     db_i(b->id), db_b(key), db_i(m.seq), db_i(m.null_version), db_i(now_ms));
+                     " modified_ms, left_ms, etag, type, meta, acl, tags, sum, crc)"
+                     " VALUES (?, ?, ?, ?, 1, 0, 0, ?, 0, '', '', '', 0, '', '', ?)",
+                     db_i(b->id), db_b(key), db_i(m.seq), db_i(m.null_version), db_i(now_ms),
+                     db_i(object_sum(b->id, key, &m) ^ rowsum_aside(ASIDE_MARKER, 1)));
     if (!rc)
         *ret_marker = m;
     return rc;
@@ -331,14 +375,14 @@ static enum rc promote(struct tx *tx, int64_t bucket, str key, struct err *e)
 {
     struct current now;
     struct rows *r;
-    int64_t seq = 0, marker = 0;
+    int64_t seq = 0, marker = 0, left_ms = 0;
     bool there;
     enum rc rc = get_current(tx, bucket, key, &now, e);
 
     if (rc || now.there)
         return rc;
     rc = tx_query(tx, &r, e,
-                  "SELECT seq, marker FROM version WHERE bucket = ? AND key = ?"
+                  "SELECT seq, marker, left_ms FROM version WHERE bucket = ? AND key = ?"
                   " ORDER BY seq DESC LIMIT 1",
                   db_i(bucket), db_b(key));
     if (rc)
@@ -347,19 +391,36 @@ static enum rc promote(struct tx *tx, int64_t bucket, str key, struct err *e)
     if (there) {
         seq = rows_int(r, 0);
         marker = rows_int(r, 1);
+        left_ms = rows_int(r, 2);
     }
     rc = rows_done(r, e);
     if (rc || !there)
         return rc;
     if (marker)
-        return tx_exec(tx, e,
-                       "UPDATE version SET left_ms = 0 WHERE bucket = ? AND key = ? AND seq = ?",
-                       db_i(bucket), db_b(key), db_i(seq));
-    rc = tx_exec(tx, e,
-                 "INSERT INTO object(bucket, key," COLUMNS ") SELECT bucket, key," COLUMNS
-                 " FROM version WHERE bucket = ? AND key = ? AND seq = ?",
-                 db_i(bucket), db_b(key), db_i(seq));
+        return set_left(tx, bucket, key, seq, left_ms, 0, e);
+    rc = revive(tx, bucket, key, seq, left_ms, e);
     return rc ? rc : drop_version(tx, bucket, key, seq, 0, NULL, e);
+}
+
+/* What a wrong row of this version, which index_get() does not give, has to be known by. */
+static enum rc find_wrong(struct tx *tx, int64_t bucket, str key, const struct version_id *v,
+                          struct object *ret, struct err *e)
+{
+    struct rows *r;
+    bool there;
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT seq, nullv FROM (SELECT bucket, key, seq, nullv FROM object"
+                          " UNION ALL SELECT bucket, key, seq, nullv FROM version)"
+                          " WHERE bucket = ? AND key = ? AND nullv = ? AND (nullv OR seq = ?)",
+                          db_i(bucket), db_b(key), db_i(v->null_version), db_i(v->seq));
+
+    if (rc)
+        return rc;
+    there = rows_next(r);
+    if (there)
+        *ret = (struct object){.seq = rows_int(r, 0), .null_version = rows_int(r, 1) != 0};
+    rc = rows_done(r, e);
+    return rc || there ? rc : wrong_row(e);
 }
 
 enum rc index_delete_version(struct tx *tx, const struct bucket *b, str key,
@@ -374,6 +435,8 @@ enum rc index_delete_version(struct tx *tx, const struct bucket *b, str key,
     arena_init(&a, 256 << 10);
     rc = index_get(tx, &a, b->id, key, v, &o, e);
     arena_done(&a);
+    if (rc == RC_CORRUPT)
+        rc = find_wrong(tx, b->id, key, v, &o, e);
     if (rc)
         return rc;
     o.type = o.meta = o.tags = STR_NONE; /* they lived in the arena */
@@ -381,7 +444,7 @@ enum rc index_delete_version(struct tx *tx, const struct bucket *b, str key,
                  db_b(key), db_i(o.seq));
     changed = rc ? 0 : tx_changes(tx);
     if (!rc && changed)
-        rc = data_unref(tx, o.data, freed, e);
+        rc = unref(tx, o.data, freed, e);
     else if (!rc)
         rc = drop_version(tx, b->id, key, o.seq, o.data, freed, e);
     if (!rc)
@@ -394,105 +457,41 @@ enum rc index_delete_version(struct tx *tx, const struct bucket *b, str key,
 enum rc index_retag(struct tx *tx, int64_t bucket, str key, const struct object *o, str tags,
                     struct err *e)
 {
-    enum rc rc =
-        tx_exec(tx, e, "UPDATE object SET tags = ? WHERE bucket = ? AND key = ? AND seq = ?",
-                db_s(tags), db_i(bucket), db_b(key), db_i(o->seq));
+    struct object now = *o;
+    uint32_t change;
+    enum rc rc;
 
+    now.tags = tags;
+    change = object_sum(bucket, key, o) ^ object_sum(bucket, key, &now);
+    rc = tx_exec(tx, e,
+                 "UPDATE object SET tags = ?, " ROWSUM_CHANGE
+                 " WHERE bucket = ? AND key = ? AND seq = ?",
+                 db_s(tags), db_i(change), db_i(change), db_i(bucket), db_b(key), db_i(o->seq));
     return rc ? rc
               : tx_exec(tx, e,
-                        "UPDATE version SET tags = ? WHERE bucket = ? AND key = ? AND seq = ?",
-                        db_s(tags), db_i(bucket), db_b(key), db_i(o->seq));
+                        "UPDATE version SET tags = ?, " ROWSUM_CHANGE
+                        " WHERE bucket = ? AND key = ? AND seq = ?",
+                        db_s(tags), db_i(change), db_i(change), db_i(bucket), db_b(key),
+                        db_i(o->seq));
 }
 
 enum rc index_reacl(struct tx *tx, int64_t bucket, str key, const struct object *o,
                     enum canned_acl acl, struct err *e)
 {
-    enum rc rc =
-        tx_exec(tx, e, "UPDATE object SET acl = ? WHERE bucket = ? AND key = ? AND seq = ?",
-                db_i(acl), db_i(bucket), db_b(key), db_i(o->seq));
+    struct object now = *o;
+    uint32_t change;
+    enum rc rc;
 
+    now.acl = acl;
+    change = object_sum(bucket, key, o) ^ object_sum(bucket, key, &now);
+    rc = tx_exec(tx, e,
+                 "UPDATE object SET acl = ?, " ROWSUM_CHANGE
+                 " WHERE bucket = ? AND key = ? AND seq = ?",
+                 db_i(acl), db_i(change), db_i(change), db_i(bucket), db_b(key), db_i(o->seq));
     return rc ? rc
               : tx_exec(tx, e,
-                        "UPDATE version SET acl = ? WHERE bucket = ? AND key = ? AND seq = ?",
-                        db_i(acl), db_i(bucket), db_b(key), db_i(o->seq));
-}
-
-/* ---- lists */
-
-enum rc index_list(struct tx *tx, int64_t bucket, str from, str to, size_t max, index_list_fn each,
-                   void *ud, struct err *e)
-{
-    struct rows *r;
-    bool stop = false;
-    enum rc done, rc = tx_query(tx, &r, e,
-                                "SELECT key, bytes, modified_ms, etag, sum FROM object"
-                                " WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
-                                db_i(bucket), db_b(from), db_b(to), db_i((int64_t)max));
-
-    if (rc)
-        return rc;
-    while (!rc && !stop && rows_next(r)) {
-        struct object o = {.bytes = (uint64_t)rows_int(r, 1), .modified_ms = rows_int(r, 2)};
-        str etag = str_sub(rows_text(r, 3), 0, INDEX_ETAG_MAX - 1);
-        memcpy(o.etag, etag.n ? etag.p : "", etag.n);
-        sum_read(rows_text(r, 4), &o.sum);
-        rc = each(ud, rows_text(r, 0), &o, &stop, e);
-    }
-    done = rows_done(r, rc ? NULL : e);
-    return rc ? rc : done;
-}
-
-enum rc index_list_versions(struct tx *tx, int64_t bucket, str from, int64_t before, str to,
-                            size_t max, index_list_fn each, void *ud, struct err *e)
-{
-    struct rows *r;
-    bool stop = false;
-    enum rc done, rc;
-
-    if (before <= 0)
-        before = INT64_MAX;
-    rc = tx_query(tx, &r, e,
-                  "SELECT key, seq, bytes, modified_ms, etag, tags, sum, nullv, 0, 0"
-                  " FROM object WHERE bucket = ? AND key >= ? AND key < ?"
-                  " AND (key > ? OR seq < ?)"
-                  " UNION ALL"
-                  " SELECT key, seq, bytes, modified_ms, etag, tags, sum, nullv, marker, left_ms"
-                  " FROM version WHERE bucket = ? AND key >= ? AND key < ?"
-                  " AND (key > ? OR seq < ?)"
-                  " ORDER BY 1, 2 DESC LIMIT ?",
-                  db_i(bucket), db_b(from), db_b(to), db_b(from), db_i(before), db_i(bucket),
-                  db_b(from), db_b(to), db_b(from), db_i(before), db_i((int64_t)max));
-    if (rc)
-        return rc;
-    while (!rc && !stop && rows_next(r)) {
-        struct object o = {.seq = rows_int(r, 1),
-                           .bytes = (uint64_t)rows_int(r, 2),
-                           .modified_ms = rows_int(r, 3),
-                           .tags = rows_text(r, 5),
-                           .null_version = rows_int(r, 7) != 0,
-                           .marker = rows_int(r, 8) != 0,
-                           .left_ms = rows_int(r, 9)};
-        set_etag(r, 4, o.etag);
-        sum_read(rows_text(r, 6), &o.sum);
-        o.newest = !o.left_ms;
-        rc = each(ud, rows_text(r, 0), &o, &stop, e);
-    }
-    done = rows_done(r, rc ? NULL : e);
-    return rc ? rc : done;
-}
-
-enum rc index_usage(struct tx *tx, uint64_t ret[4], struct err *e)
-{
-    struct rows *r;
-    enum rc rc = tx_query0(tx, &r, e,
-                           "SELECT (SELECT count(*) FROM bucket), count(*),"
-                           " coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0)"
-                           " FROM version), (SELECT count(*) FROM upload) FROM object");
-
-    if (rc)
-        return rc;
-    if (rows_next(r))
-        for (int i = 0; i < 4; i++)
-            ret[i] = (uint64_t)rows_int(r, i);
-    return rows_done(r, e);
+                        "UPDATE version SET acl = ?, " ROWSUM_CHANGE
+                        " WHERE bucket = ? AND key = ? AND seq = ?",
+                        db_i(acl), db_i(change), db_i(change), db_i(bucket), db_b(key),
+                        db_i(o->seq));
 }

@@ -75,7 +75,7 @@ static enum rc walk(struct disk *d, enum data_walk which, int64_t after, size_t 
 
 static bool sound(const struct data_row *r)
 {
-    return r->bytes <= PACK_BYTES_MAX && r->body.n == r->bytes &&
+    return !r->wrong && r->bytes <= PACK_BYTES_MAX && r->body.n == r->bytes &&
            (!r->has_sum || r->sum == block_sum(r->id, 0, r->body.p, r->body.n));
 }
 

@@ -5,6 +5,27 @@
 #include "store/recent.h"
 #include "store/store_int.h"
 
+/* ---- damage */
+
+/* Logs what a reply can no longer tell. */
+static void damaged(struct store *s, const char *bucket, const char *key, const struct err *e)
+{
+    if (e->rc == RC_CORRUPT)
+        store_count(s, COUNT_DAMAGED_READS, 1);
+    log_error("store: reading '%s' of bucket '%s': %s", key, bucket, e->text);
+}
+
+/* Before the reply has begun. */
+static enum s3_code cannot_read(struct call *c, enum rc rc)
+{
+    char bucket[64], key[STORE_KEY_BYTES_MAX + 1];
+
+    snprintf(bucket, sizeof bucket, "%.*s", STR_F(c->bucket));
+    snprintf(key, sizeof key, "%.*s", STR_F(c->key));
+    damaged(c->s, bucket, key, &c->err);
+    return s3_code_of(c, rc == RC_CORRUPT ? RC_IO : rc);
+}
+
 /* ---- looking up */
 
 void read_done(struct read *g)
@@ -14,20 +35,22 @@ void read_done(struct read *g)
 }
 
 /* What hides the key: a delete marker is told in the headers of the reply. */
-static enum s3_code not_there(struct call *c, struct tx *tx, const struct bucket *b,
-                              const struct read_of *of)
+static enum rc not_there(struct call *c, struct tx *tx, const struct bucket *b,
+                         const struct read_of *of, enum s3_code *ret_code)
 {
     struct object m;
     char id[INDEX_VERSION_TEXT];
+    enum rc rc = RC_NOT_FOUND;
 
-    if (of->v)
-        return S3_NO_SUCH_VERSION;
-    if (b->versioning != VERSIONING_OFF && !index_marker(tx, b->id, of->key, &m, NULL)) {
+    if (!of->v && b->versioning != VERSIONING_OFF)
+        rc = index_marker(tx, c->a, b->id, of->key, &m, &c->err);
+    if (!rc) {
         version_text(&m, id);
         http_add_header(c->r, "x-amz-delete-marker", "true");
         http_add_header(c->r, "x-amz-version-id", id);
     }
-    return S3_NO_SUCH_KEY;
+    *ret_code = of->v ? S3_NO_SUCH_VERSION : S3_NO_SUCH_KEY;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 static enum rc find(struct call *c, struct tx *tx, const struct read_of *of, struct read *g,
@@ -42,10 +65,8 @@ static enum rc find(struct call *c, struct tx *tx, const struct read_of *of, str
     }
     if (!rc)
         rc = index_get(tx, c->a, b.id, of->key, of->v, &g->o, &c->err);
-    if (rc == RC_NOT_FOUND) {
-        *ret_code = not_there(c, tx, &b, of);
-        return RC_OK;
-    }
+    if (rc == RC_NOT_FOUND)
+        return not_there(c, tx, &b, of, ret_code);
     if (!rc && of->bytes && !g->o.marker)
         rc = reader_find(&g->bytes, tx, g->o.data, &c->err);
     return rc;
@@ -82,22 +103,16 @@ enum s3_code read_open(struct call *c, const struct read_of *of, struct read *g)
         return s3_code_of(c, rc);
     rc = find(c, tx, of, g, &code);
     tx_rollback(tx);
-    if (!rc && !code && !of->v && g->bytes.part_n == 1)
+    if (rc)
+        return rc == RC_CORRUPT ? cannot_read(c, rc) : s3_code_of(c, rc);
+    if (!code && !of->v && g->bytes.part_n == 1)
         recent_put(c->s->recent, state, of->bucket, of->key, &g->o, g->bytes.parts);
     if (code)
         c->err.text[0] = 0;
-    return rc ? s3_code_of(c, rc) : code;
+    return code;
 }
 
 /* ---- sending */
-
-/* Logs what a reply can no longer tell. */
-static void damaged(struct store *s, const char *bucket, const char *key, const struct err *e)
-{
-    if (e->rc == RC_CORRUPT)
-        store_count(s, COUNT_DAMAGED_READS, 1);
-    log_error("store: reading '%s' of bucket '%s': %s", key, bucket, e->text);
-}
 
 struct sending {
     struct store *s;
@@ -123,17 +138,6 @@ static void sent(void *ud)
 
     reader_done(&x->bytes);
     mem_free(x);
-}
-
-/* Before the reply has begun. */
-static enum s3_code cannot_read(struct call *c, enum rc rc)
-{
-    char bucket[64], key[STORE_KEY_BYTES_MAX + 1];
-
-    snprintf(bucket, sizeof bucket, "%.*s", STR_F(c->bucket));
-    snprintf(key, sizeof key, "%.*s", STR_F(c->key));
-    damaged(c->s, bucket, key, &c->err);
-    return s3_code_of(c, rc == RC_CORRUPT ? RC_IO : rc);
 }
 
 enum s3_code read_some(struct call *c, struct read *g, uint64_t at, void *p, size_t cap,

@@ -1,4 +1,5 @@
-/* scrub.c - reads every content and verifies it, in order of number, within a budget.
+/* scrub.c - verifies every row of the index, then reads every content and verifies it, in order of
+ * number, within a budget.
  *
  * How far it came stands in the index (counter 'scrub_after'), written every SAVE_MS and at the
  * end: a scrub that is killed does the last few seconds again.  What is wrong is entered in
@@ -6,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/disk.h"
+#include "store/rowsum.h"
 
 enum { BATCH = 32, SAVE_MS = 5000, READ_BYTES = 256 << 10 };
 
@@ -66,6 +68,16 @@ static enum rc report(struct scrub *s, const struct data_row *row, const struct 
     return rc;
 }
 
+static enum rc wrong_row(void *ud, str bucket, str key, const char *text, struct err *e)
+{
+    struct scrub *s = ud;
+
+    s->sum.damaged++;
+    log_error("store: the scrub found '%.*s' of bucket '%.*s' damaged: %s", STR_F(key),
+              STR_F(bucket), text);
+    return s->each ? s->each(s->ud, 0, RC_CORRUPT, bucket, key, "store.db", text, e) : RC_OK;
+}
+
 static enum rc heal(struct scrub *s, int64_t data, struct err *e)
 {
     bool was = false;
@@ -105,8 +117,12 @@ static enum rc read_one(struct scrub *s, struct reader *r, struct data_row *row,
 static enum rc scrub_one(struct scrub *s, struct reader *r, struct data_row *row, struct err *e)
 {
     struct err why = {0};
-    enum rc rc = row->kind == DATA_PIECES ? RC_OK : read_one(s, r, row, &why);
+    enum rc rc = RC_OK;
 
+    if (row->wrong)
+        rc = err_set(&why, RC_CORRUPT, "its row in the index does not have its checksum");
+    else if (row->kind != DATA_PIECES)
+        rc = read_one(s, r, row, &why);
     if (s->stop && !rc)
         return RC_OK;
     s->sum.contents++;
@@ -157,6 +173,8 @@ enum rc disk_scrub(struct disk *d, struct budget *b, scrub_fn each, void *ud, st
         rc = data_counter(tx, "scrub_after", &s.after, e);
         tx_rollback(tx);
     }
+    if (!rc && !s.after)
+        rc = rowsum_check(d->db, b, wrong_row, &s, e);
     while (!rc && n && !s.stop)
         rc = scrub_batch(&s, &n, e);
     if (!rc)

@@ -1,16 +1,23 @@
 /* space_sql.c - see data.h: segments, files that are about to be removed, damage. */
 #include "store/data.h"
 
+#include "base/log.h"
+#include "store/rowsum.h"
+
 /* ---- segments */
 
 enum rc data_segment_set(struct tx *tx, const struct segment_end *s, struct err *e)
 {
+    const struct db_val v[] = {db_i(s->number), db_i(s->end), db_i(s->sealed)};
+
     return tx_exec(tx, e,
-                   "INSERT INTO segment(number, bytes, dead, sealed) VALUES (?, ?, 0, ?)"
+                   "INSERT INTO segment(number, bytes, dead, sealed, crc) VALUES (?, ?, 0, ?, ?)"
                    " ON CONFLICT(number) DO UPDATE SET bytes = excluded.bytes,"
-                   " sealed = excluded.sealed",
-                   db_i(s->number), db_i(s->end), db_i(s->sealed));
+                   " sealed = excluded.sealed, crc = excluded.crc",
+                   v[0], v[1], v[2], db_i(rowsum_vals(0, v, 3)));
 }
+
+#define SEGMENT "SELECT number, bytes, sealed, crc, dead FROM segment"
 
 static enum rc take_segment(struct rows *r, struct segment_row *ret, struct err *e)
 {
@@ -19,8 +26,11 @@ static enum rc take_segment(struct rows *r, struct segment_row *ret, struct err 
     enum rc rc;
 
     if (there)
-        row = (struct segment_row){(uint32_t)rows_int(r, 0), (uint32_t)rows_int(r, 1),
-                                   (uint32_t)rows_int(r, 2), rows_int(r, 3) != 0};
+        row = (struct segment_row){.number = (uint32_t)rows_int(r, 0),
+                                   .bytes = (uint32_t)rows_int(r, 1),
+                                   .sealed = rows_int(r, 2) != 0,
+                                   .wrong = !rowsum_holds(0, r, 0, "iii"),
+                                   .dead = (uint32_t)rows_int(r, 4)};
     rc = rows_done(r, e);
     if (!rc && !there)
         rc = err_set(e, RC_NOT_FOUND, "there is no such segment");
@@ -32,26 +42,44 @@ static enum rc take_segment(struct rows *r, struct segment_row *ret, struct err 
 enum rc data_segment_next(struct tx *tx, uint32_t after, struct segment_row *ret, struct err *e)
 {
     struct rows *r;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT number, bytes, dead, sealed FROM segment WHERE number > ?"
-                          " ORDER BY number LIMIT 1",
-                          db_i(after));
+    enum rc rc =
+        tx_query(tx, &r, e, SEGMENT " WHERE number > ? ORDER BY number LIMIT 1", db_i(after));
 
     return rc ? rc : take_segment(r, ret, e);
+}
+
+enum rc data_segment_last(struct tx *tx, uint32_t *ret, struct err *e)
+{
+    struct rows *r;
+    int64_t place;
+    enum rc rc = tx_query0(tx, &r, e, "SELECT coalesce(max(place), 0) FROM data WHERE kind = 3");
+
+    if (!rc)
+        rc = data_one_int(r, &place, e);
+    if (!rc)
+        *ret = place_segment(place);
+    return rc;
 }
 
 enum rc data_segment_worst(struct tx *tx, unsigned percent, struct segment_row *ret, struct err *e)
 {
     struct rows *r;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT number, bytes, dead, sealed FROM segment WHERE sealed = 1"
-                          " AND dead * 100 >= bytes * ? AND number NOT IN"
-                          " (SELECT d.place >> 32 FROM damage x JOIN data d ON d.id = x.data"
-                          "  WHERE d.kind = 3)"
-                          " ORDER BY dead * 1.0 / bytes DESC LIMIT 1",
-                          db_i(percent));
+    enum rc rc =
+        tx_query(tx, &r, e,
+                 SEGMENT " WHERE sealed = 1"
+                         " AND dead * 100 >= bytes * ? AND number NOT IN"
+                         " (SELECT d.place >> 32 FROM damage x JOIN data d ON d.id = x.data"
+                         "  WHERE d.kind = 3)"
+                         " ORDER BY dead * 1.0 / bytes DESC LIMIT 1",
+                 db_i(percent));
 
-    return rc ? rc : take_segment(r, ret, e);
+    if (!rc)
+        rc = take_segment(r, ret, e);
+    if (!rc && ret->wrong)
+        rc =
+            err_set(e, RC_CORRUPT,
+                    "the row of segment %08x in the index does not have its checksum", ret->number);
+    return rc;
 }
 
 enum rc data_place_ok(struct tx *tx, const struct segments *s, int64_t place, struct err *e)
@@ -76,25 +104,36 @@ enum rc data_segment_drop(struct tx *tx, uint32_t number, struct freed_list *fre
 {
     enum rc rc = tx_exec(tx, e, "DELETE FROM segment WHERE number = ?", db_i(number));
 
-    if (!rc)
-        rc = tx_exec(tx, e, "INSERT OR IGNORE INTO freed(kind, place) VALUES (3, ?)", db_i(number));
-    if (!rc && !VEC_PUSH(freed, (struct freed){DATA_PACKED, number}))
-        rc = err_set(e, RC_NOMEM, "out of memory");
-    return rc;
+    return rc ? rc : data_free(tx, DATA_PACKED, number, freed, e);
 }
 
 /* ---- freed files */
+
+enum rc data_free(struct tx *tx, enum data_kind kind, int64_t place, struct freed_list *freed,
+                  struct err *e)
+{
+    enum rc rc = tx_exec(tx, e, "INSERT OR IGNORE INTO freed(kind, place, crc) VALUES (?, ?, ?)",
+                         db_i(kind), db_i(place), db_i(rowsum_int(rowsum_int(0, kind), place)));
+
+    if (!rc && !VEC_PUSH(freed, (struct freed){kind, place}))
+        rc = err_set(e, RC_NOMEM, "out of memory");
+    return rc;
+}
 
 enum rc data_freed(struct tx *tx, struct freed_list *ret, struct err *e)
 {
     struct rows *r;
     bool ok = true;
-    enum rc rc = tx_query0(tx, &r, e, "SELECT kind, place FROM freed");
+    enum rc rc = tx_query0(tx, &r, e, "SELECT kind, place, crc FROM freed");
 
     if (rc)
         return rc;
     while (ok && rows_next(r))
-        ok = VEC_PUSH(ret, (struct freed){(enum data_kind)rows_int(r, 0), rows_int(r, 1)});
+        if (rowsum_holds(0, r, 0, "ii"))
+            ok = VEC_PUSH(ret, (struct freed){(enum data_kind)rows_int(r, 0), rows_int(r, 1)});
+        else
+            log_error("store: a row of the files about to be removed does not have its checksum; "
+                      "nothing is removed for it");
     rc = rows_done(r, e);
     return !rc && !ok ? err_set(e, RC_NOMEM, "out of memory") : rc;
 }
