@@ -329,7 +329,8 @@ enum rc conv_choose(struct graph *g, struct node *n, struct err *e)
     if (rc)
         return rc;
     if (c->streams) {
-        c->backward_data = c->backward_weights = c->forward;
+        c->backward_data = input_of(g, n, 0)->kind == NODE_IMAGE ? ALGO_NONE : c->forward;
+        c->backward_weights = c->forward;
         piece_size(g, n);
         return RC_OK;
     }

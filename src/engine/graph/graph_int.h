@@ -5,6 +5,7 @@
 #include "engine/graph/graph.h"
 #include "engine/graph/plan.h"
 #include "engine/kernel/onednn/onednn.h"
+#include <stdatomic.h>
 
 enum {
     SHARDS = 8,    /* pieces of a batch for oneDNN: enough for 8 threads, large enough to be fast */
@@ -208,10 +209,20 @@ void norm_backward_run(struct run *r);
 void norm_again_run(struct run *r); /* the activation from the convolution's output */
 /* piece_run.c: convolutions and their neighbours' batch norm, piece by piece */
 void piece_plan(struct graph *g); /* which nodes are lazy, which convolutions stream */
+/* Whether the gradient of y is made piece by piece, from the sums alone, and never stored. */
+bool piece_makes_gradient(const struct node *n);
 void piece_size(struct graph *g, struct node *n);
 void piece_forward_run(struct run *r);
 void piece_backward_run(struct run *r);       /* of weights and input */
 void piece_gradient_run(const struct run *r); /* of a lazy node's y, stored */
+/* Who computes which shard: see take_shard. */
+struct shards {
+    int all, threads;
+    bool turned; /* last to first */
+    atomic_flag taken[SHARDS];
+};
+struct shards shards_of(const struct run *r, bool turned);
+int take_shard(struct shards *s, int thread);
 static inline double (*shard_sums_at(const struct graph *g, int shard, int block))[CH]
 {
     double *of_shard = g->shard_sums + (size_t)shard * (size_t)g->channels_most * 2;

@@ -136,9 +136,11 @@ static void plan_backward(struct graph *g, int i)
         plan_use(&g->plan, n->grads[c], back);
     if (n->kind == NODE_CONV) {
         n->conv.dy = n->grads[0];
-        if (n->residual != GRAPH_NONE) {
+        if (n->residual != GRAPH_NONE && !piece_makes_gradient(n)) {
             n->conv.dy = add_floats(g, node_image_floats(n));
             plan_use(&g->plan, n->conv.dy, back);
+        }
+        if (n->residual != GRAPH_NONE) {
             give_gradient(g, n->residual, n->grads[0]);
         }
     }

@@ -28,6 +28,8 @@ struct norm_run {
     const float *y, *residual;
     float *a;
     struct bn_grad grad; /* backward: pointers at image 0, block 0 */
+    bool by_shard;       /* of a convolution that streams: its chunks are shards */
+    struct shards shards;
 };
 
 static float *saved_at(const struct norm_run *r, enum saved what, int block)
@@ -35,22 +37,23 @@ static float *saved_at(const struct norm_run *r, enum saved what, int block)
     return r->g->saved + r->n->conv.saved + (size_t)what * (size_t)r->n->c_pad + (size_t)block * CH;
 }
 
-static struct norm_run norm_run_of(const struct run *r)
+static struct norm_run norm_run_of(const struct run *run)
 {
-    struct graph *g = r->g;
-    struct node *n = r->n;
+    struct graph *g = run->g;
+    struct node *n = run->n;
     const int blocks = n->c_pad / CH;
 
     return (struct norm_run){
-        .run = r,
+        .run = run,
         .g = g,
         .n = n,
-        .count = r->count,
-        .pad = images_of_shards(g, r->count) - r->count,
-        .training = r->training,
-        .large = (size_t)r->count * node_image_floats(n) >= LARGE_FLOATS,
+        .count = run->count,
+        .pad = images_of_shards(g, run->count) - run->count,
+        .training = run->training,
+        .large = (size_t)run->count * node_image_floats(n) >= LARGE_FLOATS,
         .blocks = blocks,
         .chunks = blocks < BN_BLOCKS_FEW ? BN_CHUNKS : 1,
+        .shards = shards_of(run, (n - g->nodes) % 2 == 0),
         .block_floats = (size_t)n->h * (size_t)n->w * CH,
         .image_floats = node_image_floats(n),
         .y = buffer_at(g, n->conv.y),
@@ -62,6 +65,8 @@ static struct norm_run norm_run_of(const struct run *r)
 /* Images of one chunk. */
 static int chunk_first(const struct norm_run *r, int chunk)
 {
+    if (r->by_shard)
+        return chunk < r->shards.all ? chunk * r->g->shard : r->count;
     return r->count * chunk / r->chunks;
 }
 
@@ -260,7 +265,7 @@ static void add_partials(const struct norm_run *r, int block, double to[2][CH])
 static void add_shards(const struct norm_run *r, int block, double to[2][CH])
 {
     memset(to, 0, 2 * sizeof to[0]);
-    for (int shard = 0; shard * r->g->shard < r->count; shard++)
+    for (int shard = 0; shard < r->shards.all; shard++)
         for (int s = 0; s < 2; s++)
             for (int i = 0; i < CH; i++)
                 to[s][i] += shard_sums_at(r->g, shard, block)[s][i];
@@ -303,6 +308,17 @@ void norm_forward_run(struct run *run)
         crew_run(r.g->crew, r.blocks * BN_CHUNKS, apply_chunk, &r);
 }
 
+static void again_shard(void *ud, int item, int thread)
+{
+    struct norm_run *r = ud;
+    const int shard = take_shard(&r->shards, thread);
+
+    for (int block = 0; block < r->blocks; block++)
+        apply(r, block, shard);
+    for (int block = 0; block < r->blocks && shard == r->shards.all - 1; block++)
+        clear_padding(r, r->a, block);
+}
+
 static void again_block(void *ud, int block, int thread)
 {
     const struct norm_run *r = ud;
@@ -315,6 +331,11 @@ void norm_again_run(struct run *run)
 {
     struct norm_run r = norm_run_of(run);
 
+    if (r.n->conv.streams) {
+        r.by_shard = true;
+        crew_run(r.g->crew, r.shards.all, again_shard, &r);
+        return;
+    }
     if (r.chunks == 1) {
         crew_run(r.g->crew, r.blocks, again_block, &r);
         return;
@@ -433,7 +454,16 @@ static void drop_gradient(struct norm_run *r)
     r->grad.residual = r->grad.after = false;
 }
 
-/* The reader of a lazy node has taken its sums. */
+static void grad_sums_shard(void *ud, int item, int thread)
+{
+    struct norm_run *r = ud;
+    const int shard = take_shard(&r->shards, thread);
+
+    for (int block = 0; block < r->blocks; block++)
+        grad_sums(r, block, shard, shard_sums_at(r->g, shard, block));
+}
+
+/* The reader of a lazy node has taken its sums; those of another are there as well. */
 static void backward_summed(const struct norm_run *r)
 {
     const double pixels = (double)r->count * r->n->h * r->n->w;
@@ -471,6 +501,13 @@ void norm_backward_run(struct run *run)
                               .after = r.n->conv.residual_after};
     for (int i = 0; i < count; i++)
         r.grad.g[i] = buffer_at(r.g, r.n->grads[i]);
+    if (piece_makes_gradient(r.n)) {
+        r.grad.after = false; /* without an activation it is all one */
+        r.by_shard = true;
+        crew_run(r.g->crew, r.shards.all, grad_sums_shard, &r);
+        backward_summed(&r);
+        return;
+    }
     if (drops(&r))
         drop_gradient(&r);
     if (r.chunks == 1) {

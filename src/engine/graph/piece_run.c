@@ -20,7 +20,6 @@
  * number of threads gives the same bytes.
  */
 #include "engine/graph/graph_int.h"
-#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -70,6 +69,12 @@ static bool is_point(const struct node *n)
            s->pad == 0 && s->ic >= CH;
 }
 
+/* The first convolution, which has no gradient of its input. */
+static bool is_stem(const struct graph *g, const struct node *n)
+{
+    return n->kind == NODE_CONV && n->conv.norm && input_of(g, n, 0)->kind == NODE_IMAGE;
+}
+
 /* A sigmoid of the zeros that pad the channels is not zero. */
 static bool is_lazy(const struct graph *g, int node)
 {
@@ -108,11 +113,19 @@ void piece_plan(struct graph *g)
         if (n->kind != NODE_CONV)
             continue;
         const bool neighbours = n->lazy || input_of(g, n, 0)->lazy;
-        n->conv.streams = g->config.train && (depthwise_streams(n) || (neighbours && is_point(n)));
+        n->conv.streams = g->config.train && (depthwise_streams(n) || (neighbours && is_point(n)) ||
+                                              (n->lazy && is_stem(g, n)));
         n->conv.piece = g->shard;
         if (n->conv.streams)
             n->conv.piece = n->conv.shape.depthwise ? planes_of_piece(g, n) : images_of_piece(g, n);
     }
+}
+
+bool piece_makes_gradient(const struct node *n)
+{
+    const struct conv_node *c = &n->conv;
+
+    return c->streams && n->dropout <= 0 && (!c->residual_after || c->act == ACT_NONE);
 }
 
 /* ---- memory: of a thread, and of all for the weights */
@@ -199,6 +212,7 @@ static void add_sums(const struct block *b, double sums[2][CH])
     b->g->k->bn_sums(&b->range, y_of(b), stat_at(b->g, b->n->conv.mean) + b->ch, sums[0], sums[1]);
 }
 
+/* The first pass has left in g[0] what the second reads, of a lazy node or another. */
 static struct bn_grad grad_of(const struct block *b)
 {
     float *g = buffer_at(b->g, b->n->grads[0]) + b->at;
@@ -206,7 +220,8 @@ static struct bn_grad grad_of(const struct block *b)
     return (struct bn_grad){.range = b->range,
                             .y = y_of(b),
                             .g = {g},
-                            .g_count = 1,
+                            .g_count = b->n->grad_count < GRADS_MAX ? b->n->grad_count : GRADS_MAX,
+                            .residual = b->n->residual != GRAPH_NONE,
                             .dy = g,
                             .mean = saved_of(b, SAVED_MEAN),
                             .inv_std = saved_of(b, SAVED_INV_STD),
@@ -245,9 +260,30 @@ struct pieces {
     struct room room;
     size_t weights; /* floats of all weights */
     bool training;
-    bool turned; /* the shards come last to first */
-    atomic_flag taken[SHARDS];
+    struct shards shards;
 };
+
+struct shards shards_of(const struct run *r, bool turned)
+{
+    return (struct shards){.all = (r->count + r->g->shard - 1) / r->g->shard,
+                           .threads = r->g->config.threads,
+                           .turned = turned};
+}
+
+/* A shard that nobody has taken, one that this thread had in the node before if there is any: what
+ * it wrote lies in its own cache, and would be slowest to get at in another's.  Whoever has it, its
+ * numbers are the same. */
+int take_shard(struct shards *s, int thread)
+{
+    const int first = s->all * thread / s->threads, end = s->all * (thread + 1) / s->threads;
+
+    for (int i = 0; i < s->all; i++) {
+        const int shard = (s->turned ? end - 1 - i + s->all : first + i) % s->all;
+        if (!atomic_flag_test_and_set(&s->taken[shard]))
+            return shard;
+    }
+    ASSERT(!"there are as many items as shards");
+}
 
 static struct pieces pieces_of(const struct run *r)
 {
@@ -260,41 +296,20 @@ static struct pieces pieces_of(const struct run *r)
                            .s = &n->conv.shape,
                            .count = r->count,
                            .blocks = n->c_pad / CH,
-                           .from_blocks = from->c_pad / CH,
+                           .from_blocks = (from->c_pad + CH - 1) / CH,
                            .in = node_image_floats(from),
                            .out = node_image_floats(n),
                            .w = value_at(g, n->conv.weight),
                            .room = room_of(g, n),
                            .weights = g->params[n->conv.weight].room,
                            .training = r->training,
-                           .turned = (n - g->nodes) % 2 == 1};
-}
-
-static int shards_of(const struct pieces *p)
-{
-    return (p->count + p->g->shard - 1) / p->g->shard;
+                           .shards = shards_of(r, (n - g->nodes) % 2 == 1)};
 }
 
 /* Images of [image, image + images) that are not padding. */
 static int live(const struct pieces *p, int image, int images)
 {
     return p->count - image < images ? p->count - image : images;
-}
-
-/* A shard that nobody has taken, one that this thread had in the node before if there is any, the
- * last it had first: what it wrote is in its own cache, and was the slowest to get at in another's.
- * Whoever has it, its numbers are the same. */
-static int take_shard(struct pieces *p, int thread)
-{
-    const int all = shards_of(p), threads = p->g->config.threads;
-    const int first = all * thread / threads, last = all * (thread + 1) / threads - 1;
-
-    for (int i = 0; i < all; i++) {
-        const int shard = p->turned ? (last - i + all) % all : (first + i) % all;
-        if (!atomic_flag_test_and_set(&p->taken[shard]))
-            return shard;
-    }
-    ASSERT(!"as many items as shards");
 }
 
 static void clear_sums(const struct pieces *p, int shard, int blocks)
@@ -351,7 +366,7 @@ static void point_forward_piece(const struct pieces *p, int image, int thread, d
 static void point_forward(void *ud, int item, int thread)
 {
     struct pieces *p = ud;
-    const int shard = take_shard(p, thread);
+    const int shard = take_shard(&p->shards, thread);
     const int first = shard * p->g->shard, last = first + live(p, first, p->g->shard);
 
     clear_sums(p, shard, p->blocks);
@@ -365,7 +380,7 @@ static const float *piece_gradient(const struct pieces *p, int image, int images
     const size_t plane = p->out / (size_t)p->blocks;
     float *dy = scratch + p->room.out;
 
-    if (!p->n->lazy)
+    if (!piece_makes_gradient(p->n))
         return buffer_at(p->g, p->n->conv.dy) + (size_t)image * p->out;
     for (int b = 0; b < p->blocks; b++) {
         const struct block block = block_of(p->g, p->n, image, images, b);
@@ -392,7 +407,8 @@ static void point_backward_piece(const struct pieces *p, int shard, int image, i
     float *scratch = scratch_at(p->g, thread), *swapped = p->g->work;
     float *sum = swapped + (size_t)(shard + 1) * p->weights;
     float *dw = first ? sum : scratch + p->room.weights;
-    float *dx = buffer_at(p->g, p->n->dx[0]) + (size_t)image * p->in;
+    const bool data = p->from->kind != NODE_IMAGE;
+    float *dx = data ? buffer_at(p->g, p->n->dx[0]) + (size_t)image * p->in : NULL;
 
     const float *x = piece_input(p, image, images, scratch);
     const float *dy = piece_gradient(p, image, images, scratch);
@@ -401,7 +417,7 @@ static void point_backward_piece(const struct pieces *p, int shard, int image, i
                          onednn_conv_backward_data(c->onednn, thread, dy, swapped, dx, scratch));
     } else {
         own_weights(p, images, x, dy, dw, scratch);
-        for (int i = 0; i < images; i++)
+        for (int i = 0; i < images && data; i++)
             k->conv_backward_data(p->s, dy + (size_t)i * p->out, swapped, dx + (size_t)i * p->in, 0,
                                   p->from_blocks, scratch);
     }
@@ -416,7 +432,7 @@ static void point_backward_piece(const struct pieces *p, int shard, int image, i
 static void point_backward(void *ud, int item, int thread)
 {
     struct pieces *p = ud;
-    const int shard = take_shard(p, thread);
+    const int shard = take_shard(&p->shards, thread);
     const int first = shard * p->g->shard, last = first + live(p, first, p->g->shard);
 
     if (p->from->lazy)
@@ -461,7 +477,7 @@ static void frame_gradient(const struct block *b, const struct framed *f)
 {
     const struct bn_grad grad = grad_of(b);
 
-    if (b->n->lazy)
+    if (piece_makes_gradient(b->n))
         b->g->k->frame_grad(f, &grad, b->g->grad_means + b->ch,
                             b->g->grad_means + b->g->channels_most + b->ch);
     else
@@ -520,7 +536,7 @@ static void forward_planes(const struct pieces *p, struct planes a)
 static void depthwise_forward(void *ud, int item, int thread)
 {
     struct pieces *p = ud;
-    struct planes a = planes_of(p, take_shard(p, thread), thread);
+    struct planes a = planes_of(p, take_shard(&p->shards, thread), thread);
 
     clear_sums(p, a.shard, p->blocks);
     p->g->k->frame_clear(&a.in);
@@ -552,7 +568,7 @@ static void backward_planes(const struct pieces *p, struct planes a)
 static void depthwise_backward(void *ud, int item, int thread)
 {
     struct pieces *p = ud;
-    struct planes a = planes_of(p, take_shard(p, thread), thread);
+    struct planes a = planes_of(p, take_shard(&p->shards, thread), thread);
 
     clear_sums(p, a.shard, p->blocks);
     p->g->k->frame_clear(&a.in);
@@ -569,9 +585,9 @@ static void sum_weights(void *ud, int item, int thread)
     const size_t at = (size_t)item * SUM_FLOATS, left = p->weights - at;
     const float *parts[SHARDS];
 
-    for (int i = 0; i < shards_of(p); i++)
+    for (int i = 0; i < p->shards.all; i++)
         parts[i] = p->g->work + (size_t)(i + 1) * p->weights;
-    p->g->k->sum_into(grad_at(p->g, p->n->conv.weight), parts, shards_of(p), at,
+    p->g->k->sum_into(grad_at(p->g, p->n->conv.weight), parts, p->shards.all, at,
                       left < SUM_FLOATS ? left : SUM_FLOATS);
 }
 
@@ -580,9 +596,9 @@ void piece_forward_run(struct run *r)
     struct pieces p = pieces_of(r);
 
     if (p.s->depthwise)
-        crew_run(p.g->crew, shards_of(&p), depthwise_forward, &p);
+        crew_run(p.g->crew, p.shards.all, depthwise_forward, &p);
     else
-        crew_run(p.g->crew, shards_of(&p), point_forward, &p);
+        crew_run(p.g->crew, p.shards.all, point_forward, &p);
 }
 
 void piece_backward_run(struct run *r)
@@ -590,10 +606,11 @@ void piece_backward_run(struct run *r)
     struct pieces p = pieces_of(r);
 
     if (p.s->depthwise) {
-        crew_run(p.g->crew, shards_of(&p), depthwise_backward, &p);
+        crew_run(p.g->crew, p.shards.all, depthwise_backward, &p);
     } else {
-        crew_run(p.g->crew, p.from_blocks, swap_weights, &p);
-        crew_run(p.g->crew, shards_of(&p), point_backward, &p);
+        if (p.from->kind != NODE_IMAGE)
+            crew_run(p.g->crew, p.from_blocks, swap_weights, &p);
+        crew_run(p.g->crew, p.shards.all, point_backward, &p);
     }
     crew_run(p.g->crew, (int)((p.weights + SUM_FLOATS - 1) / SUM_FLOATS), sum_weights, &p);
 }
@@ -617,5 +634,5 @@ void piece_gradient_run(const struct run *r)
 {
     struct pieces p = pieces_of(r);
 
-    crew_run(p.g->crew, shards_of(&p) * p.blocks, store_gradient, &p);
+    crew_run(p.g->crew, p.shards.all * p.blocks, store_gradient, &p);
 }

@@ -153,8 +153,8 @@ struct kernels {
     /* ---- training of depthwise 3x3, pad 1, stride 1 or 2, one block of channels of some images in
      * frames; those of y and dx lie y_image, dx_image floats apart. */
     void (*frame_clear)(const struct framed *f); /* the zeros around */
-    /* act(y * scale + shift) into the frame; what bn_grad_apply computes, likewise (one incoming
-     * gradient, no residual; dy is not used). */
+    /* act(y * scale + shift) into the frame; what bn_grad_apply computes, likewise (no residual
+     * `after`; dy is not used). */
     void (*frame_apply)(const struct framed *f, const struct bn_range *r, const float *y,
                         const float *scale, const float *shift, enum act act);
     void (*frame_grad)(const struct framed *f, const struct bn_grad *b, const float *mean_g,

@@ -123,7 +123,7 @@ static always_inline void frame_grad_as(const struct framed *f, const struct bn_
 static void frame_grad(const struct framed *f, const struct bn_grad *b, const float *mean_g,
                        const float *mean_dot)
 {
-    if (!bn_recompute(b->act, 1, BN_PLAIN)) {
+    if (!bn_recompute(b->act, b->g_count, bn_residual_of(b))) {
         frame_grad_as(f, b, mean_g, mean_dot, ACT_NONE, false);
         return;
     }

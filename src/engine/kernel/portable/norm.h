@@ -228,7 +228,8 @@ static always_inline void bn_grad_sums_as(const struct bn_grad *b, double *sum, 
             d += g * ((y - mean) * inv_std);
             if (residual == BN_AFTER && count > 1)
                 st(b->g[0] + i, all);
-            if (!bn_recompute(act, count, residual))
+            const bool there = residual == BN_BEFORE && act == ACT_NONE && count == 1;
+            if (!bn_recompute(act, count, residual) && !there)
                 st((residual == BN_AFTER ? b->dy : b->g[0]) + i, g);
         }
         pair.a[run.sub / VL] += s;
