@@ -1,5 +1,5 @@
 // From loose pictures to a trained model in a real browser: dropped, labelled by the keyboard alone, committed,
-// trained on; boxes drawn, moved and undone with the pointer; what somebody else changed meanwhile is not lost.
+// trained on; boxes and outlines drawn, moved and undone with the pointer and by keys; what somebody else changed meanwhile is not lost.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
@@ -168,6 +168,50 @@ describe("labelling", { skip: Web.none }, () => {
     await shots(page, "label-conflict");
     await page.getByRole("button", { name: "Keep mine" }).click();
     await saved(1, (one) => one.shapes.boxes[0][1] > 20);
+  });
+
+  test("outlines are clicked, bent, drawn by keys, undone, and make a version to segment", async () => {
+    await web.anneal.api("DELETE", `/datasets/${dataset}/draft`);
+    assert.equal((await web.anneal.api("POST", `/datasets/${dataset}/draft`, { task: "segmentation" })).status, 201);
+    await web.go(page, `/app/datasets/${dataset}/label`);
+    await canvas().waitFor();
+    const area = await canvas().boundingBox();
+    assert.ok(area);
+    const at = (x: number, y: number) => [area.x + area.width * x, area.y + area.height * y] as const;
+    for (const [x, y] of [[0.3, 0.3], [0.55, 0.3], [0.55, 0.6], [0.35, 0.7]] as const) await page.mouse.click(...at(x, y));
+    assert.equal(await page.locator("[data-open]").getAttribute("data-open"), "4");
+    await shots(page, "label-outline-open");
+    await page.mouse.click(...at(0.3, 0.3)); // the first corner again: closed
+    const outlines = (n: number) => saved(0, (one) => (one.shapes.polygons?.length ?? 0) === n);
+    const [first] = (await outlines(1)).shapes.polygons;
+    assert.equal(first.length, 9);
+    await page.mouse.move(...at(0.55, 0.6)); // a corner is dragged out
+    await page.mouse.down();
+    await page.mouse.move(...at(0.65, 0.65), { steps: 4 });
+    await page.mouse.up();
+    const bent = (await saved(0, (one) => one.shapes.polygons[0][5] > first[5] + 2)).shapes.polygons[0];
+    assert.deepEqual([...bent.slice(0, 5), ...bent.slice(7)], [...first.slice(0, 5), ...first.slice(7)]);
+    await page.locator("[data-middle='0']").click(); // and one inserted
+    await saved(0, (one) => one.shapes.polygons[0].length === 11);
+    await page.keyboard.press("Control+z");
+    await page.keyboard.press("Control+z");
+    await saved(0, (one) => one.shapes.polygons[0].join() === first.join());
+    await page.keyboard.press("Control+y");
+    await saved(0, (one) => one.shapes.polygons[0].join() === bent.join());
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("n"); // a second one, by keys alone
+    for (const keys of [["Space"], ["Shift+ArrowRight", "Space"], ["Shift+ArrowDown", "Space"], ["Enter"]])
+      for (const key of keys) await page.keyboard.press(key);
+    await page.keyboard.press("2");
+    await saved(0, (one) => one.shapes.polygons[1]?.join() === "1,32,24,42,24,42,34");
+    await shots(page, "label-outlines");
+    await axe(page);
+    await page.getByRole("button", { name: "Commit" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Commit" }).click();
+    await page.getByText("The version is there").waitFor({ timeout: SLOW_MS });
+    assert.equal((await web.anneal.get(`/datasets/${dataset}/versions/latest`)).task, "segmentation");
+    await page.getByRole("button", { name: "Go on labelling" }).click();
+    await canvas().waitFor();
   });
 
   test("a phone can label, too", async () => {

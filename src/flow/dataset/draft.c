@@ -88,6 +88,34 @@ static enum rc clip_boxes(struct sample *s, const struct dataset_image *pic, str
     return RC_OK;
 }
 
+/* By the shoelace formula; pixels. */
+static double area_of(const struct polygon *p)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < p->points; i++) {
+        size_t k = (i + 1) % p->points;
+        sum += (double)p->xy[2 * i] * p->xy[2 * k + 1] - (double)p->xy[2 * k] * p->xy[2 * i + 1];
+    }
+    return sum < 0 ? -sum / 2 : sum / 2;
+}
+
+/* Corners lie within the picture; an outline without area is the caller's mistake. */
+static enum rc clip_polygons(struct sample *s, const struct dataset_image *pic, struct err *e)
+{
+    for (size_t i = 0; i < s->polygons_n; i++) {
+        struct polygon *p = &s->polygons[i];
+        for (size_t k = 0; k < p->points; k++) {
+            p->xy[2 * k] = clip(p->xy[2 * k], (float)pic->width);
+            p->xy[2 * k + 1] = clip(p->xy[2 * k + 1], (float)pic->height);
+        }
+        if (!(area_of(p) > 0))
+            return err_field(e, RC_INVALID, "shapes", "polygon %zu has no area within the picture",
+                             i + 1);
+    }
+    return RC_OK;
+}
+
 static enum rc only_shapes(const struct json *doc, struct err *e)
 {
     if (doc->type != JSON_OBJ)
@@ -248,6 +276,8 @@ enum rc draft_edit_check(struct arena *a, const struct draft *d, const struct da
         rc = err_field(e, RC_INVALID, "shapes", "%s", e ? e->text : "");
     if (!rc)
         rc = clip_boxes(&s, pic, e);
+    if (!rc)
+        rc = clip_polygons(&s, pic, e);
     if (!rc)
         rc = shapes_text(a, &s, &edit->shapes, e);
     if (!rc && edit->scores.n)

@@ -76,7 +76,7 @@ struct edit_query {
 enum rc draft_edits(struct db *db, struct arena *a, const struct edit_query *q,
                     struct draft_edit **ret, size_t *ret_n, struct err *e) must_check;
 /* Checks label and shapes against the draft's classes and the picture: shapes come back canonical,
- * boxes clipped to the picture. */
+ * boxes and polygons clipped to the picture. */
 enum rc draft_edit_check(struct arena *a, const struct draft *d, const struct dataset_image *pic,
                          struct draft_edit *edit, struct err *e) must_check;
 /* edit->revision: as the caller saw it; on success the new one. */

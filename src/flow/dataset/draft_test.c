@@ -188,12 +188,17 @@ TEST(what_is_drawn_is_checked_clipped_and_written_in_one_way)
         {"{ \"boxes\": [[1, 1.50, 2, 3, 4]] }", RC_OK, "{\"boxes\":[[1,1.5,2,3,4]]}"},
         {"{\"boxes\":[[0,-5,50,20,20]]}", RC_OK, "{\"boxes\":[[0,0,50,15,10]]}"},
         {"{\"polygons\":[[0,1,1,2,2,3,1]]}", RC_OK, "{\"polygons\":[[0,1,1,2,2,3,1]]}"},
-        {"{\"boxes\":[[2,1,2,3,4]]}", RC_INVALID, NULL},   /* no such class */
-        {"{\"boxes\":[[0,1,2,3]]}", RC_INVALID, NULL},     /* no box */
-        {"{\"boxes\":[[0,1,2,0,4]]}", RC_INVALID, NULL},   /* no area */
-        {"{\"boxes\":[[0,90,2,10,4]]}", RC_INVALID, NULL}, /* outside */
-        {"{\"boxes\":[[0,1,2,-3,4]]}", RC_INVALID, NULL},  /* inside out */
-        {"{\"circles\":[[0,1,2,3]]}", RC_INVALID, NULL},   /* no such shape */
+        {"{\"polygons\":[[1,-4,5,20,5,20,900]]}", RC_OK, "{\"polygons\":[[1,0,5,20,5,20,60]]}"},
+        {"{\"polygons\":[[1,1,1,2,2,3,3]]}", RC_INVALID, NULL},     /* a line */
+        {"{\"polygons\":[[1,-9,1,-2,2,-3,30]]}", RC_INVALID, NULL}, /* outside */
+        {"{\"polygons\":[[1,1,1,2,2]]}", RC_INVALID, NULL},         /* two corners */
+        {"{\"polygons\":[[1,1,1,2,2,3,1e999]]}", RC_INVALID, NULL}, /* no number */
+        {"{\"boxes\":[[2,1,2,3,4]]}", RC_INVALID, NULL},            /* no such class */
+        {"{\"boxes\":[[0,1,2,3]]}", RC_INVALID, NULL},              /* no box */
+        {"{\"boxes\":[[0,1,2,0,4]]}", RC_INVALID, NULL},            /* no area */
+        {"{\"boxes\":[[0,90,2,10,4]]}", RC_INVALID, NULL},          /* outside */
+        {"{\"boxes\":[[0,1,2,-3,4]]}", RC_INVALID, NULL},           /* inside out */
+        {"{\"circles\":[[0,1,2,3]]}", RC_INVALID, NULL},            /* no such shape */
         {"{\"boxes\":7}", RC_INVALID, NULL},
         {"[]", RC_INVALID, NULL},
         {"{\"boxes\":[[0,1e999,2,3,4]]}", RC_INVALID, NULL},

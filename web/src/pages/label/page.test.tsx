@@ -10,7 +10,7 @@ interface Stored { revision: number; label: number; shapes: Shapes; state: strin
 const hash = "a".repeat(64);
 
 /** A dataset of three pictures and its draft, as the server would keep it. */
-function world(task: "classification" | "detection", classes: string[], open = true) {
+function world(task: "classification" | "detection" | "segmentation", classes: string[], open = true) {
   const stored = new Map<number, Stored>();
   let draft = open ? { id: "d1", dataset: "x", base_version: hash, base_number: 1, state: "open", task, classes, revision: 1, edited: 0, suggested: 0 } : null;
   const at = (call: Call) => Number(call.path.split("/").at(-1));
@@ -48,7 +48,7 @@ function world(task: "classification" | "detection", classes: string[], open = t
     },
     "GET /training/jobs": { jobs: [{ job: "j1", kind: "train", name: "", model: "tiny", dataset_name: "leaves", status: "completed" }], next: null },
     "GET /b/:i": () => new Response("bytes"),
-    "POST /training/jobs/:j/predict": { results: [{ predictions: task === "detection" ? [{ class: "oak", confidence: 0.8, box: [5, 5, 20, 20] }] : [{ class: "oak", confidence: 0.8 }] }] },
+    "POST /training/jobs/:j/predict": { results: [{ width: 100, height: 80, predictions: task === "segmentation" ? [{ class: "oak", confidence: 0.8, box: [0, 0, 50, 80], mask: { size: [2, 4], counts: "044" } }] : task === "detection" ? [{ class: "oak", confidence: 0.8, box: [5, 5, 20, 20] }] : [{ class: "oak", confidence: 0.8 }] }] },
     "POST /datasets/x/draft/commit": { import: "i1", state: "queued" },
     "GET /datasets/imports/i1": { import: "i1", state: "done", images: 3, progress: 1 },
   });
@@ -227,4 +227,88 @@ test("an address of another version than the draft's leads to the draft's own pi
   await show(<LabelPage id="x" />, { path: "/app/datasets/x/label?version=7&picture=2" });
   await screen.findByText("0.png");
   expect(location.search).toBe("");
+});
+
+test("an outline by keys: cursor, corners, closed, bent, copied, undone", async () => {
+  const { stored } = world("segmentation", ["oak", "elm"]);
+  await show(<LabelPage id="x" />, { path: "/app/datasets/x/label" });
+  await screen.findByText("0.png");
+  const arrow = (name: string, n: number, more = {}) => Array.from({ length: n }, () => key(`Arrow${name}`, { key: `Arrow${name}`, ...more }));
+  key("KeyN");
+  await screen.findByText(/New outline with 0 corners/);
+  key("Space");
+  arrow("Right", 2, { shiftKey: true });
+  key("Space");
+  key("Enter"); // two corners are no outline
+  arrow("Down", 2, { shiftKey: true });
+  key("Space");
+  await screen.findByText(/New outline with 3 corners/);
+  key("Backspace");
+  key("KeyZ", { ctrlKey: true, shiftKey: true });
+  key("Enter");
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toEqual([[0, 50, 40, 70, 40, 70, 60]]));
+  await screen.findByText("Outline 1 of 1: oak");
+  key("KeyV");
+  arrow("Left", 3);
+  await screen.findByText("Outline 1 of 1: oak, corner 1");
+  key("KeyI");
+  key("Digit2");
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toEqual([[1, 47, 40, 58.5, 40, 70, 40, 70, 60]]));
+  key("Delete");
+  key("Escape");
+  arrow("Down", 1);
+  key("KeyC", { ctrlKey: true });
+  key("KeyV", { ctrlKey: true });
+  key("KeyD", { ctrlKey: true });
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toEqual([[1, 47, 41, 70, 41, 70, 61], [1, 55, 41, 78, 41, 78, 61], [1, 63, 49, 86, 49, 86, 69]]));
+  await userEvent.click(screen.getByRole("button", { name: "Delete outline 2" }));
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toHaveLength(2));
+});
+
+test("an outline by the pointer: clicked, closed on its first corner, moved, bent, a corner inserted", async () => {
+  const { stored } = world("segmentation", ["oak"]);
+  await show(<LabelPage id="x" />, { path: "/app/datasets/x/label" });
+  const canvas = await screen.findByRole("application", { name: /click corner by corner/ });
+  const [, left = 0, top = 0, scale = 1] = /translate\((\S+) (\S+)\) scale\((\S+)\)/.exec(canvas.querySelector("g")?.getAttribute("transform") ?? "")?.map(Number) ?? [];
+  const at = (x: number, y: number) => ({ clientX: left + x * scale, clientY: top + y * scale });
+  const drag = (from: [number, number], to: [number, number], on: Element = canvas) => {
+    fireEvent.pointerDown(on, { button: 0, ...at(...from) });
+    fireEvent.pointerMove(canvas, at(...to));
+    fireEvent.pointerUp(canvas);
+  };
+  const click = (x: number, y: number) => drag([x, y], [x, y]);
+  click(10, 10);
+  click(40, 10);
+  click(40, 40);
+  expect((screen.getByRole("button", { name: "Close the outline" }) as HTMLButtonElement).disabled).toBe(false);
+  await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+  click(40, 40);
+  click(10.2, 10.1); // on the first corner
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toEqual([[0, 10, 10, 40, 10, 40, 40]]));
+  drag([35, 20], [45, 30]);
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toEqual([[0, 20, 20, 50, 20, 50, 50]]));
+  drag([20, 20], [10, 25], canvas.querySelector("[data-corner='0']") as Element);
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toEqual([[0, 10, 25, 50, 20, 50, 50]]));
+  drag([50, 35], [60, 35], canvas.querySelector("[data-middle='1']") as Element);
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toEqual([[0, 10, 25, 50, 20, 60, 35, 50, 50]]));
+  drag([60, 35], [60, 35], canvas.querySelector("[data-corner='2']") as Element); // chosen
+  key("Delete");
+  await waitFor(() => expect(stored.get(0)?.shapes.polygons).toEqual([[0, 10, 25, 50, 20, 50, 50]]));
+  click(90, 70); // beside it another one begins
+  await userEvent.click(await screen.findByRole("button", { name: "Cancel" }));
+  click(45, 30);
+  await waitFor(() => expect(canvas.querySelectorAll("[data-corner]")).toHaveLength(3));
+});
+
+test("a segmenter's masks are suggested as outlines, and accepted", async () => {
+  const { stored } = world("segmentation", ["oak"]);
+  await show(<LabelPage id="x" />, { path: "/app/datasets/x/label" });
+  await screen.findByText("0.png");
+  await screen.findByText("tiny · leaves");
+  key("KeyS");
+  await waitFor(() => expect(stored.get(0)).toMatchObject({ state: "suggested", scores: [0.8], shapes: { polygons: [expect.anything()] } }));
+  await screen.findByText("Suggested by a model");
+  key("Enter");
+  await waitFor(() => expect(stored.get(0)?.state).toBe("edited"));
+  expect(stored.get(0)?.shapes.polygons?.[0]?.slice(1).filter((v) => v === 50)).toHaveLength(2);
 });

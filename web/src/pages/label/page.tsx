@@ -13,8 +13,11 @@ import type { Dataset, Draft, DraftPicture, Version } from "../../types";
 import { useDataset, useVersion } from "../datasets/queries";
 import { Canvas } from "./canvas";
 import { Commit, Discard } from "./commit";
-import { type Action, begin, type Box, clip, edit, type Editor, isLabelled, labelsOf, moved, resized, type View, zoom } from "./editor";
+import {
+  type Action, begin, type Box, boxOf, classOf, clip, edit, type Editor, isLabelled, labelsOf, moved, nudged, objects, polygonOf, resized, type View, zoom,
+} from "./editor";
 import { commandOf, shortcuts } from "./keys";
+import { type Outline, shifted } from "./outline";
 import { Classes, Objects } from "./panel";
 import {
   draftPath, type EditState, getPicture, neighbour, pictureKey, useDraft, useEdits, useOpenDraft, usePicture, useUnlabelled, useWalk, type Walk, walks,
@@ -24,7 +27,7 @@ import { Suggest } from "./suggest";
 
 const NEW_SHARE = 0.3; // of the picture's sides: a box made by key
 const PASTE = 8; // so far a copy lies beside its original, in pixels
-let copied: Box | undefined; // also for the next picture
+let copied: { box: Box } | { outline: Outline } | undefined; // also for the next picture
 
 function Keys({ onClose }: { onClose: () => void }) {
   const { t } = useTexts();
@@ -79,7 +82,7 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
   const index = Math.max(0, Math.min(version.images - 1, Number(query.get("picture") ?? list?.[0] ?? 0) || 0));
   const picture = usePicture(dataset.id, draft, index);
   const one = picture.data;
-  const drawing = draft.task !== "classification";
+  const drawing = draft.task !== "classification", outlines = draft.task === "segmentation";
   const [editor, dispatch] = useReducer((e: Editor, a: Action) => edit(e, a), undefined, () => begin({ label: -1, boxes: [], polygons: [], quads: [] }));
   const [cls, setClass] = useState(0);
   const [view, setView] = useState<View>();
@@ -102,10 +105,13 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
   }, [client, dataset.id, draft, setEdit]);
   const { saver, state } = useSaver(dataset.id, draft, onSaved);
 
-  /** The server's labels into the editor; a suggestion's boxes that are certain enough. */
+  /** The server's labels into the editor; a suggestion's boxes and outlines that are certain enough. */
   const load = useCallback((p: DraftPicture) => {
-    const labels = labelsOf(p);
-    if (p.state === "suggested" && labels.boxes.length) labels.boxes = labels.boxes.filter((_, i) => (p.scores[i] ?? 1) >= threshold);
+    const labels = labelsOf(p), n = labels.boxes.length;
+    if (p.state === "suggested" && objects(labels)) {
+      labels.boxes = labels.boxes.filter((_, i) => (p.scores[i] ?? 1) >= threshold);
+      labels.polygons = labels.polygons.filter((_, i) => (p.scores[n + i] ?? 1) >= threshold);
+    }
     dispatch({ do: "load", labels });
   }, [threshold]);
   useEffect(() => {
@@ -164,11 +170,12 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
 
   const key = (e: KeyboardEvent) => {
     if (typing(e) || presses(e) || dialog || !one) return;
-    const command = commandOf(e, drawing && editor.selected !== undefined);
+    const command = commandOf(e, drawing && editor.selected !== undefined, editor.open !== undefined);
     if (!command) return;
-    const { selected, now } = editor;
-    const chosen = selected === undefined ? undefined : now.boxes[selected];
-    const add = (box: Box) => act({ do: "add", boxes: [clip(box, one.width, one.height)] });
+    const { selected, now, open, corner } = editor, { width, height } = one;
+    const chosen = boxOf(now, selected), outline = polygonOf(now, selected);
+    const add = (box: Box) => act({ do: "add", boxes: [clip(box, width, height)] });
+    const cursor = open?.cursor ?? open?.points.at(-1) ?? { x: width / 2, y: height / 2 };
     switch (command.do) {
       case "class": pick(command.cls); break;
       case "go": go(command.by); break;
@@ -179,34 +186,53 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
       case "zoom": zoomBy(command.by); break;
       case "help": setDialog("keys"); break;
       case "suggest": suggest.current?.(); break;
-      case "leave": act({ do: "select", at: undefined }); break;
+      case "leave": act({ do: "leave" }); break;
       case "next-box": act({ do: "step", by: 1 }); break;
       case "last-box": act({ do: "step", by: -1 }); break;
+      case "next-corner": act({ do: "corner-step", by: 1 }); break;
+      case "last-corner": act({ do: "corner-step", by: -1 }); break;
+      case "corner-add": act({ do: "corner-add" }); break;
+      case "cursor":
+        act({ do: "cursor", to: { x: Math.max(0, Math.min(width, cursor.x + command.dx)), y: Math.max(0, Math.min(height, cursor.y + command.dy)) } });
+        break;
+      case "point": act({ do: "point", at: cursor }); break;
+      case "close": act({ do: "close", cls }); break;
       case "delete":
-        if (chosen && selected !== undefined) act({ do: "remove", at: selected });
+        if (corner !== undefined) act({ do: "corner-remove" });
+        else if (selected !== undefined) act({ do: "remove", at: selected });
         else if (!drawing) act({ do: "label", cls: -1 });
         break;
       case "new":
-        if (drawing && draft.classes.length) {
-          const w = one.width * NEW_SHARE, h = one.height * NEW_SHARE;
-          add([cls, (one.width - w) / 2, (one.height - h) / 2, w, h]);
+        if (outlines && draft.classes.length) {
+          act({ do: "open", cursor: { x: Math.round(width / 2), y: Math.round(height / 2) } });
+          document.querySelector<HTMLElement>("[data-canvas]")?.focus({ preventScroll: true }); // Enter and Space are the outline's now
+        } else if (drawing && draft.classes.length) {
+          const w = width * NEW_SHARE, h = height * NEW_SHARE;
+          add([cls, (width - w) / 2, (height - h) / 2, w, h]);
         }
         break;
       case "nudge":
         if (chosen && selected !== undefined)
           act({ do: "put", at: selected, merge: command.grow ? "grow" : "move",
-            box: command.grow ? resized(chosen, "se", command.dx, command.dy, one.width, one.height) : moved(chosen, command.dx, command.dy, one.width, one.height) });
+            box: command.grow ? resized(chosen, "se", command.dx, command.dy, width, height) : moved(chosen, command.dx, command.dy, width, height) });
+        else if (outline && selected !== undefined)
+          act({ do: "bend", at: selected, merge: "move", corner,
+            outline: corner === undefined ? shifted(outline, command.dx, command.dy, width, height) : nudged(outline, corner, command.dx, command.dy, width, height) });
         break;
       case "copy":
-        if (!chosen) return;
-        copied = chosen;
+        if (!chosen && !outline) return;
+        copied = chosen ? { box: chosen } : outline && { outline };
         break;
-      case "paste":
+      case "paste": {
         if (!copied || !drawing) return;
-        add(moved(copied, now.boxes.some((b) => b.join() === copied?.join()) ? PASTE : 0, 0, one.width, one.height));
+        const text = ("box" in copied ? copied.box : copied.outline).join(), by = [...now.boxes, ...now.polygons].some((b) => b.join() === text) ? PASTE : 0;
+        if ("box" in copied) add(moved(copied.box, by, 0, width, height));
+        else act({ do: "outline", outline: shifted(copied.outline, by, 0, width, height) });
         break;
+      }
       case "duplicate":
-        if (chosen) add(moved(chosen, PASTE, PASTE, one.width, one.height));
+        if (chosen) add(moved(chosen, PASTE, PASTE, width, height));
+        else if (outline) act({ do: "outline", outline: shifted(outline, PASTE, PASTE, width, height) });
         break;
       default: return;
     }
@@ -246,8 +272,10 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
     onSaved(theirs);
     load(theirs);
   };
-  const said = editor.selected === undefined ? "" : t("label.boxSaid", {
-    n: editor.selected + 1, of: editor.now.boxes.length, name: draft.classes[editor.now.boxes[editor.selected]?.[0] ?? -1] ?? "" });
+  const said = editor.open ? t("label.openSaid", { n: editor.open.points.length })
+    : editor.selected === undefined ? ""
+      : `${t(boxOf(editor.now, editor.selected) ? "label.boxSaid" : "label.outlineSaid", { n: editor.selected + 1, of: objects(editor.now), name: draft.classes[classOf(editor.now, editor.selected) ?? -1] ?? "" })}${
+        editor.corner === undefined ? "" : `, ${t("label.cornerSaid", { n: editor.corner + 1 })}`}`;
   const register = useCallback((fn: () => void) => void (suggest.current = fn), []);
   const name = draft.classes[editor.now.label];
   return (
@@ -269,8 +297,8 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
               <IconButton label={t("next")} d={icons.right} look="plain" onClick={() => go(1)} />
             </div>
             <div className="flex gap-1">
-              <IconButton label={t("label.undo")} d={icons.undo} look="plain" disabled={!editor.past.length} onClick={() => act({ do: "undo" })} />
-              <IconButton label={t("label.redo")} d={icons.redo} look="plain" disabled={!editor.future.length} onClick={() => act({ do: "redo" })} />
+              <IconButton label={t("label.undo")} d={icons.undo} look="plain" disabled={!editor.past.length && !editor.open} onClick={() => act({ do: "undo" })} />
+              <IconButton label={t("label.redo")} d={icons.redo} look="plain" disabled={!editor.future.length && !editor.open?.undone.length} onClick={() => act({ do: "redo" })} />
             </div>
             <div className="flex gap-1">
               <IconButton label={t("label.zoomOut")} d={icons.minus} look="plain" onClick={() => zoomBy(0.8)} />
@@ -291,10 +319,16 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
           <div className="h-[min(68dvh,46rem)] min-h-72" data-picture={one?.index}>
             {one ? (
               <Canvas url={one.url} name={one.name} size={one} editor={editor} classes={draft.classes} colours={dataset.colours} cls={cls}
-                drawing={drawing && draft.classes.length > 0} act={act} view={view} setView={setView}
+                drawing={drawing && draft.classes.length > 0} tool={outlines ? "outline" : "box"} act={act} view={view} setView={setView}
                 scores={shownState === "suggested" && editor.past.length === 0 ? one.scores.filter((s) => s >= threshold) : []} />
             ) : picture.isError ? <ErrorNote error={picture.error} retry={() => void picture.refetch()} /> : <Loading lines={8} />}
           </div>
+          {editor.open && ( // below the picture, which must not move under the pointer
+            <div className="flex flex-wrap gap-2">
+              <Button look="primary" disabled={editor.open.points.length < 3} onClick={() => act({ do: "close", cls })}>{t("label.close")}</Button>
+              <Button onClick={() => act({ do: "leave" })}>{t("cancel")}</Button>
+            </div>
+          )}
           <p id="label-said" className="sr-only" aria-live="polite">{said}</p>
           <div className="numbers flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-muted">
             <span className="min-w-0 max-w-full truncate" title={one?.name}>{one?.name}</span>
@@ -318,8 +352,8 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
               <Switch label={t("label.advance")} checked={advance} onChange={setAdvance} />
             </section>
           )}
-          <Classes dataset={dataset} draft={draft} current={drawing ? (editor.selected !== undefined ? editor.now.boxes[editor.selected]?.[0] ?? cls : cls) : editor.now.label} onPick={pick} />
-          {(drawing || isLabelled({ ...editor.now, label: -1 })) && <Objects editor={editor} classes={draft.classes} colours={dataset.colours} act={act} />}
+          <Classes dataset={dataset} draft={draft} current={drawing ? (classOf(editor.now, editor.selected) ?? cls) : editor.now.label} onPick={pick} />
+          {(drawing || isLabelled({ ...editor.now, label: -1 })) && <Objects editor={editor} classes={draft.classes} colours={dataset.colours} act={act} outlines={outlines} />}
           <Suggest dataset={dataset.id} draft={draft} picture={one} unlabelled={(unlabelled.data ?? []).filter((i) => !edits.data?.has(i))} edits={edits.data ?? new Map()}
             threshold={threshold} setThreshold={setThreshold} busy={state === "saving"} register={register} onPicture={(p) => {
               onSaved(p);
@@ -337,10 +371,11 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
 function Begin({ dataset, version }: { dataset: Dataset; version: string | undefined }) {
   const { t } = useTexts();
   const open = useOpenDraft(dataset.id);
-  const ways = [["classification", "label.asClasses", "label.asClassesText"], ["detection", "label.asBoxes", "label.asBoxesText"]] as const;
+  const ways = [["classification", "label.asClasses", "label.asClassesText"], ["detection", "label.asBoxes", "label.asBoxesText"],
+    ["segmentation", "label.asOutlines", "label.asOutlinesText"]] as const;
   return (
     <Card title={t("label.begin")}>
-      <div className="grid gap-3 sm:grid-cols-2">
+      <div className="grid gap-3 sm:grid-cols-3">
         {ways.map(([task, title, text]) => (
           <button key={task} type="button" disabled={open.isPending} onClick={() => open.mutate({ task, ...(version && { version }) })}
             className="space-y-1 rounded border border-border p-4 text-left hover:border-primary hover:bg-raised">

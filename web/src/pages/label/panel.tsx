@@ -88,28 +88,33 @@ export function Classes({ dataset, draft, current, onPick }: { dataset: Dataset;
   );
 }
 
-export function Objects({ editor, classes, colours, act }: { editor: Editor; classes: string[]; colours: Colours | null; act: (action: Action) => void }) {
+export function Objects({ editor, classes, colours, act, outlines }: {
+  editor: Editor; classes: string[]; colours: Colours | null; act: (action: Action) => void; outlines: boolean;
+}) {
   const { t, number } = useTexts();
   const { boxes, polygons, quads } = editor.now;
-  const others = polygons.length + quads.length;
+  const all: { cls: number; size: string; remove: string }[] = [
+    ...boxes.map(([cls, , , w, h], i) => ({ cls, size: `${Math.round(w)} × ${Math.round(h)}`, remove: t("label.removeBox", { n: i + 1 }) })),
+    ...polygons.map((one, i) => ({ cls: one[0] ?? 0, size: t("label.corners", { n: (one.length - 1) / 2 }), remove: t("label.removeOutline", { n: i + 1 }) })),
+  ];
   return (
     <section className="space-y-2" aria-label={t("label.objects")}>
-      <h2 className="text-sm font-semibold">{t("label.objects")} <span className="numbers font-normal text-muted">{number(boxes.length + others)}</span></h2>
-      {!boxes.length && !others && <p className="text-sm text-muted">{t("label.noObjects")}</p>}
+      <h2 className="text-sm font-semibold">{t("label.objects")} <span className="numbers font-normal text-muted">{number(all.length + quads.length)}</span></h2>
+      {!all.length && !quads.length && <p className="text-sm text-muted">{t(outlines ? "label.noOutlines" : "label.noObjects")}</p>}
       <ul className="max-h-72 space-y-1 overflow-y-auto">
-        {boxes.map(([c, x, y, w, h], i) => (
+        {all.map(({ cls, size, remove }, i) => (
           <li key={i} className="flex items-center gap-1">
             <button type="button" aria-pressed={i === editor.selected} onClick={() => act({ do: "select", at: i === editor.selected ? undefined : i })}
               className={`flex min-h-9 min-w-0 flex-1 items-center gap-2 rounded px-2 text-left text-sm ${i === editor.selected ? "bg-raised font-medium" : "hover:bg-raised"}`}>
-              <span aria-hidden="true" className="h-3.5 w-3.5 shrink-0 rounded-sm border-2" style={{ borderColor: classColour(c, classes, colours) }} />
-              <span className="min-w-0 flex-1 truncate">{classes[c] ?? c}</span>
-              <span className="numbers text-xs text-muted" title={`${x}, ${y}`}>{Math.round(w)} × {Math.round(h)}</span>
+              <span aria-hidden="true" className="h-3.5 w-3.5 shrink-0 rounded-sm border-2" style={{ borderColor: classColour(cls, classes, colours) }} />
+              <span className="min-w-0 flex-1 truncate">{classes[cls] ?? cls}</span>
+              <span className="numbers text-xs text-muted">{size}</span>
             </button>
-            <IconButton label={t("label.removeBox", { n: i + 1 })} d={icons.trash} onClick={() => act({ do: "remove", at: i })} className="!min-h-8 !min-w-8 !p-1" />
+            <IconButton label={remove} d={icons.trash} onClick={() => act({ do: "remove", at: i })} className="!min-h-8 !min-w-8 !p-1" />
           </li>
         ))}
       </ul>
-      {others > 0 && <p className="text-xs text-muted">{t("label.kept", { n: others })}</p>}
+      {quads.length > 0 && <p className="text-xs text-muted">{t("label.kept", { n: quads.length })}</p>}
     </section>
   );
 }

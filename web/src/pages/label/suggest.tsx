@@ -4,27 +4,39 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 
 import { api, withQuery } from "../../api";
+import { maskOf } from "../../engine/answer";
+import { traced } from "../../engine/trace";
 import { useTexts } from "../../i18n";
 import { Slider } from "../../parts/controls";
 import { Button, ErrorNote, Progress, Select } from "../../parts/ui";
 import type { Draft, DraftPicture, Job, Prediction } from "../../types";
 import { jobPath, useJobs } from "../jobs/queries";
 import type { Box } from "./editor";
+import { isOutline, type Outline, outlineOf, round } from "./outline";
 import { draftPath, type EditState, getPicture, pictureKey } from "./queries";
 
 const ASKED = 0.05; // boxes are asked for from here on; the threshold hides those below it
 const BOXES_MAX = 300;
+const MASK_SIDE = 400; // pixels of the grid on which masks are outlined
 
-export interface Suggestion { label: number; boxes: Box[]; scores: number[] }
+/** scores: of the boxes, then of the outlines; or of the label. */
+export interface Suggestion { label: number; boxes: Box[]; polygons: Outline[]; scores: number[] }
 
-/** The model's words in the draft's numbers; what it calls by a name that the draft has not is left out. */
-export function suggestionOf(results: Prediction["results"], classes: string[], threshold: number): Suggestion {
-  const found = results[0]?.predictions ?? [];
-  const out: Suggestion = { label: -1, boxes: [], scores: [] };
+/** The model's words in the draft's numbers; what it calls by a name that the draft has not is left out.  Masks
+ * become outlines where outlines are drawn. */
+export function suggestionOf(results: Prediction["results"], classes: string[], threshold: number, outlines = false): Suggestion {
+  const found = results[0]?.predictions ?? [], size = { width: results[0]?.width ?? 0, height: results[0]?.height ?? 0 };
+  const out: Suggestion = { label: -1, boxes: [], polygons: [], scores: [] }, sure: number[] = [];
   for (const one of found) {
     const cls = classes.indexOf(one.class), score = one.confidence ?? 0;
     if (cls < 0) continue;
-    if (Array.isArray(one.box)) {
+    if (outlines && one.mask) {
+      const corners = traced(maskOf(one.mask as Parameters<typeof maskOf>[0], MASK_SIDE), size);
+      const outline = corners && outlineOf(cls, corners.map(({ x, y }) => ({ x: round(x), y: round(y) })));
+      if (!outline || !isOutline(outline)) continue;
+      out.polygons.push(outline);
+      sure.push(one.confidence ?? 1); // areas of a semantic segmentation have a share, and no confidence
+    } else if (Array.isArray(one.box)) {
       const [x = 0, y = 0, w = 0, h = 0] = one.box as number[];
       if (w < 1 || h < 1) continue;
       out.boxes.push([cls, x, y, w, h]);
@@ -34,21 +46,23 @@ export function suggestionOf(results: Prediction["results"], classes: string[], 
       out.scores = [score];
     }
   }
+  if (out.boxes.length || out.polygons.length) out.scores = [...out.scores.slice(0, out.boxes.length), ...sure];
   return out;
 }
 
-async function ask(job: string, picture: { url: string; name: string }, classes: string[], threshold: number, signal?: AbortSignal): Promise<Suggestion> {
+async function ask(job: string, picture: { url: string; name: string }, draft: Draft, threshold: number, signal?: AbortSignal): Promise<Suggestion> {
   const bytes = await (await api.send(picture.url, signal ? { signal } : {})).arrayBuffer();
   const path = withQuery(`${jobPath(job)}/predict`, { confidence: ASKED, max: BOXES_MAX, top_k: 1, file: picture.name.split("/").at(-1)?.slice(0, 255) });
   const reply = await api.send(path, { method: "POST", body: bytes, headers: { "content-type": "application/octet-stream" }, ...(signal && { signal }) });
   const said = (await reply.json()) as Prediction;
   const error = said.results[0]?.error;
   if (error) throw new Error(error);
-  return suggestionOf(said.results, classes, threshold);
+  return suggestionOf(said.results, draft.classes, threshold, draft.task === "segmentation");
 }
 
 /** A class for the whole picture is no box. */
-const fitting = (s: Suggestion, draft: Draft): Suggestion => (draft.task === "classification" ? { ...s, boxes: [] } : { ...s, label: -1 });
+const fitting = (s: Suggestion, draft: Draft): Suggestion => (draft.task === "classification" ? { ...s, boxes: [], polygons: [] } : { ...s, label: -1 });
+const isEmpty = (s: Suggestion) => s.label < 0 && !s.boxes.length && !s.polygons.length;
 
 interface Running { done: number; of: number }
 
@@ -72,10 +86,11 @@ export function Suggest({ dataset, draft, picture, unlabelled, edits, threshold,
   const suggested = [...edits].filter(([, state]) => state === "suggested").map(([index]) => index);
 
   const put = async (one: DraftPicture, s: Suggestion, state: EditState) => {
-    const keep = state === "edited" ? s.boxes.filter((_, i) => (s.scores[i] ?? 1) >= threshold) : s.boxes;
-    const { boxes: _, ...kept } = one.shapes;
+    const sure = (i: number) => state !== "edited" || (s.scores[i] ?? 1) >= threshold;
+    const boxes = s.boxes.filter((_, i) => sure(i)), polygons = s.polygons.filter((_, i) => sure(s.boxes.length + i));
+    const { boxes: _, polygons: had = [], ...kept } = one.shapes, all = s.polygons.length ? polygons : had;
     const saved = await api.put<DraftPicture>(`${draftPath(dataset)}/images/${one.index}`, {
-      revision: one.revision, state, label: s.label, shapes: { ...kept, ...(keep.length && { boxes: keep }) }, scores: state === "suggested" ? s.scores : [],
+      revision: one.revision, state, label: s.label, shapes: { ...kept, ...(boxes.length && { boxes }), ...(all.length && { polygons: all }) }, scores: state === "suggested" ? s.scores : [],
     });
     client.setQueryData(pictureKey(dataset, draft, one.index), saved);
     return saved;
@@ -85,8 +100,8 @@ export function Suggest({ dataset, draft, picture, unlabelled, edits, threshold,
     setAsking(true);
     setError(undefined);
     try {
-      const s = fitting(await ask(job.job, picture, draft.classes, threshold), draft);
-      if (s.label < 0 && !s.boxes.length) setError(new Error(t("suggest.nothing")));
+      const s = fitting(await ask(job.job, picture, draft, threshold), draft);
+      if (isEmpty(s)) setError(new Error(t("suggest.nothing")));
       else onPicture(await put(picture, s, "suggested"));
     } catch (e) {
       setError(e as Error);
@@ -115,11 +130,11 @@ export function Suggest({ dataset, draft, picture, unlabelled, edits, threshold,
     await client.invalidateQueries({ queryKey: ["dataset", dataset, "draft"], predicate: (query) => query.queryKey[3] !== "unlabelled" });
   };
   const all = () => job && many(unlabelled, async (p, signal) => {
-    const s = fitting(await ask(job.job, p, draft.classes, threshold, signal), draft);
-    if (s.label >= 0 || s.boxes.length) await put(p, s, "suggested");
+    const s = fitting(await ask(job.job, p, draft, threshold, signal), draft);
+    if (!isEmpty(s)) await put(p, s, "suggested");
   });
   const acceptAll = () => many(suggested, (p) =>
-    put(p, { label: p.label_id, boxes: (p.shapes.boxes ?? []) as Box[], scores: p.label_id >= 0 ? [] : p.scores }, "edited"));
+    put(p, { label: p.label_id, boxes: (p.shapes.boxes ?? []) as Box[], polygons: p.shapes.polygons ?? [], scores: p.label_id >= 0 ? [] : p.scores }, "edited"));
 
   if (!usable.length) return jobs.isPending ? null : (
     <section className="space-y-1 text-sm"><h2 className="font-semibold">{t("suggest.title")}</h2><p className="text-muted">{t("suggest.noModel")}</p></section>
