@@ -1,6 +1,6 @@
 /* bucket.c - operations on buckets. */
 #include "store/names.h"
-#include "store/store_int.h"
+#include "store/page.h"
 
 struct bucket_op {
     struct commit_op op;
@@ -121,45 +121,101 @@ enum s3_code op_get_location(struct call *c)
     return S3_OK;
 }
 
+/* ---- ListBuckets */
+
+enum { LIST_BUCKETS_MAX = 10000 };
+
 struct bucket_list {
-    struct buf *b;
-    const struct identity *who;
+    struct buf b;
+    struct call *c;
+    str prefix, region;
+    bool asked; /* for one page, or for some of them: Amazon tells the region then */
+    uint64_t max, count;
+    str next; /* the first that is not in the page; .p NULL if there is none */
 };
 
-static enum rc put_bucket(void *ud, str name, const struct bucket *k, struct err *e)
+static enum rc put_bucket(void *ud, str name, const struct bucket *k, bool *stop, struct err *e)
 {
-    const struct bucket_list *l = ud;
-    struct buf *b = l->b;
+    struct bucket_list *l = ud;
+    struct buf *b = &l->b;
 
-    if (!identity_may(l->who, name, str_of(k->owner), RIGHT_ANY))
+    *stop = !str_starts(name, l->prefix);
+    if (*stop || !identity_may(l->c->who, name, str_of(k->owner), RIGHT_ANY))
         return RC_OK;
+    if (l->count++ == l->max) {
+        *stop = true;
+        l->next = arena_str(l->c->a, name);
+        return l->next.p ? RC_OK : err_set(e, RC_NOMEM, "out of memory");
+    }
     buf_puts(b, "<Bucket>");
     xml_text(b, "Name", name);
     xml_time(b, "CreationDate", k->created_ms);
+    if (l->asked)
+        xml_text(b, "BucketRegion", str_of(l->c->s->region));
     buf_puts(b, "</Bucket>");
-    return RC_OK;
+    return buf_ok(b, e);
+}
+
+static enum s3_code read_list(struct bucket_list *l, str *ret_from)
+{
+    struct call *c = l->c;
+    str token = call_query(c, "continuation-token");
+    enum s3_code code = call_number(c, "max-buckets", INT32_MAX, &l->max);
+
+    if (!code && (!l->max || l->max > LIST_BUCKETS_MAX)) {
+        err_set(&c->err, RC_INVALID, "max-buckets is 1 to %d", LIST_BUCKETS_MAX);
+        code = S3_BAD_ARGUMENT;
+    }
+    *ret_from = l->prefix = call_query(c, "prefix").n ? call_query(c, "prefix") : STR("");
+    l->region = call_query(c, "bucket-region");
+    l->asked = l->prefix.n || l->region.n || token.n || call_query(c, "max-buckets").n;
+    if (!code && token.n)
+        code = page_token(c, token, ret_from);
+    if (!code && str_cmp(*ret_from, l->prefix) < 0)
+        *ret_from = l->prefix;
+    return code;
+}
+
+static enum rc walk_buckets(struct bucket_list *l, str from)
+{
+    struct call *c = l->c;
+    struct tx *tx;
+    enum rc rc;
+
+    if (l->region.n && !str_is(l->region, c->s->region))
+        return RC_OK; /* this store has none elsewhere */
+    rc = db_begin(c->s->db, DB_READ, &tx, &c->err);
+    if (rc)
+        return rc;
+    rc = index_buckets(tx, from, put_bucket, l, &c->err);
+    tx_rollback(tx);
+    return rc;
 }
 
 enum s3_code op_list_buckets(struct call *c)
 {
-    struct tx *tx;
-    struct buf b;
-    struct bucket_list l = {&b, c->who};
-    enum rc rc = db_begin(c->s->db, DB_READ, &tx, &c->err);
+    struct bucket_list l = {.c = c, .max = LIST_BUCKETS_MAX};
+    str from;
+    enum s3_code code = read_list(&l, &from);
+    enum rc rc;
 
-    if (rc)
-        return s3_code_of(c, rc);
-    buf_init(&b, 4 << 20);
-    xml_begin(&b, "ListAllMyBucketsResult");
-    xml_owner(&b, "Owner");
-    buf_puts(&b, "<Buckets>");
-    rc = index_buckets(tx, put_bucket, &l, &c->err);
-    tx_rollback(tx);
-    buf_puts(&b, "</Buckets></ListAllMyBucketsResult>");
+    if (code)
+        return code;
+    buf_init(&l.b, 4 << 20);
+    xml_begin(&l.b, "ListAllMyBucketsResult");
+    xml_owner(&l.b, "Owner");
+    buf_puts(&l.b, "<Buckets>");
+    rc = walk_buckets(&l, from);
     if (rc) {
-        buf_done(&b);
+        buf_done(&l.b);
         return s3_code_of(c, rc);
     }
-    reply_xml(c, &b);
+    buf_puts(&l.b, "</Buckets>");
+    if (l.next.p)
+        page_put_token(&l.b, "ContinuationToken", l.next);
+    if (l.prefix.n)
+        xml_text(&l.b, "Prefix", l.prefix);
+    buf_puts(&l.b, "</ListAllMyBucketsResult>");
+    reply_xml(c, &l.b);
     return S3_OK;
 }

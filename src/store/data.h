@@ -29,7 +29,7 @@
 #include "db/db.h"
 #include "store/files.h"
 
-enum { DATA_LAYOUT = 3, INLINE_BYTES_MAX = 4000 /* a row in a page of the index */ };
+enum { DATA_LAYOUT = 4, INLINE_BYTES_MAX = 4000 /* a row in a page of the index */ };
 
 /* At every start: creates what is missing, upgrades layout 1.  Its layout is numbered apart from
  * the index's: counter 'data_layout'. */
@@ -62,8 +62,10 @@ enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err 
  * freed, for nobody knows what it is: it stays, for the check to tell. */
 enum rc data_ref(struct tx *tx, int64_t data, struct err *e) must_check;
 enum rc data_unref(struct tx *tx, int64_t data, struct freed_list *freed, struct err *e) must_check;
-/* Data, itself not in pieces, becomes the n-th piece (from 0) of data of kind DATA_PIECES. */
-enum rc data_piece(struct tx *tx, int64_t owner, size_t n, int64_t data, struct err *e) must_check;
+/* Data, itself not in pieces, becomes the n-th piece (from 0) of data of kind DATA_PIECES.  sum: of
+ * the part that it was, as the index keeps it (checksum.h); empty: none is known. */
+enum rc data_piece(struct tx *tx, int64_t owner, size_t n, int64_t data, const char *sum,
+                   struct err *e) must_check;
 
 struct data_row {
     int64_t id, place, refs;
@@ -72,7 +74,8 @@ struct data_row {
     bool wrong;   /* of walks: the row does not have its checksum (rowsum.h) */
     bool has_sum; /* not of layout 1 */
     uint32_t sum;
-    str body; /* of INLINE */
+    str body;     /* of INLINE */
+    str part_sum; /* of data_pieces: what data_piece() was given */
     bool has_sha;
     uint8_t sha[SHA256_BYTES];
 };

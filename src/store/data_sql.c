@@ -18,6 +18,7 @@ static enum rc no_memory(struct err *e)
 #define ROW         "d.id, d.kind, d.bytes, d.place, d.sum, d.sha, d.refs, d.crc, d.body"
 #define ROW_LETTERS "iiiiju3"
 enum { ROW_COLUMNS = 9 };
+#define PIECE_LETTERS "iit" /* behind the owner */
 
 /* Without its body. */
 static void read_place(struct rows *r, struct data_row *ret)
@@ -117,8 +118,10 @@ static enum rc take_pieces(struct rows *r, struct arena *a, int64_t owner, struc
     while (!rc && ok && n < max && rows_next(r)) {
         ok = read_row(r, a, &list[n]);
         if (list[n].wrong || rows_int(r, ROW_COLUMNS) != (int64_t)n ||
-            !rowsum_holds(rowsum_int(0, owner), r, ROW_COLUMNS, "ii"))
+            !rowsum_holds(rowsum_int(0, owner), r, ROW_COLUMNS, PIECE_LETTERS))
             rc = wrong_row(owner, e);
+        list[n].part_sum = rows_copy(r, a, ROW_COLUMNS + 2);
+        ok = ok && list[n].part_sum.p;
         n += ok;
     }
     done = rows_done(r, rc ? NULL : e);
@@ -143,8 +146,8 @@ enum rc data_pieces(struct tx *tx, struct arena *a, int64_t data, struct data_ro
         rc = data_one_int(r, &count, e);
     if (!rc)
         rc = tx_query(tx, &r, e,
-                      "SELECT " ROW ", p.n, p.data, p.crc FROM piece p JOIN data d ON d.id = p.data"
-                      " WHERE p.owner = ? ORDER BY p.n",
+                      "SELECT " ROW ", p.n, p.data, p.sum, p.crc FROM piece p"
+                      " JOIN data d ON d.id = p.data WHERE p.owner = ? ORDER BY p.n",
                       db_i(data));
     if (rc)
         return rc;
@@ -367,13 +370,14 @@ enum rc data_add(struct tx *tx, struct data_new *n, int64_t *ret_id, struct err 
     return rc;
 }
 
-enum rc data_piece(struct tx *tx, int64_t owner, size_t n, int64_t data, struct err *e)
+enum rc data_piece(struct tx *tx, int64_t owner, size_t n, int64_t data, const char *sum,
+                   struct err *e)
 {
-    const uint32_t sum = rowsum_int(rowsum_int(rowsum_int(0, owner), (int64_t)n), data);
+    const struct db_val v[] = {db_i(owner), db_i((int64_t)n), db_i(data), db_c(sum)};
     enum rc rc = tx_exec(tx, e,
-                         "INSERT INTO piece(owner, n, data, crc) SELECT ?, ?, id, ? FROM data"
-                         " WHERE id = ? AND kind <> 2",
-                         db_i(owner), db_i((int64_t)n), db_i(sum), db_i(data));
+                         "INSERT INTO piece(owner, n, data, sum, crc) SELECT ?, ?, id, ?, ?"
+                         " FROM data WHERE id = ? AND kind <> 2",
+                         v[0], v[1], v[3], db_i(rowsum_vals(0, v, 4)), v[2]);
 
     if (!rc && tx_changes(tx) != 1)
         rc = err_set(e, RC_CORRUPT, "content %lld cannot be a piece", (long long)data);
@@ -410,16 +414,16 @@ static enum rc pieces_drop(struct tx *tx, int64_t owner, struct freed_list *free
         struct rows *r;
         int64_t n = 0, data = 0;
         bool there, holds = false;
-        enum rc rc =
-            tx_query(tx, &r, e, "SELECT n, data, crc FROM piece WHERE owner = ? ORDER BY n LIMIT 1",
-                     db_i(owner));
+        enum rc rc = tx_query(
+            tx, &r, e, "SELECT n, data, sum, crc FROM piece WHERE owner = ? ORDER BY n LIMIT 1",
+            db_i(owner));
         if (rc)
             return rc;
         there = rows_next(r);
         if (there) {
             n = rows_int(r, 0);
             data = rows_int(r, 1);
-            holds = rowsum_holds(rowsum_int(0, owner), r, 0, "ii");
+            holds = rowsum_holds(rowsum_int(0, owner), r, 0, PIECE_LETTERS);
         }
         rc = rows_done(r, e);
         if (rc || !there)

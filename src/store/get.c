@@ -22,12 +22,13 @@ static enum s3_code outside(struct call *c, const struct object *o)
     return S3_BAD_RANGE;
 }
 
-/* ?partNumber=N: the part as if it were a range. */
-static enum s3_code part_range(struct call *c, const struct read *g, uint64_t *at, uint64_t *n,
+/* ?partNumber=N: the part as if it were a range, with its own checksum. */
+static enum s3_code part_range(struct call *c, struct read *g, uint64_t *at, uint64_t *n,
                                enum range_kind *ret)
 {
     uint64_t number = 0;
     char count[24];
+    bool composite;
     enum s3_code code = call_number(c, "partNumber", STORE_PART_NUMBER_MAX, &number);
 
     if (code || !call_query(c, "partNumber").p)
@@ -39,6 +40,9 @@ static enum s3_code part_range(struct call *c, const struct read *g, uint64_t *a
         *ret = g->o.bytes ? RANGE_PART : RANGE_NONE;
         return S3_OK;
     }
+    composite = g->o.sum.composite;
+    sum_read(g->bytes.parts[number - 1].part_sum, &g->o.sum);
+    g->o.sum.composite = composite; /* the type is the object's */
     for (size_t i = 0; i + 1 < number; i++)
         *at += g->bytes.parts[i].bytes;
     *n = g->bytes.parts[number - 1].bytes;
@@ -88,7 +92,8 @@ static enum s3_code answer(struct call *c, struct read *g)
                  (unsigned long long)(at + n - 1), (unsigned long long)g->o.bytes);
         http_add_header(c->r, "Content-Range", text);
     }
-    if (n == g->o.bytes && str_ieq(call_header(c, "x-amz-checksum-mode"), STR("ENABLED")))
+    if ((n == g->o.bytes || call_query(c, "partNumber").p) &&
+        str_ieq(call_header(c, "x-amz-checksum-mode"), STR("ENABLED")))
         headers_sum(c, &g->o.sum);
     return read_send(c, g, kind == RANGE_PART ? 206 : 200, type, at, n);
 }
@@ -153,14 +158,18 @@ static enum s3_code put_parts(struct call *c, struct buf *b, const struct read *
     if (g->o.kind != DATA_PIECES)
         return S3_OK;
     buf_puts(b, "<ObjectParts>");
-    xml_u64(b, "TotalPartsCount", g->bytes.part_n);
+    xml_u64(b, "PartsCount", g->bytes.part_n);
     xml_u64(b, "PartNumberMarker", after);
     xml_u64(b, "MaxParts", max);
     for (i = after; i < g->bytes.part_n && i - after < max; i++)
         if (g->o.sum.composite) { /* as S3: single parts are told where each has a checksum */
+            struct sum s;
+            sum_read(g->bytes.parts[i].part_sum, &s);
             buf_puts(b, "<Part>");
             xml_u64(b, "PartNumber", i + 1);
             xml_u64(b, "Size", g->bytes.parts[i].bytes);
+            if (s.kind != CHECKSUM_NONE)
+                xml_text(b, checksum_element(s.kind), str_of(s.text));
             buf_puts(b, "</Part>");
         }
     if (i < g->bytes.part_n)

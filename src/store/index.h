@@ -69,8 +69,11 @@ enum rc index_bucket_acl(struct tx *tx, int64_t bucket, enum canned_acl acl,
 /* Also drops its settings and unfinished uploads.  RC_CONFLICT: an object or a version is in it. */
 enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *freed,
                             struct err *e) must_check;
-typedef enum rc (*index_bucket_fn)(void *ud, str name, const struct bucket *b, struct err *e);
-enum rc index_buckets(struct tx *tx, index_bucket_fn each, void *ud, struct err *e) must_check;
+/* Those with name >= from, in order; `each` ends the walk by *stop. */
+typedef enum rc (*index_bucket_fn)(void *ud, str name, const struct bucket *b, bool *stop,
+                                   struct err *e);
+enum rc index_buckets(struct tx *tx, str from, index_bucket_fn each, void *ud,
+                      struct err *e) must_check;
 /* A document kept with a bucket: "policy", "cors", "lifecycle", "tagging".  RC_NOT_FOUND. */
 enum rc index_setting(struct tx *tx, struct arena *a, int64_t bucket, const char *kind, str *ret,
                       struct err *e) must_check;

@@ -242,18 +242,19 @@ enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *fr
     return rc ? rc : tx_exec(tx, e, "DELETE FROM bucket WHERE id = ?", db_i(bucket));
 }
 
-enum rc index_buckets(struct tx *tx, index_bucket_fn each, void *ud, struct err *e)
+enum rc index_buckets(struct tx *tx, str from, index_bucket_fn each, void *ud, struct err *e)
 {
     struct rows *r;
-    enum rc done, rc = tx_query0(tx, &r, e, BUCKET " ORDER BY name");
+    bool stop = false;
+    enum rc done, rc = tx_query(tx, &r, e, BUCKET " WHERE name >= ? ORDER BY name", db_s(from));
 
     if (rc)
         return rc;
-    while (!rc && rows_next(r)) {
+    while (!rc && !stop && rows_next(r)) {
         struct bucket b;
         rc = bucket_of_row(r, NULL, &b, e);
         if (!rc)
-            rc = each(ud, rows_text(r, 1), &b, e);
+            rc = each(ud, rows_text(r, 1), &b, &stop, e);
     }
     done = rows_done(r, rc ? NULL : e);
     return rc ? rc : done;

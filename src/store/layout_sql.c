@@ -35,6 +35,10 @@ static const char *const to_layout_3[] = {
     "ALTER TABLE segment ADD COLUMN crc INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE freed ADD COLUMN crc INTEGER NOT NULL DEFAULT 0",
 };
+/* Layout 3 forgot the checksums of parts when an upload was finished. */
+static const char *const to_layout_4[] = {
+    "ALTER TABLE piece ADD COLUMN sum TEXT NOT NULL DEFAULT ''",
+};
 
 enum rc data_one_int(struct rows *r, int64_t *ret, struct err *e)
 {
@@ -102,8 +106,10 @@ enum rc data_setup(struct tx *tx, struct err *e)
         rc = tx_exec0(tx, e, to_layout_2[i]);
     for (size_t i = 0; !rc && layout < 3 && i < sizeof to_layout_3 / sizeof *to_layout_3; i++)
         rc = tx_exec0(tx, e, to_layout_3[i]);
-    if (!rc && layout < 3)
-        rc = rowsum_fill(tx, ROWSUM_PIECE, ROWSUM_DATA, e);
+    for (size_t i = 0; !rc && layout < 4 && i < sizeof to_layout_4 / sizeof *to_layout_4; i++)
+        rc = tx_exec0(tx, e, to_layout_4[i]);
+    if (!rc && layout < 4)
+        rc = rowsum_fill(tx, ROWSUM_PIECE, layout < 3 ? ROWSUM_DATA : ROWSUM_PIECE, e);
     if (!rc && layout < DATA_LAYOUT)
         rc = data_counter_set(tx, "data_layout", DATA_LAYOUT, e);
     return rc;

@@ -1,7 +1,4 @@
-/* list.c - ListObjectsV2, and the first version for old clients.
- *
- * The continuation token is the first key not returned, in hex: it stays valid whatever is written
- * or deleted in between. */
+/* list.c - ListObjectsV2, and the first version for old clients. */
 #include "s3/xml.h"
 #include "store/page.h"
 
@@ -51,30 +48,18 @@ static enum rc walk_objects(struct page *g, struct tx *tx, int64_t bucket, size_
     return index_list(tx, bucket, g->from, g->to, max, each_object, g, &g->c->err);
 }
 
-static enum s3_code token_start(struct page *g, str token)
-{
-    uint8_t *p = token.n > 2 * STORE_KEY_BYTES_MAX || token.n % 2
-                     ? NULL
-                     : arena_alloc(g->c->a, token.n / 2 + 1);
-
-    if (!p || !hex_to(token, p)) {
-        err_set(&g->c->err, RC_INVALID, "the continuation token is not one of ours");
-        return S3_BAD_ARGUMENT;
-    }
-    g->from = (str){(char *)p, token.n / 2};
-    if (str_cmp(g->from, g->prefix) < 0)
-        g->from = g->prefix;
-    return S3_OK;
-}
-
 static enum s3_code set_start(struct page *g, bool v2)
 {
     str token = v2 ? call_query(g->c, "continuation-token") : STR_NONE;
     str delimiter = g->delimiter;
     enum s3_code code;
 
-    if (token.p)
-        return token_start(g, token);
+    if (token.p) {
+        code = page_token(g->c, token, &g->from);
+        if (!code && str_cmp(g->from, g->prefix) < 0)
+            g->from = g->prefix;
+        return code;
+    }
     if (v2) /* start-after is a key, whatever it ends in */
         g->delimiter = STR_NONE;
     code = page_after(g, call_query(g->c, v2 ? "start-after" : "marker"));
@@ -91,11 +76,8 @@ static void put_v2(struct page *g, struct buf *b)
         xml_text(b, "ContinuationToken", call_query(c, "continuation-token"));
     if (call_query(c, "start-after").n)
         page_name(g, b, "StartAfter", call_query(c, "start-after"));
-    if (!g->truncated)
-        return;
-    buf_puts(b, "<NextContinuationToken>");
-    buf_hex(b, g->next.p, g->next.n);
-    buf_puts(b, "</NextContinuationToken>");
+    if (g->truncated)
+        page_put_token(b, "NextContinuationToken", g->next);
 }
 
 enum s3_code op_list_objects(struct call *c)

@@ -331,7 +331,9 @@ enum rc index_complete(struct tx *tx, const struct bucket *b, const struct uploa
     enum rc rc = data_add(tx, &d, &data, e);
 
     for (size_t i = 0; !rc && i < n; i++) {
-        rc = data_piece(tx, o->data, i, parts[i].data, e);
+        char sum[SUM_STORED];
+        sum_write(&parts[i].sum, sum);
+        rc = data_piece(tx, o->data, i, parts[i].data, sum, e);
         if (!rc) /* what stays in `part` is freed with the upload */
             rc = tx_exec(tx, e, "DELETE FROM part WHERE upload = ? AND number = ?", db_i(u->id),
                          db_i(parts[i].number));

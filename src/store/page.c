@@ -72,6 +72,27 @@ enum s3_code page_after(struct page *g, str marker)
     return S3_OK;
 }
 
+enum s3_code page_token(struct call *c, str token, str *ret)
+{
+    uint8_t *p = token.n > 2 * STORE_KEY_BYTES_MAX || token.n % 2
+                     ? NULL
+                     : arena_alloc(c->a, token.n / 2 + 1);
+
+    if (!p || !hex_to(token, p)) {
+        err_set(&c->err, RC_INVALID, "the continuation token is not one of ours");
+        return S3_BAD_ARGUMENT;
+    }
+    *ret = (str){(char *)p, token.n / 2};
+    return S3_OK;
+}
+
+void page_put_token(struct buf *b, const char *tag, str next)
+{
+    buf_printf(b, "<%s>", tag);
+    buf_hex(b, next.p, next.n);
+    buf_printf(b, "</%s>", tag);
+}
+
 static enum rc no_memory(struct err *e)
 {
     return err_set(e, RC_NOMEM, "out of memory");

@@ -29,6 +29,10 @@ enum s3_code page_begin(struct page *g, struct call *c, const char *max_name);
 void page_done(struct page *g);
 /* Begins behind a marker of a key (a common prefix stands for all keys under it). */
 enum s3_code page_after(struct page *g, str marker);
+/* A continuation token is the first name that was not returned, in hex: it stays valid whatever is
+ * written or deleted in between. */
+enum s3_code page_token(struct call *c, str token, str *ret);
+void page_put_token(struct buf *b, const char *tag, str next);
 /* Looks at one entry: *ret_put true if it is to be written, *stop if the walk has to end. */
 enum rc page_take(struct page *g, str key, int64_t tie, bool *ret_put, bool *stop, struct err *e);
 /* Runs `walk` (one query over from..to, at most `max` rows) until the page is full. */

@@ -174,8 +174,8 @@ static const struct table {
                      "SELECT upload, number, data, bytes, modified_ms, etag, sum, crc FROM part"
                      " WHERE (upload, number) > (?, ?) ORDER BY upload, number LIMIT ?",
                      "UPDATE part SET crc = ? WHERE upload = ? AND number = ?", 2, -1, -1, 0},
-    [ROWSUM_PIECE] = {"piece", "iii",
-                      "SELECT owner, n, data, crc FROM piece WHERE (owner, n) > (?, ?)"
+    [ROWSUM_PIECE] = {"piece", "iiit",
+                      "SELECT owner, n, data, sum, crc FROM piece WHERE (owner, n) > (?, ?)"
                       " ORDER BY owner, n LIMIT ?",
                       "UPDATE piece SET crc = ? WHERE owner = ? AND n = ?", 2, -1, -1, 0},
     [ROWSUM_SEGMENT] = {"segment", "iii",

@@ -270,7 +270,7 @@ struct buckets_found {
     VEC(str) names;
 };
 
-static enum rc each_bucket(void *ud, str name, const struct bucket *b, struct err *e)
+static enum rc each_bucket(void *ud, str name, const struct bucket *b, bool *stop, struct err *e)
 {
     struct buckets_found *f = ud;
     str copy = arena_str(f->a, name);
@@ -327,7 +327,7 @@ enum rc lifecycle_run(struct store *s, int64_t now_ms, struct event *stop, uint6
     w->now_ms = now_ms;
     rc = db_begin(s->db, DB_READ, &tx, e);
     if (!rc) {
-        rc = index_buckets(tx, each_bucket, &f, e);
+        rc = index_buckets(tx, STR(""), each_bucket, &f, e);
         tx_rollback(tx);
     }
     for (size_t i = 0; !rc && i < f.names.n && !event_is_set(stop); i++) {

@@ -200,7 +200,7 @@ test("checksums are kept and given back, of single puts and of parts", async () 
   const done = await ok(call(`/${b}/parts`, { method: "POST", query: { uploadId }, body, headers: { "x-amz-checksum-crc64nvme": sum } }));
   assert.equal(all(done.body, "ChecksumCRC64NVME")[0], sum);
   const attributes = (await ok(call(`/${b}/parts`, { query: { attributes: "" }, headers: { "x-amz-object-attributes": "ETag,Checksum,ObjectParts,ObjectSize,StorageClass" } }))).body;
-  assert.deepEqual([all(attributes, "ChecksumCRC64NVME")[0], all(attributes, "TotalPartsCount")[0], all(attributes, "ObjectSize")[0]], [sum, "2", String(whole.length)]);
+  assert.deepEqual([all(attributes, "ChecksumCRC64NVME")[0], all(attributes, "PartsCount")[0], all(attributes, "ObjectSize")[0]], [sum, "2", String(whole.length)]);
   const second = await ok(call(`/${b}/parts`, { query: { partNumber: "2" } }), 206);
   assert.ok(second.bytes.equals(parts[1] as Buffer));
   assert.equal(second.headers["x-amz-mp-parts-count"], "2");
@@ -212,6 +212,32 @@ test("checksums are kept and given back, of single puts and of parts", async () 
   const end = await ok(call(`/${b}/c`, { method: "POST", query: { uploadId: id }, body: `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${etag}</ETag></Part></CompleteMultipartUpload>` }));
   const want = createHash("sha256").update(createHash("sha256").update("x").digest()).digest("base64");
   assert.equal(all(end.body, "ChecksumSHA256")[0], `${want}-1`);
+  const ofPart = createHash("sha256").update("x").digest("base64");
+  const told = (await ok(call(`/${b}/c`, { query: { attributes: "" }, headers: { "x-amz-object-attributes": "Checksum,ObjectParts" } }))).body;
+  assert.deepEqual([all(told, "ChecksumType")[0], ...all(told, "ChecksumSHA256"), all(told, "PartNumber")[0], all(told, "Size")[0]], ["COMPOSITE", `${want}-1`, ofPart, "1", "1"]);
+  const one = await ok(call(`/${b}/c`, { query: { partNumber: "1" }, headers: { "x-amz-checksum-mode": "ENABLED" } }), 206);
+  assert.deepEqual([one.body, one.headers["x-amz-checksum-sha256"], one.headers["x-amz-checksum-type"]], ["x", ofPart, "COMPOSITE"]);
+});
+
+test("buckets are listed page by page, by prefix and region", async () => {
+  for (const name of ["list-a", "list-b", "list-c", "lisu"]) await bucket(name);
+  const list = async (query: Record<string, string>): Promise<Answer> => await ok(call("/", { query }));
+  const names: string[] = [];
+  let token = "";
+  do {
+    const page = await list({ prefix: "list-", "max-buckets": "2", ...(token ? { "continuation-token": token } : {}) });
+    assert.equal(all(page.body, "Prefix")[0], "list-");
+    assert.ok(all(page.body, "BucketRegion").every((r) => r === "us-east-1"));
+    names.push(...all(page.body, "Name"));
+    token = all(page.body, "ContinuationToken")[0] ?? "";
+  } while (token);
+  assert.deepEqual(names, ["list-a", "list-b", "list-c"]);
+  assert.ok(!(await list({ prefix: "list-", "max-buckets": "3" })).body.includes("ContinuationToken"), "a page that holds all has no next");
+  assert.deepEqual(all((await list({ prefix: "lis", "bucket-region": "us-east-1" })).body, "Name"), ["list-a", "list-b", "list-c", "lisu"]);
+  assert.deepEqual(all((await list({ "bucket-region": "eu-west-1" })).body, "Name"), []);
+  assert.ok(!(await list({})).body.includes("BucketRegion"));
+  for (const bad of [{ "max-buckets": "0" }, { "max-buckets": "10001" }, { "max-buckets": "x" }, { "continuation-token": "zz" }])
+    await refused(call("/", { query: bad }), 400, "InvalidArgument");
 });
 
 test("parts are copied from ranges; uploads and parts are listed", async () => {
