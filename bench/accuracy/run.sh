@@ -50,18 +50,19 @@ find_python() {
 
 # A Python of its own: the library brings its own release of everything.
 find_yolo() {
-    local python=$root/build/peers/yolo/bin/python
+    local python=${PYTHON:-$root/build/peers/yolo/bin/python}
     "$python" -c 'import ultralytics' >/dev/null 2>&1 || {
         python3 -m venv "$root/build/peers/yolo" >&2
         "$root/build/peers/yolo/bin/pip" install -q ultralytics >&2
+        python=$root/build/peers/yolo/bin/python
     }
     echo "$python"
 }
 
 run_peer() { # SEED: its last line is the result
     if [ $peer = detector_peer.py ]; then
-        "$python" "$here/$peer" "$zip" --seed "$1" --epochs "$epochs" --threads "$threads" --work "$out/peer"
-        rm -rf "$out/peer"
+        "$python" "$here/$peer" "$zip" --seed "$1" --epochs "$epochs" --threads "$threads" --work "$out/peer-$1"
+        rm -rf "$out/peer-$1"
     else
         "$python" "$here/$peer" "$zip" --model "$model" --seed "$1" --epochs "$epochs" --threads "$threads"
     fi
@@ -84,14 +85,14 @@ run_ours() {
     data=$(mktemp -d "${TMPDIR:-/tmp}/anneal-accuracy-XXXXXX")
     port=$(free_port) store=$(free_port)
     "$anneal" serve --data "$data" --listen "127.0.0.1:$port" --store-listen "127.0.0.1:$store" \
-        > "$out/serve.log" 2>&1 &
+        > "$out/serve-$model-$$.log" 2>&1 &
     pid=$!
     # shellcheck disable=SC2064
     trap "kill $pid 2>/dev/null; wait $pid 2>/dev/null; rm -rf '$data'" EXIT
     export ANNEAL_URL="http://127.0.0.1:$port" ANNEAL_DATA="$data"
     for _ in $(seq 100); do
         curl -fs "$ANNEAL_URL/health" >/dev/null && break
-        kill -0 "$pid" 2>/dev/null || { echo "bench/accuracy: the server ended:"; cat "$out/serve.log"; exit 2; }
+        kill -0 "$pid" 2>/dev/null || { echo "bench/accuracy: the server ended:"; cat "$out/serve-$model-$$.log"; exit 2; }
         sleep 0.1
     done
     "$anneal" dataset import "$zip" --name $data_default --json | tail -n 1
