@@ -266,9 +266,11 @@ static enum rc delete_dataset(struct ctx *c, struct err *e)
                      STR_F(jobs[0].id));
     if (!rc)
         rc = dataset_delete(c->app->db, d.id, e);
-    if (!rc)
-        http_reply(c->req, 204, NULL, STR_NONE);
-    return rc;
+    if (rc)
+        return rc;
+    imports_poke(c->app->imports); /* its thread removes the pictures (flow/dataset/sweep.h) */
+    http_reply(c->req, 204, NULL, STR_NONE);
+    return RC_OK;
 }
 
 /* ---- versions */
@@ -435,7 +437,9 @@ const struct route dataset_routes[] = {
      .reply = dataset_fields, .tag = "Datasets", .summary = "Rename or describe a dataset.",
      .fn = put_dataset},
     {HTTP_DELETE, "/datasets/{id}", WRITE, .tag = "Datasets",
-     .summary = "Delete a dataset; 409 while a job or an import uses it.", .fn = delete_dataset},
+     .summary = "Delete a dataset and the pictures that no other has; 409 while a job or an "
+                "import uses it.",
+     .fn = delete_dataset},
     {HTTP_GET, "/datasets/{id}/imports", READ, .tag = "Datasets",
      .summary = "Its imports, newest first: {imports}.", .fn = get_imports},
     {HTTP_GET, "/datasets/{id}/versions", READ, .tag = "Datasets",

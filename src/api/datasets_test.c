@@ -237,6 +237,79 @@ TEST(the_sweep_removes_what_no_version_has)
     tear_down();
 }
 
+/* An import of the first `n` of ten pictures, all the way to a version. */
+static struct import imported(const char *name, unsigned n)
+{
+    struct testing_zip *z = testing_zip_new("zip");
+    struct import_result r = {.stats = STR("{}")};
+    struct buf archive;
+    char path[32];
+
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%u.png", i % 2 ? "cat" : "dog", i);
+        testing_zip_image(z, path, i == 3 ? 300 : 12, 9, i + 1);
+    }
+    testing_zip_close(z, &archive);
+    struct import im = queue(name, buf_view(&archive), 1 << 20);
+    r.version = json_str(run_ingest(&im), "version", STR(""));
+    CHECK_OK(
+        load_manifest(db, s3, arena_cstr(&arena, r.version), STR("folder"), 1, 2, &r.content, &err),
+        &err);
+    CHECK_OK(import_finish(db, &im, &r, &err), &err);
+    buf_done(&archive);
+    return im;
+}
+
+static void sweep_all(int64_t expect)
+{
+    int64_t removed = 0, all = 0;
+    bool more = true;
+
+    while (more) {
+        CHECK_OK(sweep_deleted(db, s3, stop_event, &removed, &more, &err), &err);
+        all += removed;
+    }
+    CHECK_EQ(all, expect);
+}
+
+TEST(a_deleted_dataset_gives_its_pictures_back)
+{
+    int64_t removed = 0;
+    bool more = false;
+
+    set_up();
+    struct import small = imported("small", 6), large = imported("large", 10),
+                  same = imported("same", 10);
+    CHECK_EQ(objects("blobs/"), 10);
+    sweep_all(0);
+    CHECK_OK(dataset_delete(db, large.dataset, &err), &err);
+    sweep_all(0); /* "same" has that version too */
+    CHECK_OK(dataset_delete(db, same.dataset, &err), &err);
+    CHECK_EQ(objects("datasets/"), 2);
+
+    struct import other = queue("running", STR("x"), 1);
+    CHECK_OK(sweep_deleted(db, s3, stop_event, &removed, &more, &err), &err);
+    CHECK(!removed && !more); /* an import may be about to name the same pictures */
+    CHECK_OK(import_fail(db, &other, STR("x"), STR(""), STR("y"), &err), &err);
+
+    event_set(stop_event); /* stopped in between: nothing is forgotten that is still stored */
+    CHECK_EQ(sweep_deleted(db, s3, stop_event, &removed, &more, &err), RC_CANCELLED);
+    event_clear(stop_event);
+    CHECK_EQ(objects("blobs/"), 10);
+    sweep_all(4); /* six are in "small" */
+    CHECK_EQ(objects("blobs/"), 6);
+    CHECK_EQ(objects("thumbs/"), 1);
+    CHECK_EQ(objects("datasets/"), 1);
+
+    struct import again = imported("again", 10);
+    CHECK_EQ(objects("blobs/"), 10);
+    CHECK_OK(dataset_delete(db, small.dataset, &err), &err);
+    CHECK_OK(dataset_delete(db, again.dataset, &err), &err);
+    sweep_all(10);
+    CHECK_EQ(objects("blobs/") + objects("thumbs/") + objects("datasets/"), 0);
+    tear_down();
+}
+
 TEST(a_refused_archive_stores_nothing)
 {
     set_up();

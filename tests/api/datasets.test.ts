@@ -187,3 +187,24 @@ test("a deleted dataset is gone and its name free", async () => {
   const done = await upload(anneal, "other", patterns(2, 1));
   assert.equal(done.state, "done");
 });
+
+test("a deleted dataset gives back what it alone had in the store", async () => {
+  const archive = tar([0, 1, 2, 3, 4, 5].map((i) => ({
+    name: `${i % 2 ? "cat" : "dog"}/${i}.png`,
+    data: png(31, 17, (x, y) => [x * y + 40 * i, 7 * x, 251 - y - i]),
+  })));
+  const objects = async () => (await anneal.get("/storage")).objects as number;
+  const settled = async (what: string, n: number) => until(what, async () => (await objects()) === n);
+  const before = await until("no scratch of earlier imports", async () => {
+    const [first, second] = [await objects(), await objects()];
+    return first === second && first;
+  });
+  assert.equal((await upload(anneal, "brief", archive)).state, "done");
+  await settled("pictures and a manifest", before + 7);
+  assert.equal((await upload(anneal, "brief too", archive)).state, "done");
+  assert.equal((await anneal.api("DELETE", "/datasets/brief")).status, 204);
+  await settled("shared pictures stay", before + 7);
+  assert.equal((await anneal.api("GET", "/datasets/brief%20too/versions/1/images")).status, 200);
+  assert.equal((await anneal.api("DELETE", "/datasets/brief%20too")).status, 204);
+  await settled("nothing left", before);
+});

@@ -64,7 +64,7 @@ struct dataset_query {
 enum rc dataset_list(struct db *db, struct arena *a, const struct dataset_query *q,
                      struct dataset **ret, size_t *ret_n, struct err *e) must_check;
 const char *dataset_name_key(struct arena *a, str name);
-/* RC_CONFLICT while an import of it runs.  Its objects stay: other versions may share them. */
+/* RC_CONFLICT while an import of it runs.  Its objects go later (sweep.h). */
 enum rc dataset_delete(struct db *db, str id, struct err *e) must_check;
 enum rc dataset_describe(struct db *db, str id, str name, str description,
                          struct err *e) must_check;

@@ -26,6 +26,22 @@ enum rc content_add(struct db *db, int64_t id, const struct content_row *rows, s
 enum rc content_has_blob(struct db *db, str sha256, bool *ret, struct err *e) must_check;
 enum rc import_is_running(struct db *db, bool *ret, struct err *e) must_check;
 
+/* ---- contents of deleted datasets (garbage_sql.c) */
+/* One content that no dataset has loses its versions and is 'loading' from now on, as one whose
+ * load was interrupted; *ret_id 0: there is none. */
+enum rc content_condemn(struct db *db, struct arena *a, int64_t *ret_id, str *ret_version,
+                        struct err *e) must_check;
+struct dead_image {
+    int64_t index;
+    str sha256;
+    bool shared; /* a content that is ready has the same picture */
+};
+/* Its first pictures, by index. */
+enum rc content_dead_images(struct db *db, struct arena *a, int64_t id, size_t max,
+                            struct dead_image **ret, size_t *ret_n, struct err *e) must_check;
+enum rc content_forget_images(struct db *db, int64_t id, int64_t upto, struct err *e) must_check;
+enum rc content_forget(struct db *db, int64_t id, struct err *e) must_check;
+
 /* ---- imports (imports.c) */
 enum rc import_requeue_all(struct db *db, struct err *e) must_check; /* at start-up */
 /* The oldest queued one becomes running, its attempt counted; id "" if there is none. */

@@ -304,14 +304,18 @@ static void remove_upload(struct imports *im, struct arena *a, str id)
         log_warn("the upload %.*s could not be removed: %s", STR_F(id), e.text);
 }
 
-static void remove_edits(struct imports *im, const struct import *row)
+/* What was there for the import alone: its upload, its report, the edits of its draft. */
+static void remove_scratch(struct imports *im, struct arena *a, const struct import *row)
 {
-    char key[BLOB_KEY_MAX];
+    char report[BLOB_KEY_MAX], edits[BLOB_KEY_MAX];
     struct err e = {0};
 
-    draft_key(row->import, key);
-    if (s3_delete(im->s.s3, key, &e))
-        log_warn("the edits of import %.*s could not be removed: %s", STR_F(row->import), e.text);
+    if (row->upload.n)
+        remove_upload(im, a, row->upload);
+    report_key(row->import, report);
+    draft_key(row->import, edits);
+    if (s3_delete(im->s.s3, report, &e) || (row->draft.n && s3_delete(im->s.s3, edits, &e)))
+        log_warn("the report of import %.*s could not be removed: %s", STR_F(row->import), e.text);
 }
 
 /* What the failed import has stored and no version has. */
@@ -338,10 +342,7 @@ static void fail(struct imports *im, struct arena *a, const struct import *row, 
         return;
     }
     tell_ended(im, false);
-    if (row->upload.n)
-        remove_upload(im, a, row->upload);
-    if (row->draft.n)
-        remove_edits(im, row);
+    remove_scratch(im, a, row);
     if (im->stored || row->attempt > 1)
         take_back(im);
 }
@@ -387,10 +388,7 @@ static void run_one(struct imports *im, struct arena *a, const struct import *ro
     } else if (out.failed) {
         fail(im, a, row, out.code, out.fault, out.text);
     } else if (out.done) {
-        if (row->upload.n)
-            remove_upload(im, a, row->upload);
-        if (row->draft.n)
-            remove_edits(im, row);
+        remove_scratch(im, a, row);
     } else {
         snprintf(why, sizeof why, "the process that read the archive died (exit status %d%s)",
                  status, status == 128 + SIGKILL ? ", killed: perhaps for want of memory" : "");
@@ -414,6 +412,21 @@ static void tidy(struct imports *im, struct arena *a)
         remove_upload(im, a, ids[i]);
 }
 
+/* False: nothing is left of deleted datasets, or it could not be removed now. */
+static bool free_deleted(struct imports *im)
+{
+    struct err e = {0};
+    int64_t n = 0;
+    bool more = false;
+    enum rc rc = sweep_deleted(im->s.db, im->s.s3, im->stop, &n, &more, &e);
+
+    if (rc && rc != RC_CANCELLED)
+        log_warn("pictures of deleted datasets could not be removed: %s", e.text);
+    if (n)
+        log_info("%lld pictures of deleted datasets removed", (long long)n);
+    return more;
+}
+
 static void *main_loop(void *ud)
 {
     struct imports *im = ud;
@@ -430,7 +443,7 @@ static void *main_loop(void *ud)
             event_wait(im->stop, RETRY_MS);
         } else if (row.import.n) {
             run_one(im, &a, &row);
-        } else if (!event_is_set(im->stop)) {
+        } else if (!event_is_set(im->stop) && !free_deleted(im)) {
             event_wait(im->wake, TIDY_MS);
         }
         arena_done(&a);

@@ -23,7 +23,7 @@ struct imports_setup { /* all lent for the life of struct imports */
     void *ud;
 };
 enum rc imports_new(struct imports **ret, const struct imports_setup *s, struct err *e) must_check;
-void imports_poke(struct imports *im); /* any thread: something was queued */
+void imports_poke(struct imports *im); /* any thread: something was queued or deleted */
 void imports_free(
     struct imports *im); /* kills a running process; its import resumes later.  NULL is fine */
 
