@@ -43,8 +43,8 @@ test("sizes, shares and durations are rounded at their edges", () => {
 
 test("times are said as far as they are away, and nothing is said of none", () => {
   const { ago, time } = textsOf("en");
-  expect(ago(Date.now() - 2 * 3600e3)).toBe("2 hours ago");
-  expect(ago(Date.now() - 3 * 86400e3)).toBe("3 days ago");
+  expect(ago(Date.now() - 2 * 3600e3)).toBe("2\u00a0hours\u00a0ago");
+  expect(ago(Date.now() - 3 * 86400e3)).toBe("3\u00a0days\u00a0ago");
   expect(ago(null) + time(null)).toBe("");
 });
 
@@ -55,4 +55,18 @@ test("a choice of language in one tab is followed by what is shown in another", 
   keep("anneal-language", "ko");
   await screen.findByText("데이터셋");
   expect(document.documentElement.lang).toBe("ko");
+});
+
+test("what the server says is said in Korean by its names and patterns, and as it is where there is none", () => {
+  const ko = textsOf("ko"), en = textsOf("en");
+  expect(ko.named("settingGroup", "Server", "Server")).toBe("서버");
+  expect(ko.named("settingGroup", "Unheard", "Unheard")).toBe("Unheard");
+  expect(en.named("settingGroup", "Server", "as it says")).toBe("as it says");
+  expect(ko.said("paused after epoch 3")).toBe("에포크 3 뒤에 일시 중지");
+  expect(ko.said("stopped early: no better accuracy for 12 epochs")).toBe("조기 종료: 에포크 12개 동안 accuracy 개선 없음");
+  expect(ko.said("waiting for the trainer timm: connection refused (twice)")).toBe("학습기 timm을 기다리는 중: connection refused (twice)");
+  expect(ko.said("paused")).toBe("일시 중지됨");
+  expect(ko.said("nobody has thought of this")).toBe("nobody has thought of this");
+  expect(en.said("paused after epoch 3")).toBe("paused after epoch 3");
+  expect([ko.score("accuracy"), ko.score("map50"), ko.score("mask_map"), en.score("map50")]).toEqual(["정확도", "mAP50", "mask mAP", "mAP50"]);
 });

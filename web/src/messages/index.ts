@@ -11,6 +11,7 @@ import { operate } from "./operate";
 import { parts } from "./parts";
 import { people } from "./people";
 import { registry } from "./registry";
+import { server } from "./server";
 import { shell } from "./shell";
 import { train } from "./train";
 import { trying } from "./try";
@@ -18,7 +19,7 @@ import { upload } from "./upload";
 import { watch } from "./watch";
 import { words } from "./words";
 
-export const areas = { compare, datasets, home, jobs, labels, operate, parts, people, registry, shell, train, trying, upload, watch, words };
+export const areas = { compare, datasets, home, jobs, labels, operate, parts, people, registry, server, shell, train, trying, upload, watch, words };
 
 export const messages = {
   ...compare,
@@ -30,6 +31,7 @@ export const messages = {
   ...parts,
   ...people,
   ...registry,
+  ...server,
   ...shell,
   ...train,
   ...trying,

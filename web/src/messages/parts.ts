@@ -2,6 +2,7 @@
 import type { Rows } from "./rows";
 
 export const parts = {
+  "menu.more": ["More actions", "다른 작업"],
   "confirm.lost": ["This is lost:", "사라지는 것:"],
   "chart.toggle": ["Show or hide {name}", "{name} 표시 또는 숨기기"],
   "chart.whole": ["Show all", "전체 보기"],

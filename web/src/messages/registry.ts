@@ -99,7 +99,7 @@ export const registry = {
   "registry.unpublishTitle": ["Unpublish '{alias}'?", "'{alias}' 공개를 중지할까요?"],
   "registry.unpublishText": ["Version {version} stops answering under '{alias}': programs and links that ask for it get an error.", "버전 {version}이(가) 더 이상 '{alias}'(으)로 응답하지 않습니다. 이를 호출하는 프로그램과 링크는 오류를 받습니다."],
   "registry.call": ["Ask it from a program", "프로그램에서 호출"],
-  "registry.try": ["Try it", "써 보기"],
+  "registry.try": ["Try it", "사용해 보기"],
   "registry.export": ["Export", "내보내기"],
   "registry.exportTitle": ["Export version {version}", "버전 {version} 내보내기"],
   "registry.format": ["Format", "형식"],

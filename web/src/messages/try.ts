@@ -2,8 +2,8 @@
 import type { Rows } from "./rows";
 
 export const trying = {
-  "bench.title": ["Try a model", "모델 써 보기"],
-  "bench.nav": ["Try", "써 보기"],
+  "bench.title": ["Try a model", "모델 사용해 보기"],
+  "bench.nav": ["Try", "사용해 보기"],
   "bench.model": ["Model", "모델"],
   "bench.version": ["Version", "버전"],
   "bench.noModels": ["No model has been trained yet.", "아직 학습된 모델이 없습니다."],

@@ -13,13 +13,15 @@ export function useErrorText() {
 }
 
 export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void }) {
-  const { t } = useTexts();
+  const { t, named } = useTexts();
   const text = useErrorText();
   const code = error instanceof Problem && error.status > 0 ? error.code : "";
+  const title = named("problem", code, ""); // what the server says in detail is in English
   return (
     <div role="alert" className="flex flex-wrap items-center gap-x-4 gap-y-2 rounded border border-destructive/50 bg-destructive/5 px-4 py-3 text-sm">
       <p className="min-w-0 flex-1 break-words">
-        {text(error)} {code && <code className="ml-1 text-xs text-muted">{code}</code>}
+        {title && <span className="block font-medium">{title}</span>}
+        <span {...(title && { lang: "en", className: "text-muted" })}>{text(error)}</span> {code && <code className="ml-1 text-xs text-muted">{code}</code>}
       </p>
       {retry && <Button onClick={retry}>{t("retry")}</Button>}
     </div>

@@ -3,6 +3,8 @@ import userEvent from "@testing-library/user-event";
 import { useState } from "react";
 import { expect, test, vi } from "vitest";
 
+import { Problem } from "../api";
+import { keep } from "../kept";
 import { show } from "../testing";
 import { Checkbox, Choice, Slider, Switch } from "./controls";
 import { Confirm, Dialog } from "./dialog";
@@ -10,7 +12,7 @@ import { icons } from "./icons";
 import { Menu, Popover, Tooltip } from "./menu";
 import { Tabs } from "./tabs";
 import { toast, Toasts } from "./toast";
-import { Button, IconButton, Input } from "./ui";
+import { Button, ErrorNote, IconButton, Input } from "./ui";
 
 const bare = { session: false };
 
@@ -130,4 +132,12 @@ test("a toast says what was done, offers a way back, and goes when it is closed"
   expect(back).toHaveBeenCalledTimes(1);
   await userEvent.click(screen.getByRole("button", { name: "Close" }));
   await waitFor(() => expect(screen.queryByText("Not saved")).toBeNull());
+});
+
+test("a refusal is named in the reader's language, with what the server says in detail", async () => {
+  await show(<ErrorNote error={new Problem(409, "conflict", "the draft is being committed")} />, bare);
+  act(() => keep("anneal-language", "ko"));
+  const note = screen.getByRole("alert");
+  await waitFor(() => expect(note.textContent).toContain("지금 상태에서는 할 수 없습니다"));
+  expect(within(note).getByText("the draft is being committed").getAttribute("lang")).toBe("en");
 });

@@ -5,18 +5,18 @@ import { useMay } from "../../session";
 import { type Setting, useSettings } from "./queries";
 
 function Group({ title, rows }: { title: string; rows: Setting[] }) {
-  const { t } = useTexts();
+  const { t, named } = useTexts();
   return (
-    <Card title={title}>
+    <Card title={named("settingGroup", title, title)}>
       <dl className="divide-y divide-border text-sm">
         {rows.map((one) => (
           <div key={one.name} className="grid gap-x-4 gap-y-1 py-2.5 sm:grid-cols-[16rem_1fr_auto]">
             <dt className="min-w-0"><code className="break-words font-medium">{one.name}</code></dt>
             <dd className="min-w-0">
               <p className="numbers break-all">{one.value || <span className="text-muted">{t("setting.empty")}</span>}</p>
-              <p className="text-xs text-muted">{one.help}</p>
+              <p className="text-xs text-muted">{named("settingHelp", one.name, one.help)}</p>
             </dd>
-            <dd className={`text-xs ${one.source === "default" ? "text-muted" : "font-medium text-info"}`}>{one.source}</dd>
+            <dd className={`text-xs ${one.source === "default" ? "text-muted" : "font-medium text-info"}`}>{named("settingSource", one.source, one.source)}</dd>
           </div>
         ))}
       </dl>

@@ -49,11 +49,12 @@ function Control({ field, value, onChange, weightsFrom, ...tie }: {
 function One({ field, settings, onChange, error, weightsFrom }: {
   field: FormField; settings: Settings; onChange: (to: Settings) => void; error?: string | undefined; weightsFrom: [string, string][];
 }) {
-  const { t, of } = useTexts();
+  const { t, of, named } = useTexts();
   const label = of("field", field.name);
   const value = settings[field.name] ?? field.default;
   const changed = field.name in settings && settings[field.name] !== field.default;
-  const help = changed ? `${field.description} ${t("train.default", { value: String(field.default) })}` : field.description;
+  const said = named("fieldHelp", field.name, field.description);
+  const help = changed ? `${said} ${t("train.default", { value: String(field.default) })}` : said;
   return (
     <Field label={label === field.name ? humanise(field.name) : label} help={help} error={error}>
       <Control field={field} weightsFrom={weightsFrom} value={field.name in settings ? (settings[field.name] ?? null) : value}
