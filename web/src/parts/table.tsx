@@ -1,7 +1,7 @@
 // A table of any number of rows: only those in view exist.  Columns are sorted by a click on their head, pinned ones
 // stay at the left while the rest scrolls; the head stays above.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useMemo, useRef, useState } from "react";
+import { type CSSProperties, memo, type ReactNode, useCallback, useMemo, useRef, useState } from "react";
 
 import { useTexts } from "../i18n";
 import { Icon } from "./button";
@@ -35,6 +35,29 @@ export function sorted<T>(rows: T[], columns: Column<T>[], sort: Sort | undefine
   return rows.map((row) => [row, value(row)] as const).sort((a, b) => compare(a[1], b[1], sort.down)).map(([row]) => row);
 }
 
+const cellLook = <T,>(one: Column<T>) => `flex shrink-0 items-center px-3 ${one.align === "right" ? "justify-end text-right" : ""} ${one.pinned ? "sticky z-[1] bg-inherit" : ""}`;
+
+interface RowOf<T> {
+  row: T; index: number; start: number; columns: Column<T>[]; place: CSSProperties[]; tabIndex: number; selected: boolean | undefined;
+  onFocus: (index: number) => void; onOpen: ((row: T) => void) | undefined;
+}
+
+/** Made anew only when something of its own has changed: while one scrolls, the rows that stay cost nothing. */
+const Row = memo(function Row<T>({ row, index, start, columns, place, tabIndex, selected, onFocus, onOpen }: RowOf<T>) {
+  return (
+    <div role="row" aria-rowindex={index + 2} data-row={index} tabIndex={tabIndex}
+      onFocus={() => onFocus(index)} onClick={onOpen && (() => onOpen(row))} {...(selected !== undefined && { "aria-selected": selected })}
+      className={`absolute left-0 top-0 flex w-full border-b border-border focus-visible:!outline-offset-[-2px] ${selected ? "bg-raised" : "bg-surface"} ${onOpen ? "cursor-pointer hover:bg-raised" : ""}`}
+      style={{ height: ROW, transform: `translateY(${start}px)` }}>
+      {columns.map((one, i) => (
+        <div key={one.key} role="cell" style={place[i]} className={`${cellLook(one)} ${one.align === "right" ? "numbers" : ""}`}>
+          <span className="min-w-0 truncate">{one.cell ? one.cell(row) : (one.value?.(row) ?? "")}</span>
+        </div>
+      ))}
+    </div>
+  );
+}) as <T>(of: RowOf<T>) => ReactNode;
+
 export function DataTable<T>({ label, rows, columns, id, sort: given, onSort, onOpen, selected, height = "70vh", empty }: {
   label: string; rows: T[]; columns: Column<T>[]; id: (row: T) => string;
   /** With onSort the page (or the server) sorts; else the table does. */
@@ -51,13 +74,17 @@ export function DataTable<T>({ label, rows, columns, id, sort: given, onSort, on
   const shown = useMemo(() => (onSort ? rows : sorted(rows, order, sort)), [rows, order, sort, onSort]);
   const virtual = useVirtualizer({ count: shown.length, estimateSize: () => ROW, overscan: OVERSCAN, getScrollElement: () => box.current, scrollPaddingStart: HEAD });
   const width = order.reduce((sum, one) => sum + one.width, 0);
-  let left = 0;
-  const place = order.map((one) => {
-    const here = { width: one.width, ...(one.pinned && { left }) };
-    left += one.pinned ? one.width : 0;
-    return here;
-  });
-  const cellLook = (one: Column<T>) => `flex shrink-0 items-center px-3 ${one.align === "right" ? "justify-end text-right" : ""} ${one.pinned ? "sticky z-[1] bg-inherit" : ""}`;
+  const place = useMemo(() => {
+    let left = 0;
+    return order.map((one): CSSProperties => {
+      const here = { width: one.width, ...(one.pinned && { left }) };
+      left += one.pinned ? one.width : 0;
+      return here;
+    });
+  }, [order]);
+  const open = useRef(onOpen);
+  open.current = onOpen;
+  const onRow = useCallback((row: T) => open.current?.(row), []);
   const turn = (one: Column<T>) => {
     const to = { key: one.key, down: sort?.key === one.key ? !sort.down : typeof (rows[0] && one.value?.(rows[0])) === "number" };
     if (onSort) onSort(to);
@@ -102,18 +129,8 @@ export function DataTable<T>({ label, rows, columns, id, sort: given, onSort, on
       <div role="rowgroup" className="relative bg-surface" style={{ height: virtual.getTotalSize(), width, minWidth: "100%" }}>
         {virtual.getVirtualItems().map(({ index, start }) => {
           const row = shown[index] as T;
-          return (
-            <div key={id(row)} role="row" aria-rowindex={index + 2} data-row={index} tabIndex={index === Math.min(at, shown.length - 1) ? 0 : -1}
-              onFocus={() => setAt(index)} onClick={onOpen && (() => onOpen(row))} {...(selected && { "aria-selected": selected(row) })}
-              className={`absolute left-0 top-0 flex w-full border-b border-border focus-visible:!outline-offset-[-2px] ${selected?.(row) ? "bg-raised" : "bg-surface"} ${onOpen ? "cursor-pointer hover:bg-raised" : ""}`}
-              style={{ height: ROW, transform: `translateY(${start}px)` }}>
-              {order.map((one, i) => (
-                <div key={one.key} role="cell" style={place[i]} className={`${cellLook(one)} ${one.align === "right" ? "numbers" : ""}`}>
-                  <span className="min-w-0 truncate">{one.cell ? one.cell(row) : (one.value?.(row) ?? "")}</span>
-                </div>
-              ))}
-            </div>
-          );
+          return <Row key={id(row)} row={row} index={index} start={start} columns={order} place={place} tabIndex={index === Math.min(at, shown.length - 1) ? 0 : -1}
+            selected={selected?.(row)} onFocus={setAt} onOpen={onOpen && onRow} />;
         })}
       </div>
     </div>
