@@ -4,6 +4,7 @@
 //   const page = await web.login();             // logged in by the printed link, on the first page
 //   await shots(page, "dataset-gallery");       // build/screenshots/dataset-gallery-{light,dark}-{en,ko}.png
 //   await axe(page);                            // no violation as the page stands, light and dark, both languages
+//   await view(page, "jobs");                   // both, what is misplaced (layout.ts), and the same on a phone
 //   await web.close();                          // fails if a page complained or asked another host for anything
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -12,6 +13,7 @@ import { join } from "node:path";
 
 import type { Browser, BrowserContext, Page } from "../../web/node_modules/playwright-core";
 import { Anneal, root, until } from "./anneal";
+import { misplaced } from "./layout";
 
 export type { BrowserContext, Page };
 export const chromium = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
@@ -123,9 +125,9 @@ export async function shots(page: Page, name: string): Promise<void> {
 
 interface Violation { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }
 
-async function violations(page: Page): Promise<string[]> {
+async function violations(page: Page, rules?: string[]): Promise<string[]> {
   if (!(await page.evaluate("typeof axe === 'object'"))) await page.evaluate(readFileSync(fromWeb.resolve("axe-core/axe.min.js"), "utf8"));
-  const found = (await page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)")) as Violation[];
+  const found = (await page.evaluate(`axe.run(document, ${JSON.stringify({ resultTypes: ["violations"], ...(rules && { runOnly: rules }) })}).then((r) => r.violations)`)) as Violation[];
   return found.flatMap((one) => one.nodes.map((node) => `${one.id}: ${one.help}\n  ${node.html.slice(0, 200)}\n  ${node.failureSummary ?? ""}`));
 }
 
@@ -143,4 +145,38 @@ export async function axeFinds(page: Page): Promise<string[]> {
 export async function axe(page: Page): Promise<void> {
   const found = await axeFinds(page);
   assert.ok(!found.length, found.join("\n"));
+}
+
+const DESK = { width: 1280, height: 900 }, PHONE = { width: 390, height: 844 }, NARROW = { width: 360, height: 740 };
+/** Pictures that are in view have come, and the page was painted with them. */
+const painted = (page: Page) => shown(page, `[...document.images].every((i) => i.complete || i.getBoundingClientRect().top > innerHeight)`);
+
+/** Everything that is asked of a page as it stands: no violation of axe-core, nothing misplaced, in both themes and
+ * languages at a desk and on a phone; with build/screenshots/NAME-THEME-LANGUAGE.png and NAME-phone-light-LANGUAGE.png.
+ * Gives what it found. */
+export async function view(page: Page, name: string): Promise<string[]> {
+  const dir = join(root, "build/screenshots"), found: string[] = [];
+  mkdirSync(dir, { recursive: true });
+  const note = (where: string, all: string[]) => found.push(...all.map((one) => `${name} (${where}): ${one}`));
+  await painted(page);
+  await dressed(page, async (theme, language) => {
+    await page.screenshot({ path: join(dir, `${name}-${theme}-${language}.png`), animations: "disabled" });
+    // A theme changes colours alone: each language is looked at whole in one theme, and for its contrast in the other.
+    note(`${theme}, ${language}`, await violations(page, (theme === "light") === (language === "en") ? undefined : ["color-contrast"]));
+    if (theme === "light") note(language, await misplaced(page));
+  });
+  for (const language of languages) {
+    await page.setViewportSize(PHONE);
+    await dress(page, "light", language);
+    await painted(page);
+    await page.screenshot({ path: join(dir, `${name}-phone-light-${language}.png`), animations: "disabled" });
+    note(`phone, ${language}`, await misplaced(page));
+    if (language === "en") note("phone", await violations(page));
+    await page.setViewportSize(NARROW);
+    await dress(page, "light", language);
+    note(`narrow phone, ${language}`, await misplaced(page));
+  }
+  await page.setViewportSize(DESK);
+  await dress(page, "light", "en");
+  return found;
 }

@@ -8,7 +8,7 @@ import { Mark, Preferences } from "./parts/brand";
 import { Connection } from "./parts/connection";
 import { TooltipProvider } from "./parts/menu";
 import { Toasts } from "./parts/toast";
-import { ButtonLink, Dialog, Empty, Icon, IconButton, icons, Loading } from "./parts/ui";
+import { ButtonLink, Dialog, Icon, IconButton, icons, Loading, PageHead } from "./parts/ui";
 import { Link, navigate, usePath } from "./router";
 import { find, navigation, type Route, routes, type Section } from "./routes";
 import { atLeast, SessionGate, useSession } from "./session";
@@ -135,7 +135,7 @@ function Pages({ path }: { path: string }) {
   const { t } = useTexts();
   const found = find(path);
   const Page = found && pages.get(found.route);
-  if (!Page) return <Empty title={t("noPage")}><ButtonLink href="/app">{t("home")}</ButtonLink></Empty>;
+  if (!Page) return <><PageHead title={t("noPage")} /><ButtonLink href="/app">{t("home")}</ButtonLink></>;
   return <Boundary key={path}><Page {...found.params} /></Boundary>;
 }
 
@@ -158,13 +158,13 @@ function Shell() {
       }} className="sr-only focus:not-sr-only focus:absolute focus:z-20 focus:m-2 focus:rounded focus:bg-surface focus:p-2">
         {t("skip")}
       </a>
-      <div className="flex items-center justify-between border-b border-border bg-surface px-4 py-2 lg:hidden">
+      <header className="flex items-center justify-between border-b border-border bg-surface px-4 py-2 lg:hidden">
         <Link href="/app" className="flex items-center gap-2 font-semibold"><Mark size={24} />Anneal</Link>
         <div className="flex min-w-0 items-center gap-1">
           <IconButton label={t("palette.open")} d={icons.search} aria-haspopup="dialog" onClick={() => setOver("palette")} />
           <Link href="/app/account" className="truncate py-2 text-sm text-muted">{me.name || me.email}</Link>
         </div>
-      </div>
+      </header>
       <Sidebar path={path} onSearch={() => setOver("palette")} />
       <div className="min-w-0">
         <Connection />

@@ -3,12 +3,14 @@ import { type ButtonHTMLAttributes, forwardRef, type ReactNode } from "react";
 
 import { Link } from "../router";
 
-export type Look = "primary" | "plain" | "danger" | "quiet";
+/** "danger" leads to a loss, "loss" is what causes it: the button of a confirmation. */
+export type Look = "primary" | "plain" | "danger" | "loss" | "quiet";
 
 const looks: Record<Look, string> = {
   primary: "bg-primary text-primary-foreground hover:opacity-90",
   plain: "border border-border bg-surface hover:bg-raised",
-  danger: "border border-destructive text-destructive hover:bg-destructive/10",
+  danger: "border border-border text-destructive hover:border-destructive hover:bg-destructive/10",
+  loss: "bg-destructive text-surface hover:opacity-90",
   quiet: "text-muted hover:bg-raised hover:text-foreground",
 };
 const shape = "inline-flex min-h-10 items-center justify-center gap-2 rounded px-4 py-2 text-sm font-medium " +

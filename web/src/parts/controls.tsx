@@ -33,9 +33,9 @@ export function Slider({ label, value, min = 0, max = 1, step = 0.01, format = S
 
 function Labelled({ id, label, help, children }: { id: string; label: ReactNode; help?: ReactNode; children: ReactNode }) {
   return (
-    <div className="flex min-h-10 items-start gap-3 py-2">
+    <div className="flex min-h-10 items-start gap-3 py-2.5">
       {children}
-      <div className="min-w-0 text-sm">
+      <div className="min-w-0 text-sm leading-5">
         <label htmlFor={id}>{label}</label>
         {help && <p id={`${id}-help`} className="text-xs text-muted">{help}</p>}
       </div>

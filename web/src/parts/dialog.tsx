@@ -60,7 +60,7 @@ export function Confirm({ title, text, lost, action, busy, error, onConfirm, onC
           {error ? <div className="mt-4"><ErrorNote error={error} /></div> : null}
           <div className="mt-5 flex flex-wrap justify-end gap-2">
             <Alert.Cancel asChild><Button>{t("back")}</Button></Alert.Cancel>
-            <Button look="danger" busy={busy ?? false} onClick={onConfirm}>{action}</Button>
+            <Button look="loss" busy={busy ?? false} onClick={onConfirm}>{action}</Button>
           </div>
         </Alert.Content>
       </Alert.Portal>

@@ -55,7 +55,7 @@ export function Menu({ label, trigger, items, align = "end" }: {
   return (
     <Drop.Root modal={false}>
       <Drop.Trigger asChild>{trigger}</Drop.Trigger>
-      <Drop.Portal>
+      <Drop.Portal container={document.getElementById("main")}>
         <Drop.Content aria-label={label} align={align} sideOffset={GAP} collisionPadding={8} className={`${sheet} min-w-48 max-w-80 p-1`}>
           {items.map((item, i) => item === "-"
             ? <Drop.Separator key={i} className="my-1 h-px bg-border" /> : <Row key={i} item={item} />)}

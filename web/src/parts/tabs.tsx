@@ -1,16 +1,24 @@
 // Tabs: arrows move between them, Tab goes on into the panel.  With children the panel is tied to its tab; without,
 // the page shows a TabPanel of its own below.
 import * as Radix from "@radix-ui/react-tabs";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 
 export function Tabs<K extends string>({ label, tabs, value, onChange, children }: {
   label: string; tabs: [K, ReactNode][]; value: K; onChange: (to: K) => void; children?: ReactNode;
 }) {
   const look = "min-h-11 whitespace-nowrap border-b-2 border-transparent px-3 text-sm font-medium text-muted hover:text-foreground " +
     "data-[state=active]:border-primary data-[state=active]:text-foreground focus-visible:-outline-offset-2";
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => { // on a phone the row scrolls: what is shown is seen to be chosen
+    const bar = list.current, at = bar?.querySelector<HTMLElement>("[data-state=active]");
+    if (!bar || !at) return;
+    const past = at.offsetLeft + at.offsetWidth - bar.clientWidth;
+    if (bar.scrollLeft < past) bar.scrollLeft = past;
+    else if (bar.scrollLeft > at.offsetLeft) bar.scrollLeft = at.offsetLeft;
+  }, [value]);
   return (
     <Radix.Root value={value} onValueChange={(to) => onChange(to as K)}>
-      <Radix.List aria-label={label} className="mb-5 flex gap-1 overflow-x-auto border-b border-border">
+      <Radix.List ref={list} aria-label={label} className="relative mb-5 flex gap-1 overflow-x-auto border-b border-border">
         {tabs.map(([key, text]) => (
           <Radix.Trigger key={key} value={key} className={look}
             {...(children === undefined || key !== value ? { "aria-controls": undefined } : {})}>

@@ -117,9 +117,9 @@ export function Select({ label, value, onChange, options }: {
   label: string; value: string; onChange: (value: string) => void; options: [string, string][];
 }) {
   return (
-    <label className="flex w-fit max-w-full flex-col gap-1 text-xs text-muted">
+    <label className="flex w-fit min-w-0 max-w-full flex-col gap-1 text-xs text-muted">
       {label}
-      <select className="field w-auto min-w-32 max-w-full" value={value} onChange={(e) => onChange(e.target.value)}>
+      <select className="field w-auto min-w-32 max-w-[min(100%,22rem)]" value={value} onChange={(e) => onChange(e.target.value)}>
         {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
       </select>
     </label>
@@ -132,7 +132,7 @@ export function PageHead({ title, children, above }: { title: string; children?:
   return (
     <header className="mb-6 space-y-2">
       {above}
-      <div className="flex flex-wrap items-center gap-3">
+      <div className="flex min-h-10 flex-wrap items-center gap-3">
         <h1 className="min-w-0 flex-1 basis-60 break-words text-2xl font-semibold tracking-tight">{title}</h1>
         <div className="flex flex-wrap gap-2">{children}</div>
       </div>

@@ -1,10 +1,12 @@
-// Entry of the visitors' page: no account, no session, a bundle of its own.  The fonts are the machine's, as the app's
-// own come piece by piece while one reads, and here nothing may go out after loading.
+// Entry of the visitors' page: no account, no session, a bundle of its own.  Of the
+// fonts only Inter's Latin comes along, whole and at once (inter.css): the Korean one comes piece by piece while one
+// reads, and here nothing may go out after loading.
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { LanguageProvider } from "../i18n";
 import { startTheme } from "../theme";
+import "./inter.css";
 import "../tokens.css";
 import { Visitor } from "./page";
 

@@ -38,6 +38,8 @@ function Model({ shown, send }: { shown: Shown; send: Send }) {
   );
 }
 
+const titles: Record<number, "visit.gone" | "visit.busy" | "visit.none"> = { 401: "visit.none", 410: "visit.gone", 429: "visit.busy" };
+
 export function Visitor({ token }: { token: string }) {
   const { t } = useTexts();
   const [shown, setShown] = useState<Shown>();
@@ -67,11 +69,9 @@ export function Visitor({ token }: { token: string }) {
         <Preferences />
       </header>
       <main>
-        {!token ? <Empty title={t("visit.none")} /> : error ? (
+        {!token ? <h1 className="text-2xl font-semibold">{t("visit.none")}</h1> : error ? (
           <div className="space-y-4">
-            {status === 410 && <h1 className="text-2xl font-semibold">{t("visit.gone")}</h1>}
-            {status === 429 && <h1 className="text-2xl font-semibold">{t("visit.busy")}</h1>}
-            {status === 401 && <h1 className="text-2xl font-semibold">{t("visit.none")}</h1>}
+            <h1 className="text-2xl font-semibold">{t(titles[status] ?? "page.failed")}</h1>
             <ErrorNote error={error} />
           </div>
         ) : shown ? <Model shown={shown} send={send} /> : <Loading lines={4} />}

@@ -3,7 +3,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 
 import { useTexts } from "../../i18n";
-import { Badge, Button, ButtonLink, Empty, ErrorNote, PageHead, Progress, Select, Show, TabPanel, Tabs } from "../../parts/ui";
+import { Menu } from "../../parts/menu";
+import { Badge, Button, ButtonLink, Empty, ErrorNote, IconButton, icons, PageHead, Progress, Select, Show, TabPanel, Tabs } from "../../parts/ui";
 import { UploadPlace, Uploads } from "../../parts/upload";
 import { Link, setQuery, useQueryParams, useTitle } from "../../router";
 import { useMay } from "../../session";
@@ -62,12 +63,16 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
             {t("label.start")}
           </ButtonLink>
         )}
+        {may && version && <Button onClick={() => setDialog("split")}>{t("split.new")}</Button>}
+        {may && (
+          <Menu label={t("menu.more")} trigger={<IconButton label={t("menu.more")} d={icons.more} look="plain" />} items={[
+            { text: t("describe"), icon: "edit", onSelect: () => setDialog("describe") }, "-",
+            { text: t("delete"), icon: "trash", danger: true, onSelect: () => setDialog("delete") },
+          ]} />
+        )}
         {may && version && version.classes.length > 0 && (
           <ButtonLink look="primary" href={`/app/train?dataset=${dataset.id}&version=${version.number}`}>{t("train.start")}</ButtonLink>
         )}
-        {may && version && <Button onClick={() => setDialog("split")}>{t("split.new")}</Button>}
-        {may && <Button onClick={() => setDialog("describe")}>{t("describe")}</Button>}
-        {may && <Button look="danger" onClick={() => setDialog("delete")}>{t("delete")}</Button>}
       </PageHead>
       {dataset.description && <p className="mb-5 max-w-prose whitespace-pre-wrap text-sm text-muted">{dataset.description}</p>}
       <Imports id={dataset.id} />

@@ -54,11 +54,11 @@ function Shares({ version, onClose }: { version: Version; onClose: () => void })
     <form onSubmit={submit} className="space-y-4">
       <p className="text-sm text-muted">{t("split.text")}</p>
       {named.map((name) => (
-        <div key={name} className="grid grid-cols-[6rem_1fr_auto] items-center gap-x-3">
+        <div key={name} className="grid grid-cols-[4.5rem_1fr_auto] items-center gap-x-3">
           <label htmlFor={`share-${name}`} className="text-sm font-medium">{t(`split.${name}`)}</label>
           <input id={`share-${name}`} type="range" min={0} max={100} step={1} value={shares[name]} className="w-full accent-[rgb(var(--primary))]"
             aria-valuetext={`${shares[name]} %`} onChange={(e) => change(name, Number(e.target.value))} />
-          <output className="numbers w-28 text-right text-sm">{shares[name]} % <span className="text-muted">≈ {number(Math.round((labelled * shares[name]) / 100))}</span></output>
+          <output className="numbers w-24 text-right text-sm">{shares[name]} % <span className="text-muted">≈ {number(Math.round((labelled * shares[name]) / 100))}</span></output>
         </div>
       ))}
       <Field label={t("seed")} help={t("split.seedHelp")} error={wrong ?? (field === "seed" ? split.error?.message : undefined)}>

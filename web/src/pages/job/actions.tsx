@@ -4,8 +4,9 @@ import { type FormEvent, useState } from "react";
 
 import { api, Problem } from "../../api";
 import { useTexts } from "../../i18n";
+import { Menu, type MenuItem } from "../../parts/menu";
 import { toast } from "../../parts/toast";
-import { Button, ButtonLink, Confirm, Dialog, ErrorNote, Field, Input } from "../../parts/ui";
+import { Button, ButtonLink, Confirm, Dialog, ErrorNote, Field, IconButton, icons, Input } from "../../parts/ui";
 import { navigate } from "../../router";
 import { hasEnded, type Job } from "../../types";
 import { useVersion } from "../datasets/queries";
@@ -145,6 +146,9 @@ export function Actions({ job }: { job: Job }) {
   const active = running || job.status === "queued";
   const mayPause = active && job.wish === "none";
   const close = () => setDialog(undefined);
+  const rarely: MenuItem[] = [];
+  if (ended) rarely.push({ text: t("restart"), icon: "redo", disabled: make.isPending, onSelect: () => make.mutate({ how: "restart", body: {} }) });
+  if (train) rarely.push({ text: t("job.copy"), icon: "copy", href: `/app/train?from=${job.job}` });
   const error = make.error ?? change.error ?? start.error ?? ask.error;
   return (
     <>
@@ -157,11 +161,11 @@ export function Actions({ job }: { job: Job }) {
       {!ended && <Button look="danger" onClick={() => setDialog("cancel")}>{t("cancel.do")}</Button>}
       {ended && train && job.epoch > 0 && <Button onClick={() => setDialog("resume")}>{t("resume")}</Button>}
       {ended && train && job.best && <Button onClick={() => setDialog("test")}>{t("test")}</Button>}
-      {ended && <Button busy={make.isPending} onClick={() => make.mutate({ how: "restart", body: {} })}>{t("restart")}</Button>}
       {ended && train && job.best && <ButtonLink href={`/app/models?register=${job.job}`}>{t("registry.register")}</ButtonLink>}
-      {train && <ButtonLink href={`/app/train?from=${job.job}`}>{t("job.copy")}</ButtonLink>}
-      <Button aria-pressed={job.starred} busy={change.isPending} onClick={() => change.mutate({ id: job.job, starred: !job.starred })}>
-        <span aria-hidden="true">{job.starred ? "★" : "☆"}</span> {job.starred ? t("unstar") : t("star")}
+      {rarely.length > 0 && <Menu label={t("menu.more")} trigger={<IconButton label={t("menu.more")} d={icons.more} look="plain" />} items={rarely} />}
+      <Button aria-pressed={job.starred} aria-label={job.starred ? t("unstar") : t("star")} title={job.starred ? t("unstar") : t("star")} className="!min-w-10 !px-2"
+        busy={change.isPending} onClick={() => change.mutate({ id: job.job, starred: !job.starred })}>
+        <span aria-hidden="true" className={job.starred ? "text-primary" : ""}>{job.starred ? "★" : "☆"}</span>
       </Button>
       {error && <div className="basis-full"><ErrorNote error={error} /></div>}
       {dialog === "cancel" && <Cancel job={job} onClose={close} />}

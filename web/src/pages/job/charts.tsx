@@ -101,7 +101,7 @@ function Overlay({ job, chosen }: { job: Job; chosen: string[] }) {
   if (!others.length && !chosen.length) return null;
   const nameOf = (id: string) => others.find((one) => one.job === id)?.name ?? id;
   return (
-    <div className="flex flex-wrap items-end gap-2">
+    <div className="flex min-w-0 max-w-full flex-wrap items-end gap-2">
       <Select label={t("watch.overlay")} value="" onChange={(id) => id && set([...chosen, id])}
         options={[["", t("watch.overlayNone")], ...(chosen.length < OVERLAID_MAX
           ? others.filter((one) => !chosen.includes(one.job)).map((one): [string, string] => [one.job, `${one.name} (${one.job.slice(-5)})`]) : [])]} />

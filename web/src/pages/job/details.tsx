@@ -6,12 +6,12 @@ import { api } from "../../api";
 import { useTexts } from "../../i18n";
 import { Badge, Button, Card, Empty, ErrorNote, Facts, Show } from "../../parts/ui";
 import { Link } from "../../router";
-import { type Checkpoint, type Job, scoreName } from "../../types";
+import type { Checkpoint, Job } from "../../types";
 import { jobPath } from "../jobs/queries";
 import { useAttempts, useCheckpoints } from "./queries";
 
 function Checkpoints({ job }: { job: Job }) {
-  const { t, number, bytes, time } = useTexts();
+  const { t, number, bytes, time, score } = useTexts();
   const list = useCheckpoints(job.job);
   const fetchOne = useMutation({
     mutationFn: async (epoch: number) => {
@@ -27,15 +27,19 @@ function Checkpoints({ job }: { job: Job }) {
           return kept.length ? (
             <ul className="divide-y divide-border">
               {kept.map((c) => (
-                <li key={c.epoch} className="flex flex-wrap items-center gap-x-4 gap-y-1 py-2 text-sm">
-                  <span className="w-20">{t("epoch")} {c.epoch}</span>
-                  <span className="numbers">{scoreName(c.metric)} {number(c.value, 4)}</span>
-                  {c.is_best && <Badge tone="success">{t("checkpoint.best")}</Badge>}
-                  {c.is_last && <Badge>{t("checkpoint.last")}</Badge>}
-                  <span className="numbers text-muted">{bytes(c.weights_bytes)}</span>
-                  <code className="text-xs text-muted" title={c.weights_sha256}>{c.weights_sha256.slice(0, 12)}</code>
-                  <span className="text-xs text-muted">{time(c.time)}</span>
-                  <Button className="ml-auto" look="quiet" onClick={() => fetchOne.mutate(c.epoch)}>{t("download")}</Button>
+                <li key={c.epoch} className="flex items-center gap-4 py-2 text-sm">
+                  <div className="min-w-0 flex-1">
+                    <p className="numbers flex flex-wrap items-center gap-x-3 gap-y-1">
+                      <span className="font-medium">{t("epoch")} {c.epoch}</span>
+                      <span>{score(c.metric)} {number(c.value, 4)}</span>
+                      {c.is_best && <Badge tone="success">{t("checkpoint.best")}</Badge>}
+                      {c.is_last && <Badge>{t("checkpoint.last")}</Badge>}
+                    </p>
+                    <p className="numbers text-xs text-muted">
+                      {bytes(c.weights_bytes)} · {time(c.time)} · <code title={c.weights_sha256}>{c.weights_sha256.slice(0, 12)}</code>
+                    </p>
+                  </div>
+                  <Button look="quiet" onClick={() => fetchOne.mutate(c.epoch)}>{t("download")}</Button>
                 </li>
               ))}
             </ul>
@@ -48,7 +52,7 @@ function Checkpoints({ job }: { job: Job }) {
 }
 
 function Attempts({ job }: { job: Job }) {
-  const { t, time } = useTexts();
+  const { t, of, time, said } = useTexts();
   const list = useAttempts(job.job);
   return (
     <Card title={t("attempts")}>
@@ -58,10 +62,10 @@ function Attempts({ job }: { job: Job }) {
             {all.map((a) => (
               <li key={a.attempt} className="flex flex-wrap gap-x-4 gap-y-1 py-2 text-sm">
                 <span className="w-8">{a.attempt}</span>
-                <span>{a.status}</span>
+                <span>{of("attempt", a.status)}</span>
                 <span className="text-muted">{a.trainer}</span>
                 <span className="text-muted">{time(a.started_at)}{a.ended_at && ` – ${time(a.ended_at)}`}</span>
-                {a.reason && <span className="basis-full break-words text-muted">{a.reason}</span>}
+                {a.reason && <span className="basis-full break-words text-muted">{said(a.reason)}</span>}
               </li>
             ))}
           </ul>

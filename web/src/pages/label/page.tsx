@@ -282,7 +282,7 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
     <>
       <PageHead title={t("label.title", { name: dataset.name })} above={<Link href={`/app/datasets/${dataset.id}`} className="link text-sm">{dataset.name}</Link>}>
         <Button onClick={() => setDialog("keys")}><Icon d={icons.keyboard} size={16} />{t("label.keys")}</Button>
-        <Menu label={t("more")} trigger={<IconButton label={t("label.more")} d={icons.more} look="plain" />} items={[
+        <Menu label={t("label.more")} trigger={<IconButton label={t("label.more")} d={icons.more} look="plain" />} items={[
           { text: t("label.revert"), icon: "undo", disabled: shownState === "base", onSelect: () => void revert() },
           "-",
           { text: t("discard.do"), icon: "trash", danger: true, onSelect: () => setDialog("discard") },

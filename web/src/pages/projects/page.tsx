@@ -65,7 +65,7 @@ function Members({ project }: { project: Project }) {
           <ul className="divide-y divide-border">
             {all.map((m) => (
               <li key={m.user_id} className="flex flex-wrap items-center gap-3 py-2 text-sm">
-                <span className="min-w-0 flex-1 basis-40 truncate">{m.name || m.email} <span className="text-muted">{m.name && m.email}</span></span>
+                <span className="min-w-0 basis-full truncate sm:flex-1 sm:basis-40">{m.name || m.email} <span className="text-muted">{m.name && m.email}</span></span>
                 {may ? (
                   <>
                     <select className="field !w-auto" aria-label={`${t("role")}: ${m.email}`} value={m.role}

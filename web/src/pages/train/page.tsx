@@ -19,16 +19,16 @@ const keyOf = (m: Model) => `${m.framework}/${m.name}`;
 
 /** What a model is and, where it has been measured, how fast it trains here and what memory it takes. */
 function ModelCard({ model, checked, measured, onPick }: { model: Model; checked: boolean; measured: Measured | null; onPick: () => void }) {
-  const { t, of, number, bytes } = useTexts();
+  const { t, of, number, bytes, named } = useTexts();
   return (
     <label className={`flex cursor-pointer gap-3 rounded border p-3 focus-within:outline focus-within:outline-2 focus-within:outline-primary ${checked ? "border-primary bg-primary/5" : "border-border hover:bg-raised"}`}>
-      <input type="radio" name="model" className="mt-1" checked={checked} onChange={onPick} />
+      <input type="radio" name="model" className="mt-1 self-start" checked={checked} onChange={onPick} />
       <span className="min-w-0 space-y-1">
         <span className="flex flex-wrap items-baseline gap-x-2">
-          <span className="text-sm font-medium">{model.title}</span>
+          <span className="text-sm font-medium">{named("network", model.name, model.title)}</span>
           <span className="numbers text-xs text-muted">{t("model.parameters", { n: number(model.parameters / 1e6, model.parameters < 1e6 ? 2 : 1) })}</span>
         </span>
-        <span className="block text-xs text-muted">{model.description}</span>
+        <span className="block text-xs text-muted">{named("networkHelp", model.name, model.description)}</span>
         <span className="numbers flex flex-wrap gap-x-3 text-xs text-muted">
           <span>{of("task", model.task)}</span>
           <span>{bytes(measured?.weights_bytes ?? model.parameters * 4)}</span>

@@ -28,7 +28,7 @@ export function Presets({ presets, task, settings, onChange }: {
           const title = of("preset", one.name), help = of("presetHelp", one.name);
           return (
             <label key={one.name} className={`flex cursor-pointer gap-3 rounded border p-3 focus-within:outline focus-within:outline-2 focus-within:outline-primary ${chosen === one.name ? "border-primary bg-primary/5" : "border-border hover:bg-raised"}`}>
-              <input type="radio" name="preset" className="mt-1" checked={chosen === one.name} onChange={() => pick(one)} />
+              <input type="radio" name="preset" className="mt-1 self-start" checked={chosen === one.name} onChange={() => pick(one)} />
               <span className="min-w-0">
                 <span className="block text-sm font-medium">{title === one.name ? one.title : title}</span>
                 <span className="block text-xs text-muted">{help === one.name ? one.help : help}</span>
