@@ -32,6 +32,7 @@ static enum rc rc_of_errno(int errnum)
     case EMFILE:
     case ENFILE:
     case EBUSY:
+    case EROFS: /* a file system that has had an error takes no writes until somebody looks */
         return RC_UNAVAILABLE;
     case ECONNREFUSED:
     case ECONNRESET:

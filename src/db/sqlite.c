@@ -104,12 +104,28 @@ static enum rc rc_of(int code, int extended)
     }
 }
 
+/* Did the last write of the database or of its log fail because the disk takes none?  (The errno of
+ * the connection is that of whatever was called last.) */
+static bool is_read_only(sqlite3 *c)
+{
+    sqlite3_file *log = NULL;
+    int of_file = 0, of_log = 0;
+
+    sqlite3_file_control(c, "main", SQLITE_FCNTL_LAST_ERRNO, &of_file);
+    sqlite3_file_control(c, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &of_log);
+    return of_file == EROFS || of_log == EROFS || sqlite3_system_errno(c) == EROFS;
+}
+
 static enum rc fail(struct err *e, sqlite3 *c, const char *what)
 {
     int extended = c ? sqlite3_extended_errcode(c) : SQLITE_NOMEM;
     enum rc rc = rc_of(extended & 0xff, extended);
     const char *text = c ? sqlite3_errmsg(c) : "out of memory";
 
+    if (rc == RC_IO && c && is_read_only(c))
+        return err_errno(e, EROFS, "%s", what);
     if (rc == RC_FULL)
         return err_set(e, rc, "%s: the disk is full, or the database has reached its limit", what);
     if (rc == RC_UNAVAILABLE)

@@ -230,7 +230,7 @@ TEST(a_full_or_failing_disk_is_an_error_and_leaves_the_old_object)
     atomic_store(&fail_after, 0);
     os_sys.open = failing_open; /* out of descriptors: worth another try */
     CHECK_EQ(put_under_fault(&g, p), 503);
-    CHECK(rig_says(&g, "<Code>SlowDown</Code>"));
+    CHECK(rig_says(&g, "<Code>ServiceUnavailable</Code>"));
     atomic_store(&fail_after, -1);
     os_sys.write = failing_write; /* short writes alone do no harm */
     CHECK_EQ(put_under_fault(&g, p), 200);

@@ -32,6 +32,8 @@ enum s3_code s3_code_of(struct call *c, enum rc rc)
         code = S3_INSUFFICIENT_STORAGE;
         break;
     case RC_UNAVAILABLE:
+        code = S3_SERVICE_UNAVAILABLE;
+        break;
     case RC_LIMIT:
         code = S3_SLOW_DOWN;
         break;
@@ -69,7 +71,7 @@ void reply_error(struct call *c, enum s3_code code)
     xml_text(&b, "RequestId", str_of(http_request_id(c->r)));
     buf_puts(&b, "</Error>");
     http_add_header(c->r, "x-amz-request-id", http_request_id(c->r));
-    if (code == S3_SLOW_DOWN)
+    if (code == S3_SLOW_DOWN || code == S3_SERVICE_UNAVAILABLE)
         http_add_header(c->r, "Retry-After", "1");
     http_reply_buf(c->r, codes[code].status, "application/xml", &b);
 }

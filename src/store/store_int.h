@@ -83,6 +83,7 @@
     X(REQUEST_TIMEOUT, 400, "RequestTimeout", "The body came too slowly")                          \
     X(TIME_TOO_SKEWED, 403, "RequestTimeTooSkewed", "The request's time is too far from ours")     \
     X(SIGNATURE_MISMATCH, 403, "SignatureDoesNotMatch", "The signature does not match")            \
+    X(SERVICE_UNAVAILABLE, 503, "ServiceUnavailable", "The store cannot do that now; try again")   \
     X(SLOW_DOWN, 503, "SlowDown", "The store is busy; try again")                                  \
     X(SHA_MISMATCH, 400, "XAmzContentSHA256Mismatch",                                              \
       "x-amz-content-sha256 is not that of the body")
