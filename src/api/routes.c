@@ -9,6 +9,7 @@
     X(upload)                                                                                      \
     X(sample)                                                                                      \
     X(image)                                                                                       \
+    X(dataset_classes)                                                                             \
     X(dataset_diff)                                                                                \
     X(draft)                                                                                       \
     X(job)                                                                                         \

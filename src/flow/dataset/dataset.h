@@ -179,7 +179,7 @@ struct import {
     str version;
     int64_t images, faults;
     str error_code, error_fault, error;
-    str upload, base_version, draft, message, split; /* split: JSON */
+    str upload, base_version, draft, message, split, classes; /* split, classes: JSON */
     int64_t attempt;
     str created_by;
     int64_t created_at, started_at, ended_at;

@@ -24,7 +24,7 @@ enum rc draft_task_read(str name, enum task *ret, struct err *e)
 
 /* ---- classes */
 
-static enum rc class_name_check(str name, size_t i, struct err *e)
+enum rc class_name_check(str name, size_t i, struct err *e)
 {
     bool good =
         name.n && name.n <= CLASS_NAME_MAX && str_utf8_ok(name) && str_eq(name, str_trim(name));

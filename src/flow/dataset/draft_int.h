@@ -6,6 +6,8 @@
 #include "flow/dataset/draft.h"
 
 enum rc draft_task_read(str name, enum task *ret, struct err *e) must_check;
+/* What class i may be called: RC_INVALID (field "classes"). */
+enum rc class_name_check(str name, size_t i, struct err *e) must_check;
 /* Each once, as names should be, and no fewer than there were. */
 enum rc draft_classes_check(const struct json *old, const struct strs *classes,
                             struct err *e) must_check;
@@ -26,6 +28,10 @@ enum rc draft_edited(struct db *db, struct arena *a, const struct draft *d, int6
 enum rc import_of_draft(struct tx *tx, struct arena *a, const struct draft *d,
                         const struct split_spec *split, str message, str who, struct import *ret,
                         struct err *e) must_check;
+/* The same of a change of classes, checked (reclass.h). */
+enum rc import_of_classes(struct tx *tx, struct arena *a, const struct dataset_version *v,
+                          const struct strs *to, str message, str who, struct import *ret,
+                          struct err *e) must_check;
 /* The import has ended: the draft is committed, or open again. */
 enum rc draft_ended(struct tx *tx, str draft_id, bool done, struct err *e) must_check;
 

@@ -8,7 +8,8 @@ const struct field import_fields[] = {
     F_STR(S, dataset, .help = "Id of the dataset."),
     F_STR(S, dataset_name, .help = "Its name."),
     F_STR(S, kind,
-          .help = "archive: an upload; split: another split of a version; draft: edited labels."),
+          .help = "archive: an upload; split: another split of a version; draft: edited labels; "
+                  "classes: other classes."),
     F_STR(S, state, .help = "queued, running, done or failed."),
     F_STR(S, phase, .help = "scan, images, rows; \"\" before."),
     F_NUM(S, progress, .help = "0 to 1."),
@@ -19,7 +20,8 @@ const struct field import_fields[] = {
     F_STR(S, error_fault, .flags = FIELD_NULLABLE,
           .help = "failed: what it was about, e.g. unsafe_path, encrypted, bomb, truncated."),
     F_STR(S, error, .flags = FIELD_NULLABLE, .help = "failed: what happened and what to do."),
-    F_STR(S, base_version, .flags = FIELD_NULLABLE, .help = "split, draft: of which version."),
+    F_STR(S, base_version, .flags = FIELD_NULLABLE,
+          .help = "split, draft, classes: of which version."),
     F_STR(S, message, .help = "What it brings, in words."),
     F_INT(S, attempt, .help = "How often it was begun."),
     F_STR(S, created_by, .flags = FIELD_NULLABLE, .help = "Id of the account that asked for it."),
@@ -208,11 +210,11 @@ enum rc upload_stale(struct db *db, struct arena *a, int64_t now, str **ret, siz
 
 /* ---- imports: reading */
 
-#define IMPORT                                                                                     \
-    "SELECT i.id, i.dataset_id, d.name, coalesce(d.project_id, d.project_was, ''), i.kind,"        \
-    " i.state, i.phase, i.version, i.error_code, i.error_fault, i.error, i.upload_id,"             \
-    " i.base_version, i.draft_id, i.message, i.split, coalesce(i.created_by, ''), i.progress,"     \
-    " i.images, i.faults, i.attempt, i.created_at, i.started_at, i.ended_at"                       \
+#define IMPORT                                                                                            \
+    "SELECT i.id, i.dataset_id, d.name, coalesce(d.project_id, d.project_was, ''), i.kind,"               \
+    " i.state, i.phase, i.version, i.error_code, i.error_fault, i.error, i.upload_id,"                    \
+    " i.base_version, i.draft_id, i.message, i.split, i.classes, coalesce(i.created_by, ''), i.progress," \
+    " i.images, i.faults, i.attempt, i.created_at, i.started_at, i.ended_at"                              \
     " FROM dataset_import i JOIN dataset d ON d.id = i.dataset_id "
 
 static enum rc import_row(struct rows *r, struct arena *a, struct import *ret, struct err *e)
@@ -236,6 +238,7 @@ static enum rc import_row(struct rows *r, struct arena *a, struct import *ret, s
     i.draft = col_text(&c);
     i.message = col_text(&c);
     i.split = col_text(&c);
+    i.classes = col_text(&c);
     i.created_by = col_text(&c);
     i.progress = rows_num(r, c.at++);
     i.images = col_int(&c);
@@ -345,11 +348,16 @@ static struct import new_import(const char *kind)
 {
     str none = STR("");
 
-    return (struct import){
-        .kind = str_of(kind), .upload = none, .base_version = none, .draft = none, .message = none};
+    return (struct import){.kind = str_of(kind),
+                           .upload = none,
+                           .base_version = none,
+                           .draft = none,
+                           .message = none,
+                           .classes = none};
 }
 
-/* im: dataset, kind, upload, base_version, draft, message, split, created_by; "" where none. */
+/* im: dataset, kind, upload, base_version, draft, message, split, classes, created_by; "" where
+ * none. */
 static enum rc enqueue(struct tx *tx, struct arena *a, const struct import *im, struct import *ret,
                        struct err *e)
 {
@@ -359,11 +367,11 @@ static enum rc enqueue(struct tx *tx, struct arena *a, const struct import *im, 
     enum rc rc = tx_exec(
         tx, e,
         "INSERT INTO dataset_import (id, dataset_id, kind, upload_id, base_version, draft_id,"
-        " message, split, state, created_by, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)",
+        " message, split, classes, state, created_by, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)",
         db_c(id), db_s(im->dataset), db_s(im->kind), db_s(im->upload), db_s(im->base_version),
-        db_s(im->draft), db_s(im->message), db_s(im->split), db_text_or_null(im->created_by),
-        db_i(os_now_ms()));
+        db_s(im->draft), db_s(im->message), db_s(im->split), db_s(im->classes),
+        db_text_or_null(im->created_by), db_i(os_now_ms()));
     return rc ? rc : import_find(tx, a, str_of(id), ret, e);
 }
 
@@ -446,6 +454,44 @@ enum rc import_of_draft(struct tx *tx, struct arena *a, const struct draft *d,
         rc = enqueue(tx, a, &im, ret, e);
     }
     buf_done(&spec);
+    return rc;
+}
+
+static enum rc names_text(const struct strs *names, struct buf *out, struct err *e)
+{
+    struct jw w;
+
+    buf_init(out, 64 << 20);
+    jw_init(&w, out);
+    jw_arr(&w);
+    for (size_t i = 0; i < names->n; i++)
+        jw_str(&w, names->p[i]);
+    jw_arr_end(&w);
+    return buf_ok(out, e);
+}
+
+enum rc import_of_classes(struct tx *tx, struct arena *a, const struct dataset_version *v,
+                          const struct strs *to, str message, str who, struct import *ret,
+                          struct err *e)
+{
+    const struct split_spec stay = {.method = SPLIT_GIVEN, .train = 1};
+    struct import im = new_import("classes");
+    struct buf spec, names;
+    enum rc rc = split_text(&stay, &spec, e), named = names_text(to, &names, rc ? NULL : e);
+
+    if (!rc)
+        rc = named;
+    if (!rc) {
+        im.dataset = v->dataset;
+        im.base_version = v->version;
+        im.message = message;
+        im.split = buf_view(&spec);
+        im.classes = buf_view(&names);
+        im.created_by = who;
+        rc = enqueue(tx, a, &im, ret, e);
+    }
+    buf_done(&spec);
+    buf_done(&names);
     return rc;
 }
 

@@ -42,6 +42,25 @@ static enum rc put_edits(struct imports *im, struct arena *a, const struct impor
     return ret_key->p ? draft_write(im->s.db, im->s.s3, row->draft, key, e) : dataset_nomem(e);
 }
 
+static enum rc read_names(struct arena *a, str text, struct strs *ret, struct err *e)
+{
+    const struct json *list = NULL;
+    struct strs names = {0};
+    enum rc rc = json_parse(a, text, NULL, &list, e);
+
+    if (!rc)
+        names.p = ARENA_ARRAY(a, str, list->list.count + 1);
+    if (!rc && !names.p)
+        rc = dataset_nomem(e);
+    if (rc)
+        return rc;
+    JSON_EACH(one, list) {
+        names.p[names.n++] = one->s;
+    }
+    *ret = names;
+    return RC_OK;
+}
+
 static enum rc fill_order(struct imports *im, struct arena *a, const struct import *row,
                           struct ingest_order *ret, struct err *e)
 {
@@ -50,9 +69,10 @@ static enum rc fill_order(struct imports *im, struct arena *a, const struct impo
     size_t n = 0;
     enum rc rc = field_read_text(split_spec_fields, row->split, &o.split, a, e);
 
-    o.kind = str_is(row->kind, "split")   ? INGEST_SPLIT
-             : str_is(row->kind, "draft") ? INGEST_DRAFT
-                                          : INGEST_ARCHIVE;
+    o.kind = str_is(row->kind, "split")     ? INGEST_SPLIT
+             : str_is(row->kind, "draft")   ? INGEST_DRAFT
+             : str_is(row->kind, "classes") ? INGEST_CLASSES
+                                            : INGEST_ARCHIVE;
     o.endpoint = str_of(im->s.store.endpoint);
     o.region = str_of(im->s.store.region);
     o.bucket = str_of(im->s.store.bucket);
@@ -69,6 +89,8 @@ static enum rc fill_order(struct imports *im, struct arena *a, const struct impo
             o.format = base.format;
         if (!rc && o.kind == INGEST_DRAFT)
             rc = put_edits(im, a, row, &o.edits_key, e);
+        if (!rc && o.kind == INGEST_CLASSES)
+            rc = read_names(a, row->classes, &o.classes, e);
     } else if (!rc) {
         rc = upload_parts(im->s.db, a, row->upload, &parts, &n, e);
     }

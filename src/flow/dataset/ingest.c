@@ -2,12 +2,13 @@
 #include "flow/dataset/ingest.h"
 #include "flow/dataset/assemble.h"
 #include "flow/dataset/images.h"
+#include "flow/dataset/reclass.h"
 #include "os/os.h"
 #include "s3/s3.h"
 
 enum { PROGRESS_MS = 500, REPORT_LINE_MAX = 64 << 20 };
 
-const char *const ingest_kind_names[] = {"archive", "split", "draft", NULL};
+const char *const ingest_kind_names[] = {"archive", "split", "draft", "classes", NULL};
 
 #define P struct ingest_part
 const struct field ingest_part_fields[] = {
@@ -26,6 +27,7 @@ const struct field ingest_order_fields[] = {
     F_STR(S, base_version, .max = SHA256_HEX, .help = "Version to split anew."),
     F_STR(S, format, .max = 16, .help = "Format of the base version's archive."),
     F_STR(S, edits_key, .max = BLOB_KEY_MAX, .help = "draft: object of the edited labels."),
+    F_STRS(S, classes, .max = DATASET_CLASSES_MAX, .help = "classes: their names from now on."),
     F_OBJ(S, split, split_spec_fields, .help = "How to split."),
     F_STR(S, endpoint, .flags = FIELD_REQUIRED, .help = "Of the object store."),
     F_STR(S, region, .flags = FIELD_REQUIRED, .help = "Of the object store."),
@@ -376,6 +378,16 @@ static enum rc read_edits(struct ingest *in, struct err *e)
     return rc;
 }
 
+static enum rc change_classes(struct ingest *in, struct err *e)
+{
+    struct harvest *p = &in->harvest;
+    struct reclass r;
+    enum rc rc = reclass_read(p->a, p->classes.p, p->classes.n, &in->order->classes, &r, e);
+
+    p->splits_given = true; /* by the base, even if it puts no picture into one */
+    return rc ? rc : reclass_apply(&r, p, e);
+}
+
 static enum rc read_version(struct ingest *in, struct err *e)
 {
     struct lines l = {.in = in};
@@ -392,6 +404,8 @@ static enum rc read_version(struct ingest *in, struct err *e)
     enum rc rc = read_lines(&l, key, e);
     if (!rc && in->order->kind == INGEST_DRAFT)
         rc = read_edits(in, e);
+    if (!rc && in->order->kind == INGEST_CLASSES)
+        rc = change_classes(in, e);
     return rc;
 }
 
@@ -468,9 +482,12 @@ static enum rc work(struct ingest *in, struct err *e)
 static enum rc open_store(struct ingest *in, struct err *e)
 {
     const struct ingest_order *o = in->order;
-    struct s3_config c = {arena_cstr(in->a, o->endpoint), arena_cstr(in->a, o->region),
-                          arena_cstr(in->a, o->bucket), arena_cstr(in->a, o->access_key),
-                          arena_cstr(in->a, o->secret_key), arena_cstr(in->a, o->session_token),
+    struct s3_config c = {arena_cstr(in->a, o->endpoint),
+                          arena_cstr(in->a, o->region),
+                          arena_cstr(in->a, o->bucket),
+                          arena_cstr(in->a, o->access_key),
+                          arena_cstr(in->a, o->secret_key),
+                          arena_cstr(in->a, o->session_token),
                           o->virtual_host};
 
     if (!c.endpoint || !c.region || !c.bucket || !c.access_key || !c.secret_key || !c.session_token)

@@ -18,8 +18,8 @@
 
 #include "flow/dataset/split.h"
 
-enum ingest_kind { INGEST_ARCHIVE, INGEST_SPLIT, INGEST_DRAFT };
-extern const char *const ingest_kind_names[]; /* "archive", "split", "draft" */
+enum ingest_kind { INGEST_ARCHIVE, INGEST_SPLIT, INGEST_DRAFT, INGEST_CLASSES };
+extern const char *const ingest_kind_names[]; /* "archive", "split", "draft", "classes" */
 
 enum {
     INGEST_ORDER_BYTES_MAX = 256 << 20, /* lists of names can be long */
@@ -37,10 +37,11 @@ extern const struct field ingest_part_fields[];
 struct ingest_order {
     int kind;
     str import_id;
-    struct objs parts; /* archive */
-    str base_version;  /* split, draft */
-    str format;        /* split, draft: as the base's report says */
-    str edits_key;     /* draft: the object of its edits (draft.h) */
+    struct objs parts;   /* archive */
+    str base_version;    /* all but an archive */
+    str format;          /* the same: as the base's report says */
+    str edits_key;       /* draft: the object of its edits (draft.h) */
+    struct strs classes; /* classes: what each is called from now on (reclass.h) */
     struct split_spec split;
     str endpoint, region, bucket, access_key, secret_key, session_token;
     bool virtual_host;

@@ -252,7 +252,7 @@ export interface Routes {
       dataset: string;
       /** Its name. */
       dataset_name: string;
-      /** archive: an upload; split: another split of a version; draft: edited labels. */
+      /** archive: an upload; split: another split of a version; draft: edited labels; classes: other classes. */
       kind: string;
       /** queued, running, done or failed. */
       state: string;
@@ -272,7 +272,7 @@ export interface Routes {
       error_fault: string | null;
       /** failed: what happened and what to do. */
       error: string | null;
-      /** split, draft: of which version. */
+      /** split, draft, classes: of which version. */
       base_version: string | null;
       /** What it brings, in words. */
       message: string;
@@ -532,6 +532,23 @@ export interface Routes {
       /** A preview of at most 256 pixels a side. */
       thumb?: boolean;
     };
+  };
+  /** What a change of classes costs: {classes, labels, pictures, emptied}. */
+  "POST /datasets/{id}/versions/{v}/classes/check": {
+    body: {
+      /** For each class, in the order of their numbers, its name from now on; "": remove it with its labels.  Classes of one name are merged. */
+      to: string[];
+    };
+  };
+  /** Make a version with classes renamed, merged or removed; 409 while a draft is open. */
+  "POST /datasets/{id}/versions/{v}/classes": {
+    body: {
+      /** For each class, in the order of their numbers, its name from now on; "": remove it with its labels.  Classes of one name are merged. */
+      to: string[];
+      /** What it brings, in words. */
+      message?: string;
+    };
+    reply: Routes["GET /datasets/imports/{id}"]["reply"];
   };
   /** What {other} has that {v} has not: counts and the first 100 names of pictures. */
   "GET /datasets/{id}/versions/{v}/diff/{other}": Record<string, never>;
