@@ -6,10 +6,12 @@
  *
  * put writes key 0, 1, .. (again from 0 behind --keys); --once ends when each was written.  get
  * reads them in an order of chance.  list walks over the whole bucket, page by page, once.  All
- * requests are presigned before the clock starts: what is measured is the server.  --plain leaves
- * the signature out (nginx).  Bodies are thrown away by the kernel (MSG_TRUNC), so that the client
- * takes as little of the machine as it can.  server_cpu_s is the server's processor time, from
- * /proc.
+ * requests are presigned before the clock starts, each with a signature of its own, which the
+ * server checks each time: what is measured is the server, not how fast a client library signs.
+ * --plain leaves the signature out (nginx).  What of a body comes with its head, of 1 KB all, is
+ * compared with what was put (not with --plain); the rest of a large one is counted and thrown away
+ * by the kernel (MSG_TRUNC), so that the client takes as little of the machine as it can.
+ * server_cpu_s is the server's processor time, from /proc.
  */
 #include "base/arena.h"
 #include "base/mem.h"
@@ -37,8 +39,8 @@ static struct {
 
 struct conn {
     int fd;
-    long request; /* that it has sent */
-    size_t sent, head_n;
+    long key; /* that it has asked for; -1: none */
+    size_t head_n;
     uint64_t left; /* of the body */
     bool in_body;
     char head[HEAD_MAX];
@@ -83,6 +85,14 @@ static str make_request(const char *method, const char *path, const char *query,
     return kept;
 }
 
+/* A body begins with a word of its own, so that no two are alike, and goes on with zeros. */
+static uint64_t word_of(long key)
+{
+    uint64_t seed = (uint64_t)key + 1;
+
+    return splitmix64(&seed);
+}
+
 static void make_requests(void)
 {
     bool put = !strcmp(b.mode, "put");
@@ -93,9 +103,9 @@ static void make_requests(void)
     if (!b.requests || !b.body)
         die("out of memory");
     for (long i = 0; i < b.keys; i++) {
-        uint64_t seed = (uint64_t)i + 1, word = splitmix64(&seed);
+        uint64_t word = word_of(i);
         snprintf(path, sizeof path, "/%s/k%08ld", b.bucket, i);
-        memcpy(b.body, &word, b.size < 8 ? (size_t)b.size : 8); /* no two bodies alike */
+        memcpy(b.body, &word, b.size < 8 ? (size_t)b.size : 8);
         b.requests[i] = make_request(put ? "PUT" : "GET", path, "", put ? (size_t)b.size : 0);
     }
 }
@@ -114,8 +124,9 @@ static int dial(void)
     return fd;
 }
 
-static void send_request(struct conn *c, str r)
+static void send_request(struct conn *c, str r, long key)
 {
+    c->key = key;
     c->head_n = 0;
     c->in_body = false;
     for (size_t at = 0; at < r.n;) { /* a request of ours fits the socket's buffer, or we wait */
@@ -138,6 +149,17 @@ static uint64_t length_of(const char *head)
     for (; *at >= '0' && *at <= '9'; at++)
         n = n * 10 + (uint64_t)(*at - '0');
     return n;
+}
+
+static void check_body(const struct conn *c, const char *p, uint64_t n)
+{
+    static const char zeros[HEAD_MAX];
+    uint64_t word = word_of(c->key), first = n < 8 ? n : 8;
+
+    if (memcmp(p, &word, first) || memcmp(p + first, zeros, n - first)) {
+        errno = 0;
+        die("a body is not what was put");
+    }
 }
 
 /* Reads what is there; true at the end of a reply.  *ret_bytes: of bodies, added. */
@@ -168,6 +190,8 @@ static bool receive(struct conn *c, uint64_t *ret_bytes)
         uint64_t had = c->head_n - (size_t)(end + 4 - c->head);
         if (had > c->left)
             die("more than a reply");
+        if (c->key >= 0)
+            check_body(c, end + 4, had);
         c->left -= had;
         *ret_bytes += had;
     } else {
@@ -229,6 +253,7 @@ static struct result drive(void)
 {
     static struct conn conns[CONNECTIONS_MAX];
     struct epoll_event ev = {.events = EPOLLIN}, evs[64];
+    bool check = !strcmp(b.mode, "get") && !b.plain;
     int ep = epoll_create1(0), busy = 0;
     struct result r = {0};
     uint64_t state = 7;
@@ -243,7 +268,7 @@ static struct result drive(void)
         conns[i].fd = dial();
         ev.data.ptr = &conns[i];
         epoll_ctl(ep, EPOLL_CTL_ADD, conns[i].fd, &ev);
-        send_request(&conns[i], b.requests[k]);
+        send_request(&conns[i], b.requests[k], check ? k : -1);
         busy++;
     }
     while (busy) {
@@ -264,7 +289,7 @@ static struct result drive(void)
             r.requests++;
             k = over ? -1 : next_request(&state, &sent);
             if (k >= 0) {
-                send_request(c, b.requests[k]);
+                send_request(c, b.requests[k], check ? k : -1);
             } else {
                 close(c->fd);
                 busy--;
@@ -317,7 +342,7 @@ static struct result list(void)
     for (;;) {
         ptrdiff_t from, to;
         str text;
-        send_request(&c, make_request("GET", path, query, 0));
+        send_request(&c, make_request("GET", path, query, 0), -1);
         text = read_page(&c, &page);
         r.requests++;
         r.bytes += text.n;

@@ -29,6 +29,7 @@ static int run_store(int argc, char **argv)
     if (settings_load(&c, argc, argv, &e))
         return command_refuse(&e);
     settings_log(c, "store");
+    os_memory_few_heaps();
     snprintf(dir, sizeof dir, "%s/store", config_str(c, "data"));
     struct store_config setup = {.dir = dir,
                                  .listen = listen_at(c),

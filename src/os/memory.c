@@ -92,6 +92,11 @@ void os_memory_give_back(void)
     dl_iterate_phdr(give_back_code, NULL);
 }
 
+void os_memory_few_heaps(void)
+{
+    (void)mallopt(M_ARENA_MAX, 2 * os_cpu_count()); /* refused: as before */
+}
+
 void os_memory_large_pages(void *p, size_t bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -132,6 +132,10 @@ uint64_t os_memory_available(void);
 /* Gives back what only the start needed: free heap, and the mapped code and constants of all
  * libraries, which come back from the page cache as they are used.  Slow; once, at rest. */
 void os_memory_give_back(void);
+/* Two heaps for each core that we may use, where libc would make eight: threads that come and go
+ * with requests then share what others have given back (a store that lists: 43 MB instead of 53, at
+ * the same processor time).  For a process's whole life, before it has threads. */
+void os_memory_few_heaps(void);
 /* Asks for large pages behind a range that nobody has touched yet; only ever a hint. */
 void os_memory_large_pages(void *p, size_t bytes);
 int os_cpu_count(void); /* that we may use: affinity and the container's quota */

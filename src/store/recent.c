@@ -12,15 +12,17 @@
 
 enum { WAYS = 4, SETS = RECENT_ROWS / WAYS, LOCKS = 16 };
 
-/* The texts follow one another: bucket, key, type, meta, tags. */
-enum { TEXT_BUCKET, TEXT_KEY, TEXT_TYPE, TEXT_META, TEXT_TAGS, TEXTS };
+/* The texts follow one another. */
+enum { TEXT_BUCKET, TEXT_KEY, TEXT_ETAG, TEXT_SUM, TEXT_TYPE, TEXT_META, TEXT_TAGS, TEXTS };
 
+/* An object and its content, small; 0 in used_at: empty. */
 struct row {
-    uint64_t state, hash, used_at; /* used_at 0: empty */
-    struct object o;               /* its texts: none */
-    int64_t place;
-    uint64_t bytes; /* of the content */
-    uint16_t n[TEXTS];
+    uint64_t state, used_at;
+    int64_t data, place, modified_ms, seq;
+    uint32_t hash, bytes, content_bytes; /* both at most PACK_BYTES_MAX */
+    uint8_t acl, sum_kind;
+    bool null_version, sum_composite;
+    uint8_t n[TEXTS];
 };
 enum { TEXT_BYTES = RECENT_ROW_BYTES - sizeof(struct row) };
 struct slot {
@@ -28,6 +30,9 @@ struct slot {
     char text[TEXT_BYTES];
 };
 _Static_assert(sizeof(struct slot) == RECENT_ROW_BYTES, "the bound in recent.h");
+_Static_assert(TEXT_BYTES <= UINT8_MAX, "row.n");
+_Static_assert(ACL_AUTHENTICATED_READ <= UINT8_MAX && CHECKSUM_UNKNOWN <= UINT8_MAX,
+               "row.acl, row.sum_kind");
 
 struct recent {
     struct slot *slots; /* SETS * WAYS */
@@ -64,7 +69,7 @@ void recent_free(struct recent *t)
 }
 
 /* No bucket's name has a '/'. */
-static bool hash_of(str bucket, str key, uint64_t *ret)
+static bool hash_of(str bucket, str key, uint32_t *ret)
 {
     char name[TEXT_BYTES + 1];
 
@@ -73,11 +78,11 @@ static bool hash_of(str bucket, str key, uint64_t *ret)
     memcpy(name, bucket.p, bucket.n);
     name[bucket.n] = '/';
     memcpy(name + bucket.n + 1, key.p, key.n);
-    *ret = siphash13(map_key(), (str){name, bucket.n + 1 + key.n});
+    *ret = (uint32_t)siphash13(map_key(), (str){name, bucket.n + 1 + key.n});
     return true;
 }
 
-static bool is_it(const struct slot *s, uint64_t hash, str bucket, str key)
+static bool is_it(const struct slot *s, uint32_t hash, str bucket, str key)
 {
     return s->r.used_at && s->r.hash == hash && s->r.n[TEXT_BUCKET] == bucket.n &&
            s->r.n[TEXT_KEY] == key.n && !memcmp(s->text, bucket.p, bucket.n) &&
@@ -89,26 +94,38 @@ static bool is_it(const struct slot *s, uint64_t hash, str bucket, str key)
 static bool copy_out(const struct slot *s, struct arena *a, struct object *ret_o,
                      struct data_row *ret_row)
 {
-    const uint16_t *n = s->r.n;
-    size_t at = (size_t)n[TEXT_BUCKET] + n[TEXT_KEY];
-    size_t all = (size_t)n[TEXT_TYPE] + n[TEXT_META] + n[TEXT_TAGS];
-    char *p = arena_cstr(a, (str){s->text + at, all});
+    const struct row *r = &s->r;
+    str text[TEXTS];
+    char *p = arena_alloc(a, TEXT_BYTES);
 
     if (!p)
         return false;
-    *ret_o = s->r.o;
-    ret_o->type = (str){p, n[TEXT_TYPE]};
-    ret_o->meta = (str){p + n[TEXT_TYPE], n[TEXT_META]};
-    ret_o->tags = (str){p + n[TEXT_TYPE] + n[TEXT_META], n[TEXT_TAGS]};
+    memcpy(p, s->text, TEXT_BYTES);
+    for (size_t i = 0; i < TEXTS; p += r->n[i++])
+        text[i] = (str){p, r->n[i]};
+    *ret_o = (struct object){.data = r->data,
+                             .kind = DATA_PACKED,
+                             .bytes = r->bytes,
+                             .modified_ms = r->modified_ms,
+                             .type = text[TEXT_TYPE],
+                             .meta = text[TEXT_META],
+                             .tags = text[TEXT_TAGS],
+                             .sum.kind = (enum checksum_kind)r->sum_kind,
+                             .sum.composite = r->sum_composite,
+                             .acl = (enum canned_acl)r->acl,
+                             .seq = r->seq,
+                             .null_version = r->null_version};
+    memcpy(ret_o->etag, text[TEXT_ETAG].p, text[TEXT_ETAG].n); /* NUL follows: the rest is zero */
+    memcpy(ret_o->sum.text, text[TEXT_SUM].p, text[TEXT_SUM].n);
     *ret_row = (struct data_row){
-        .id = s->r.o.data, .kind = DATA_PACKED, .place = s->r.place, .bytes = s->r.bytes};
+        .id = r->data, .kind = DATA_PACKED, .place = r->place, .bytes = r->content_bytes};
     return true;
 }
 
 bool recent_get(struct recent *t, uint64_t state, str bucket, str key, struct arena *a,
                 struct object *ret_o, struct data_row *ret_row)
 {
-    uint64_t hash;
+    uint32_t hash;
     size_t set;
     bool found = false;
 
@@ -133,7 +150,7 @@ bool recent_get(struct recent *t, uint64_t state, str bucket, str key, struct ar
 /* ---- keeping */
 
 /* The row of this key, or else the one that is missed least. */
-static struct slot *place_for(struct slot *set, uint64_t state, uint64_t hash, str bucket, str key)
+static struct slot *place_for(struct slot *set, uint64_t state, uint32_t hash, str bucket, str key)
 {
     struct slot *best = set;
     uint64_t best_age = UINT64_MAX;
@@ -153,31 +170,44 @@ static struct slot *place_for(struct slot *set, uint64_t state, uint64_t hash, s
 static void fill(struct slot *s, const str text[TEXTS], const struct object *o,
                  const struct data_row *row)
 {
-    size_t at = 0;
+    char *p = s->text;
 
-    s->r.o = *o;
-    s->r.o.type = s->r.o.meta = s->r.o.tags = STR_NONE; /* the caller's arena goes */
-    s->r.place = row->place;
-    s->r.bytes = row->bytes;
-    for (size_t i = 0; i < TEXTS; i++) {
-        s->r.n[i] = (uint16_t)text[i].n;
+    s->r = (struct row){.data = o->data,
+                        .place = row->place,
+                        .modified_ms = o->modified_ms,
+                        .seq = o->seq,
+                        .bytes = (uint32_t)o->bytes,
+                        .content_bytes = (uint32_t)row->bytes,
+                        .acl = (uint8_t)o->acl,
+                        .sum_kind = (uint8_t)o->sum.kind,
+                        .null_version = o->null_version,
+                        .sum_composite = o->sum.composite};
+    for (size_t i = 0; i < TEXTS; p += text[i++].n) {
+        s->r.n[i] = (uint8_t)text[i].n;
         if (text[i].n)
-            memcpy(s->text + at, text[i].p, text[i].n);
-        at += text[i].n;
+            memcpy(p, text[i].p, text[i].n);
     }
+}
+
+static bool fits(const struct object *o, const struct data_row *row, const str text[TEXTS])
+{
+    size_t all = 0;
+
+    for (size_t i = 0; i < TEXTS; i++)
+        all += text[i].n;
+    return !o->marker && row->kind == DATA_PACKED && row->id == o->data && all <= TEXT_BYTES &&
+           o->bytes <= PACK_BYTES_MAX && row->bytes <= PACK_BYTES_MAX;
 }
 
 void recent_put(struct recent *t, uint64_t state, str bucket, str key, const struct object *o,
                 const struct data_row *row)
 {
-    const str text[TEXTS] = {bucket, key, o->type, o->meta, o->tags};
-    uint64_t hash;
-    size_t set, all = 0;
+    const str text[TEXTS] = {bucket,  key,     str_of(o->etag), str_of(o->sum.text),
+                             o->type, o->meta, o->tags};
+    uint32_t hash;
+    size_t set;
 
-    for (size_t i = 0; i < TEXTS; i++)
-        all += text[i].n;
-    if (committer_busy(state) || o->marker || row->kind != DATA_PACKED || row->id != o->data ||
-        all > TEXT_BYTES || !hash_of(bucket, key, &hash))
+    if (committer_busy(state) || !fits(o, row, text) || !hash_of(bucket, key, &hash))
         return;
     set = hash % SETS;
     pthread_mutex_lock(&t->locks[set % LOCKS].mu);

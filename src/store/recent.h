@@ -12,7 +12,7 @@
  *     state = committer_state(c);                 // behind the pin (reader.h), before the look-up
  *     if (!recent_get(t, state, ...)) { look into the index; recent_put(t, state, ...); }
  *
- * RECENT_ROWS rows of RECENT_ROW_BYTES at most, whose memory is touched as they come: 8 MiB.  Any
+ * RECENT_ROWS rows of RECENT_ROW_BYTES at most, whose memory is touched as they come: 4 MiB.  Any
  * thread.
  */
 #ifndef ANNEAL_STORE_RECENT_H
@@ -20,7 +20,7 @@
 
 #include "store/index.h"
 
-enum { RECENT_ROWS = 16 << 10, RECENT_ROW_BYTES = 512 };
+enum { RECENT_ROWS = 16 << 10, RECENT_ROW_BYTES = 256 };
 
 struct recent;
 enum rc recent_new(struct recent **ret, struct err *e) must_check;

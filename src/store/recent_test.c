@@ -38,6 +38,7 @@ static struct object object_of(int64_t data, const char *meta)
                        .type = STR("text/plain"),
                        .meta = str_of(meta),
                        .tags = STR("a=b"),
+                       .sum = {CHECKSUM_SHA1, true, "sum-3"},
                        .acl = ACL_PUBLIC_READ,
                        .seq = data + 3};
 
@@ -67,13 +68,18 @@ static int64_t look(struct bench *b, uint64_t state, const char *bucket, const c
 {
     struct object o;
     struct data_row row;
+    char etag[32];
 
     if (!recent_get(b->t, state, str_of(bucket), str_of(key), &b->a, &o, &row))
         return 0;
     CHECK(row.id == o.data && row.kind == DATA_PACKED && row.place == o.data + 5);
     CHECK(row.bytes == o.bytes && o.bytes == (uint64_t)o.data + 1000);
     CHECK(o.kind == DATA_PACKED && o.modified_ms == o.data + 7 && o.seq == o.data + 3);
-    CHECK(o.acl == ACL_PUBLIC_READ && !o.marker && !strncmp(o.etag, "etag-", 5));
+    CHECK(o.acl == ACL_PUBLIC_READ && !o.marker && !o.null_version && !o.newest);
+    snprintf(etag, sizeof etag, "etag-%lld", (long long)o.data);
+    CHECK_STR(str_of(o.etag), etag);
+    CHECK(o.sum.kind == CHECKSUM_SHA1 && o.sum.composite);
+    CHECK_STR(str_of(o.sum.text), "sum-3");
     CHECK_STR(o.type, "text/plain");
     CHECK_STR(o.meta, "x-amz-meta-a: 1\n");
     CHECK_STR(o.tags, "a=b");
@@ -126,6 +132,7 @@ TEST(what_is_not_for_here_is_passed_over)
     for (size_t n = TEXT_BYTES - 40; n < TEXT_BYTES + 4; n++) { /* to the last byte, and past it */
         o = object_of(9, "");
         o.type = o.tags = STR("");
+        o.etag[0] = o.sum.text[0] = 0;
         recent_put(b.t, 2, STR("b"), (str){text, n}, &o, &row);
         bool there = recent_get(b.t, 2, STR("b"), (str){text, n}, &b.a, &o, &out);
         CHECK(there == (n + 1 <= TEXT_BYTES));
