@@ -1,7 +1,8 @@
 /* recent.h - what reads found in the index lately: the rows of current versions whose bytes lie in
  * a segment, so that the next read of the same key need not ask SQLite.  Private to store/.
  *
- * Rows are kept here, never bytes: those are read from the segment and verified each time.
+ * Rows are kept here, never bytes: those are read from the segment and verified each time.  A row
+ * was verified (rowsum.h) when it was found.
  *
  * A row is as true as the index was at a `state` of the committer (commit.h), and is given only
  * while the committer is in that state still.  So whatever is committed, be it a put, a deletion or
