@@ -56,3 +56,49 @@ void utc_digits(char *to, uint64_t v, unsigned digits)
         v /= 10;
     }
 }
+
+/* Letters of the form are digits where it has a 'd'. */
+static bool fits(str s, const char *form)
+{
+    for (size_t i = 0; form[i]; i++)
+        if (i >= s.n || (form[i] == 'd' ? s.p[i] < '0' || s.p[i] > '9' : s.p[i] != form[i]))
+            return false;
+    return true;
+}
+
+static unsigned number(str s, size_t at, size_t n)
+{
+    unsigned v = 0;
+
+    for (size_t i = at; i < at + n; i++)
+        v = 10 * v + (unsigned)(s.p[i] - '0');
+    return v;
+}
+
+bool utc_read(str s, struct utc *ret, bool *ret_time)
+{
+    struct utc u = {0};
+    bool time = s.n > 10;
+    size_t end = 19;
+
+    if (!fits(s, time ? "dddd-dd-ddTdd:dd:dd" : "dddd-dd-dd"))
+        return false;
+    u.year = number(s, 0, 4);
+    u.month = number(s, 5, 2);
+    u.day = number(s, 8, 2);
+    if (time) {
+        u.hour = number(s, 11, 2);
+        u.minute = number(s, 14, 2);
+        u.second = number(s, 17, 2);
+        if (end + 2 < s.n && s.p[end] == '.')
+            for (end++; end < s.n && end < 29 && s.p[end] >= '0' && s.p[end] <= '9';)
+                end++;
+        if (end + 1 != s.n || s.p[end] != 'Z')
+            return false;
+    }
+    if (!utc_ok(&u))
+        return false;
+    *ret = u;
+    *ret_time = time;
+    return true;
+}

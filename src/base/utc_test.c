@@ -77,3 +77,38 @@ TEST(digits_are_the_lowest_ones)
     utc_digits(text, 9, 0);
     CHECK(!memcmp(text, "4007xxx", 8));
 }
+
+TEST(dates_are_read_in_one_form_and_others_are_refused)
+{
+    static const char *const bad[] = {"",
+                                      "2026-01-3",
+                                      "2026-01-311",
+                                      "2026-02-29",
+                                      "2026-13-01",
+                                      "2026/01/31",
+                                      "26-01-31",
+                                      "2026-01-31T12:00:00",
+                                      "2026-01-31T12:00:00z",
+                                      "2026-01-31 12:00:00Z",
+                                      "2026-01-31T12:00Z",
+                                      "2026-01-31T24:00:00Z",
+                                      "2026-01-31T12:00:60Z",
+                                      "2026-01-31T12:00:00.Z",
+                                      "2026-01-31T12:00:00.1234567890Z",
+                                      "2026-01-31T12:00:00.12+00:00",
+                                      "2026-01-31T12:00:00ZZ",
+                                      "+026-01-31"};
+    struct utc u;
+    bool time;
+
+    CHECK(utc_read(STR("2026-01-31"), &u, &time) && !time);
+    CHECK_EQ(utc_seconds(&u), 1769817600);
+    CHECK(utc_read(STR("2026-01-31T12:34:56Z"), &u, &time) && time);
+    CHECK_EQ(utc_seconds(&u), 1769862896);
+    CHECK(utc_read(STR("2026-01-31T12:34:56.5Z"), &u, &time) && utc_seconds(&u) == 1769862896);
+    CHECK(utc_read(STR("2026-01-31T12:34:56.123456789Z"), &u, &time));
+    CHECK(utc_read(STR("2024-02-29"), &u, &time));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (utc_read(str_of(bad[i]), &u, &time))
+            test_fail(__FILE__, __LINE__, "'%s' was taken for a date", bad[i]);
+}

@@ -25,7 +25,8 @@ struct body {
     const char *trailer;      /* its name */
     struct checksum wanted;   /* by our side, where it is of another kind */
     enum checksum_kind sum_kind;
-    struct sum sum; /* of sum_kind, at the end */
+    struct sum sum;               /* of sum_kind, at the end */
+    uint8_t digest[SHA256_BYTES]; /* where has_sha, at the end */
 };
 
 static enum s3_code bad(struct call *c, enum s3_code code, enum rc rc, const char *text)
@@ -188,6 +189,11 @@ void body_close(struct body *b)
     mem_free(b);
 }
 
+const uint8_t *body_sha256(const struct body *b)
+{
+    return b->has_sha ? b->digest : NULL;
+}
+
 int64_t body_length(const struct body *b)
 {
     return b->length;
@@ -240,13 +246,12 @@ static enum s3_code framed_read(struct body *b, void *p, size_t cap, size_t *ret
 
 static enum s3_code check_sha(struct body *b)
 {
-    uint8_t digest[SHA256_BYTES];
     char got[SHA256_HEX + 1];
 
     if (!b->has_sha)
         return S3_OK;
-    hasher_final(&b->sha, digest);
-    hex_of(digest, sizeof digest, got);
+    hasher_final(&b->sha, b->digest);
+    hex_of(b->digest, sizeof b->digest, got);
     return str_ieq(b->want_sha, str_of(got)) ? S3_OK : S3_SHA_MISMATCH;
 }
 

@@ -45,8 +45,9 @@ void disk_close(struct disk *d); /* also after a failed opening */
 
 /* ---- take.c */
 /* A whole body of at most PACK_BYTES_MAX, on its way into a transaction (data_add); lent until
- * then. */
-enum rc disk_take(struct disk *d, str body, struct data_new *ret, struct err *e) must_check;
+ * then.  sha: its SHA-256, or NULL: it is not known yet. */
+enum rc disk_take(struct disk *d, str body, const uint8_t *sha, struct data_new *ret,
+                  struct err *e) must_check;
 /* n->same: content with n->sha and n->bytes that is sound, or 0. */
 void disk_find_same(struct disk *d, struct data_new *n);
 

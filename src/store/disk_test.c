@@ -369,7 +369,7 @@ TEST(a_put_whose_segment_was_compacted_away_is_refused_not_lost)
 
     open_shelf(&s);
     put(&s, "k", 1, 9000);
-    CHECK_OK(disk_take(&s.d, (str){fill(p, 2, sizeof p), sizeof p}, &late.n, &s.e), &s.e);
+    CHECK_OK(disk_take(&s.d, (str){fill(p, 2, sizeof p), sizeof p}, NULL, &late.n, &s.e), &s.e);
     CHECK_OK(shelf_delete(&s, "k", &s.e), &s.e);
     CHECK_OK(seal_current(&s), &s.e); /* others have filled it */
     CHECK_OK(db_begin(s.d.db, DB_WRITE, &tx, &s.e), &s.e);

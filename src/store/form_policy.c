@@ -2,6 +2,7 @@
 #include "store/form_policy.h"
 
 #include "base/json.h"
+#include "base/utc.h"
 
 struct check {
     const struct sigv4_pair *fields;
@@ -15,31 +16,14 @@ static enum rc bad(const struct json *at, struct err *e, const char *what)
     return err_set(e, RC_INVALID, "line %d of the policy: %s", at->line, what);
 }
 
-/* "YYYY-MM-DDTHH:MM:SS[.mmm]Z" */
 static bool time_of(str s, int64_t *ret_ms)
 {
-    static const char form[] = "dddd-dd-ddTdd:dd:dd";
-    static const unsigned char at[] = {0, 5, 8, 11, 14, 17}, width[] = {4, 2, 2, 2, 2, 2};
-    uint64_t v[6];
-    struct tm tm = {0};
+    struct utc u;
+    bool time;
 
-    if (s.n < sizeof form || s.n > sizeof form + 8 || s.p[s.n - 1] != 'Z')
+    if (!utc_read(s, &u, &time) || !time)
         return false;
-    for (size_t i = 0; i + 1 < sizeof form; i++)
-        if (form[i] == 'd' ? s.p[i] < '0' || s.p[i] > '9' : s.p[i] != form[i])
-            return false;
-    for (size_t i = 0; i < 6; i++)
-        if (!str_u64(str_sub(s, at[i], width[i]), &v[i]))
-            return false;
-    if (v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > 31 || v[3] > 23 || v[4] > 59 || v[5] > 60)
-        return false;
-    tm.tm_year = (int)v[0] - 1900;
-    tm.tm_mon = (int)v[1] - 1;
-    tm.tm_mday = (int)v[2];
-    tm.tm_hour = (int)v[3];
-    tm.tm_min = (int)v[4];
-    tm.tm_sec = (int)v[5];
-    *ret_ms = (int64_t)timegm(&tm) * 1000;
+    *ret_ms = utc_seconds(&u) * 1000;
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* identity.c - see identity.h.
+/* identity.c - see identity.h: what requests look at.  Rights and names: rights.c; changes:
+ * identity_change.c.
  *
  * What requests look at is a `struct state`: every identity with its keys in clear, immutable but
  * for the cache of signing keys, counted by references.  A change makes a new one at the next
@@ -18,13 +19,10 @@
 #include "s3/sigv4.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { DAYS_CACHED = 2, PATH_BYTES = 4200, DATE_BYTES = 8, SECRET_BYTES = 132 };
-#define ROOT_NAME "root"
+enum { DAYS_CACHED = 2, DATE_BYTES = 8, SECRET_BYTES = 132 };
 
 struct key {
     struct identity *of;
@@ -50,116 +48,6 @@ struct state {
     size_t count;
     pthread_mutex_t lock; /* of the cached days */
 };
-struct identities {
-    struct db *db;
-    int seq_fd;
-    char seq_path[PATH_BYTES];
-    char *access_key, *secret_key, *region; /* of the configured identity */
-    uint8_t master[MASTER_BYTES];
-    pthread_mutex_t lock; /* guards state and the reading of a new one */
-    struct state *state;
-    atomic_uint_fast64_t seq; /* that the state was read under */
-    atomic_bool stale;
-};
-
-/* ---- words */
-
-static const struct {
-    const char *word;
-    unsigned rights;
-} words[] = {{"read", RIGHT_READ},
-             {"write", RIGHT_WRITE},
-             {"list", RIGHT_LIST},
-             {"admin", RIGHT_ADMIN},
-             {"create", RIGHT_CREATE},
-             {"all", RIGHT_ANY | RIGHT_CREATE},
-             {"none", 0}};
-enum { SINGLE_WORDS = 5 };
-
-enum rc rights_parse(str text, unsigned *ret, struct err *e)
-{
-    unsigned rights = 0;
-    str word;
-
-    if (!text.n)
-        return err_field(e, RC_INVALID, "rights",
-                         "say which rights: read, write, list, admin, create, all, or none");
-    while (str_next(&text, ',', &word)) {
-        size_t i = 0;
-        while (i < sizeof words / sizeof *words && !str_is(str_trim(word), words[i].word))
-            i++;
-        if (i == sizeof words / sizeof *words)
-            return err_field(e, RC_INVALID, "rights",
-                             "'%.*s' is no right; there are read, write, list, admin, create, all "
-                             "and none",
-                             STR_F(str_sub(word, 0, 40)));
-        rights |= words[i].rights;
-    }
-    *ret = rights;
-    return RC_OK;
-}
-
-void rights_text(unsigned rights, char ret[RIGHTS_TEXT])
-{
-    size_t at = 0;
-
-    ret[0] = 0;
-    for (size_t i = 0; i < SINGLE_WORDS; i++)
-        if (rights & words[i].rights)
-            at +=
-                (size_t)snprintf(ret + at, RIGHTS_TEXT - at, "%s%s", at ? "," : "", words[i].word);
-    if (!at)
-        snprintf(ret, RIGHTS_TEXT, "none");
-}
-
-static bool name_char(char c, bool first)
-{
-    bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-    return alnum || (!first && (c == '.' || c == '_' || c == '-'));
-}
-
-static enum rc check_name(str name, struct err *e)
-{
-    bool good = name.n && name.n <= IDENTITY_NAME_MAX && !str_is(name, ROOT_NAME);
-
-    for (size_t i = 0; good && i < name.n; i++)
-        good = name_char(name.p[i], i == 0);
-    return good ? RC_OK
-                : err_field(e, RC_INVALID, "name",
-                            "a name has 1 to %d letters, digits, '.', '_', '-', begins with a "
-                            "letter or digit, and is not '" ROOT_NAME "'",
-                            IDENTITY_NAME_MAX);
-}
-
-bool grant_pattern_ok(str p)
-{
-    if (!p.n || p.n > 64)
-        return false;
-    for (size_t i = 0; i < p.n; i++) {
-        char c = p.p[i];
-        bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
-        if (!fine && !(c == '*' && i == p.n - 1))
-            return false;
-    }
-    return true;
-}
-
-static enum rc check_grant(struct grant g, struct err *e)
-{
-    return grant_pattern_ok(g.pattern)
-               ? RC_OK
-               : err_field(e, RC_INVALID, "bucket",
-                           "'%.*s' is no bucket's name, nor its beginning and '*'",
-                           STR_F(str_sub(g.pattern, 0, 80)));
-}
-
-static bool pattern_fits(str pattern, str bucket)
-{
-    if (pattern.p[pattern.n - 1] == '*')
-        return str_starts(bucket, str_sub(pattern, 0, pattern.n - 1));
-    return str_eq(pattern, bucket);
-}
 
 /* ---- the state */
 
@@ -269,7 +157,7 @@ static enum rc load_root(struct identities *s, struct state *t, struct err *e)
 
     if (!s->access_key[0])
         return RC_OK;
-    who = state_identity(t, STR(ROOT_NAME));
+    who = state_identity(t, STR(IDENTITY_ROOT));
     if (!who)
         return no_memory(e);
     who->root = true;
@@ -412,7 +300,7 @@ unsigned identity_rights(const struct identity *who, str bucket)
     unsigned rights = who->root ? RIGHT_ANY | RIGHT_CREATE : 0;
 
     for (size_t i = 0; i < who->grants_n; i++)
-        if (pattern_fits(who->grants[i].pattern, bucket))
+        if (grant_fits(who->grants[i].pattern, bucket))
             rights |= who->grants[i].rights;
     return rights;
 }
@@ -437,7 +325,7 @@ size_t identities_count(struct identities *s)
 /* In a writing transaction, so that of two processes one makes the key and the other reads it. */
 static enum rc open_master(struct identities *s, const struct identities_config *c, struct err *e)
 {
-    char path[PATH_BYTES];
+    char path[IDENTITY_PATH_BYTES];
     struct tx *tx;
     int64_t keys;
     enum rc rc = db_begin(s->db, DB_WRITE, &tx, e);
@@ -465,7 +353,7 @@ static enum rc copy_config(struct identities *s, const struct identities_config 
 
 static enum rc open_files(struct identities *s, const struct identities_config *c, struct err *e)
 {
-    char path[PATH_BYTES];
+    char path[IDENTITY_PATH_BYTES];
     enum rc rc;
 
     snprintf(path, sizeof path, "%s/identity.db", c->dir);
@@ -522,169 +410,4 @@ void identities_close(struct identities *s)
     forget(s->master, sizeof s->master);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);
-}
-
-/* ---- changes */
-
-/* After the commit: who has the store open reads anew.  The word is random, so that two who write
- * at once need not agree on a number. */
-static enum rc publish(struct identities *s, struct err *e)
-{
-    uint64_t word;
-    int fd;
-    enum rc rc;
-
-    os_random(&word, sizeof word);
-    word |= 1; /* not what an empty file gives */
-    rc = os_open(s->seq_path, O_WRONLY | O_CLOEXEC, 0600, &fd, e);
-    if (rc)
-        return rc;
-    rc = os_write_all(fd, &word, sizeof word, e);
-    os_close(fd);
-    return rc;
-}
-
-static enum rc finish(struct identities *s, struct tx *tx, enum rc rc, struct err *e)
-{
-    rc = tx_end(tx, rc, e);
-    return rc ? rc : publish(s, e);
-}
-
-static enum rc add_key(struct identities *s, struct tx *tx, int64_t id, const struct key_pair *k,
-                       int64_t now_ms, struct err *e)
-{
-    uint8_t sealed[SEALED_BYTES_MAX];
-    str access = str_of(k->access_key), secret = str_of(k->secret_key);
-
-    seal(s->master, access, secret, sealed);
-    return idsql_key_add(tx, id, access, (str){(char *)sealed, secret.n + SEAL_EXTRA_BYTES}, now_ms,
-                         e);
-}
-
-enum rc identity_add(struct identities *s, str name, const struct grant *grants, size_t n,
-                     struct key_pair *ret, struct err *e)
-{
-    struct key_pair k;
-    struct tx *tx;
-    int64_t id, now = os_now_ms();
-    enum rc rc = check_name(name, e);
-
-    for (size_t i = 0; !rc && i < n; i++)
-        rc = check_grant(grants[i], e);
-    if (!rc)
-        rc = db_begin(s->db, DB_WRITE, &tx, e);
-    if (rc)
-        return rc;
-    key_pair_new(&k);
-    rc = idsql_add(tx, name, now, &id, e);
-    if (!rc)
-        rc = add_key(s, tx, id, &k, now, e);
-    for (size_t i = 0; !rc && i < n; i++)
-        rc = idsql_grant(tx, id, grants[i], e);
-    rc = finish(s, tx, rc, e);
-    if (!rc)
-        *ret = k;
-    forget(&k, sizeof k);
-    return rc;
-}
-
-enum rc identity_rotate(struct identities *s, str name, int64_t grace_ms, struct key_pair *ret,
-                        struct err *e)
-{
-    struct key_pair k;
-    struct tx *tx;
-    int64_t id, now = os_now_ms();
-    enum rc rc = db_begin(s->db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    key_pair_new(&k);
-    rc = idsql_id(tx, name, &id, e);
-    if (!rc)
-        rc = idsql_keys_end(tx, id, now + grace_ms, now, e);
-    if (!rc)
-        rc = add_key(s, tx, id, &k, now, e);
-    rc = finish(s, tx, rc, e);
-    if (!rc)
-        *ret = k;
-    forget(&k, sizeof k);
-    return rc;
-}
-
-enum rc identity_remove(struct identities *s, str name, struct err *e)
-{
-    struct tx *tx;
-    int64_t id;
-    enum rc rc = db_begin(s->db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = idsql_id(tx, name, &id, e);
-    if (!rc)
-        rc = idsql_remove(tx, id, e);
-    return finish(s, tx, rc, e);
-}
-
-enum rc identity_disable(struct identities *s, str name, bool disabled, struct err *e)
-{
-    struct tx *tx;
-    int64_t id;
-    enum rc rc = db_begin(s->db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = idsql_id(tx, name, &id, e);
-    if (!rc)
-        rc = idsql_disable(tx, id, disabled, e);
-    return finish(s, tx, rc, e);
-}
-
-enum rc identity_grant(struct identities *s, str name, struct grant g, struct err *e)
-{
-    struct tx *tx;
-    int64_t id;
-    enum rc rc = check_grant(g, e);
-
-    if (!rc)
-        rc = db_begin(s->db, DB_WRITE, &tx, e);
-    if (rc)
-        return rc;
-    rc = idsql_id(tx, name, &id, e);
-    if (!rc)
-        rc = idsql_grant(tx, id, g, e);
-    return finish(s, tx, rc, e);
-}
-
-/* ---- showing */
-
-struct show {
-    identity_fn each;
-    void *ud;
-};
-
-static enum rc show_row(void *ud, const struct idsql_row *x, struct err *e)
-{
-    struct show *w = ud;
-
-    return w->each(w->ud, &x->row, e);
-}
-
-enum rc identity_list(struct identities *s, identity_fn each, void *ud, struct err *e)
-{
-    struct show w = {each, ud};
-    struct tx *tx;
-    enum rc rc = RC_OK;
-
-    if (s->access_key[0]) {
-        struct identity_row root = {.name = STR(ROOT_NAME), .root = true, .keys_n = 1};
-        root.keys[0].access_key = str_of(s->access_key);
-        rc = each(ud, &root, e);
-    }
-    if (!rc)
-        rc = db_begin(s->db, DB_READ, &tx, e);
-    if (rc)
-        return rc;
-    rc = idsql_each(tx, os_now_ms(), show_row, &w, e);
-    tx_rollback(tx);
-    return rc;
 }

@@ -1,10 +1,33 @@
-/* identity_int.h - the rows of identity.db and the seal over secret keys.  Private to identity*.c
- * and seal.c. */
+/* identity_int.h - the identities as they are open, the rows of identity.db, and the seal over
+ * secret keys.  Private to identity*.c, rights.c and seal.c. */
 #ifndef ANNEAL_STORE_IDENTITY_INT_H
 #define ANNEAL_STORE_IDENTITY_INT_H
 
 #include "db/db.h"
 #include "store/identity.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define IDENTITY_ROOT "root" /* what the configured one is called */
+enum { IDENTITY_PATH_BYTES = 4200 };
+
+struct state;
+struct identities {
+    struct db *db;
+    int seq_fd;
+    char seq_path[IDENTITY_PATH_BYTES];
+    char *access_key, *secret_key, *region; /* of the configured identity */
+    uint8_t master[MASTER_BYTES];
+    pthread_mutex_t lock; /* guards state and the reading of a new one */
+    struct state *state;
+    atomic_uint_fast64_t seq; /* that the state was read under */
+    atomic_bool stale;
+};
+
+/* ---- rights.c.  RC_INVALID, which says what may be. */
+enum rc identity_check_name(str name, struct err *e) must_check;
+enum rc grant_check(struct grant g, struct err *e) must_check;
+bool grant_fits(str pattern, str bucket); /* grant_pattern_ok(pattern) */
 
 /* ---- seal.c */
 enum { SEAL_EXTRA_BYTES = 24 + 16, SEALED_BYTES_MAX = SECRET_KEY_TEXT + SEAL_EXTRA_BYTES };

@@ -1,5 +1,6 @@
 /* identity_test.c - identities, their keys and rights; what a copied folder tells. */
 #include "store/identity.c"
+#include "store/identity_change.c"
 
 #include "base/test.h"
 

@@ -22,12 +22,13 @@ static enum s3_code spill(struct intake *in, struct call *c)
 
     if (!rc)
         rc = blocks_begin(&in->blocks, in->fd, in->d.id, &c->err);
-    if (!rc)
+    if (!rc && !in->digest) {
         rc = sha256_init(&in->sha, &c->err);
-    if (!rc && in->o.bytes) {
-        hasher_add(&in->sha, in->small, (size_t)in->o.bytes);
-        rc = blocks_add(&in->blocks, in->small, (size_t)in->o.bytes, &c->err);
+        if (!rc && in->o.bytes)
+            hasher_add(&in->sha, in->small, (size_t)in->o.bytes);
     }
+    if (!rc && in->o.bytes)
+        rc = blocks_add(&in->blocks, in->small, (size_t)in->o.bytes, &c->err);
     return rc ? disk_code(c, rc) : S3_OK;
 }
 
@@ -79,7 +80,8 @@ static enum s3_code take_large(struct intake *in, struct call *c, intake_fill_fn
         if (code || !n)
             break;
         hasher_add(&in->md5, chunk, n);
-        hasher_add(&in->sha, chunk, n);
+        if (!in->digest)
+            hasher_add(&in->sha, chunk, n);
         rc = blocks_add(&in->blocks, chunk, n, &c->err);
         in->o.bytes += n;
         if (rc)
@@ -98,7 +100,10 @@ static enum rc store_large(struct intake *in, struct store *s, struct err *e)
     in->d.kind = DATA_BLOCKS;
     in->d.place = in->d.id;
     in->d.has_sha = true;
-    hasher_final(&in->sha, in->d.sha);
+    if (in->digest)
+        memcpy(in->d.sha, in->digest, SHA256_BYTES);
+    else
+        hasher_final(&in->sha, in->d.sha);
     if (rc)
         return rc;
     in->d.bytes = in->o.bytes;
@@ -119,7 +124,8 @@ static enum s3_code finish(struct intake *in, struct call *c)
     hex_of(digest, sizeof digest, in->o.etag);
     in->o.modified_ms = os_now_ms();
     if (in->fd < 0)
-        rc = disk_take(&c->s->disk, (str){in->small, (size_t)in->o.bytes}, &in->d, &c->err);
+        rc = disk_take(&c->s->disk, (str){in->small, (size_t)in->o.bytes}, in->digest, &in->d,
+                       &c->err);
     else
         rc = store_large(in, c->s, &c->err);
     return rc ? disk_code(c, rc) : S3_OK;
@@ -165,9 +171,11 @@ enum s3_code intake_take(struct intake *in, struct call *c, uint64_t bytes_max,
     code = body_open(&b, c, bytes_max, sum);
     if (code)
         return code;
+    in->digest = body_sha256(b);
     code = take(in, c, body_length(b), from_body, b);
     if (!code)
         body_sum(b, &in->o.sum);
+    in->digest = NULL;
     body_close(b);
     return code;
 }

@@ -484,11 +484,11 @@ static enum rc put_parts(struct work *w, const char *key, size_t n, struct err *
                        .type = STR("t"),
                        .meta = STR("")};
     struct link_op x = {.op.apply = apply_parts, .s = w->s, .u = &u};
-    enum rc rc = disk_take(&w->s->d, (str){w->p, n / 2}, &x.n[0], e);
+    enum rc rc = disk_take(&w->s->d, (str){w->p, n / 2}, NULL, &x.n[0], e);
 
     x.whole = files_new_id(w->s->d.files);
     if (!rc)
-        rc = disk_take(&w->s->d, (str){w->p + n / 2, n - n / 2}, &x.n[1], e);
+        rc = disk_take(&w->s->d, (str){w->p + n / 2, n - n / 2}, NULL, &x.n[1], e);
     return rc ? rc : run_link(&x, e);
 }
 

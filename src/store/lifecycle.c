@@ -2,6 +2,7 @@
 #include "store/lifecycle.h"
 
 #include "base/buf.h"
+#include "base/utc.h"
 #include "s3/sigv4.h"
 #include "s3/xml.h"
 #include "store/store.h"
@@ -88,25 +89,19 @@ static enum rc days(struct reader *d, uint32_t *ret, struct err *e)
     return rc;
 }
 
-/* "2026-01-31T00:00:00.000Z" or "2026-01-31": midnight, as S3 has it. */
+/* Midnight, as S3 has it, with a time of day or without. */
 static enum rc date(struct reader *d, int64_t *ret, struct err *e)
 {
-    uint64_t y, m, day;
-    struct tm tm = {0};
+    struct utc u;
+    bool time;
     str s;
     enum rc rc = text(d, &s, e);
 
     if (rc)
         return rc;
-    if (s.n < 10 || s.p[4] != '-' || s.p[7] != '-' || !str_u64(str_sub(s, 0, 4), &y) ||
-        !str_u64(str_sub(s, 5, 2), &m) || !str_u64(str_sub(s, 8, 2), &day) || y < 1970 || m < 1 ||
-        m > 12 || day < 1 || day > 31 ||
-        (s.n > 10 && !str_starts(str_sub(s, 10, s.n), STR("T00:00:00"))))
+    if (!utc_read(s, &u, &time) || u.hour || u.minute || u.second)
         return bad(e, "a Date of the lifecycle configuration is YYYY-MM-DD at midnight");
-    tm.tm_year = (int)y - 1900;
-    tm.tm_mon = (int)m - 1;
-    tm.tm_mday = (int)day;
-    *ret = (int64_t)timegm(&tm) * 1000;
+    *ret = utc_seconds(&u) * 1000;
     return *ret > 0 ? RC_OK : bad(e, "a Date of the lifecycle configuration is too early");
 }
 

@@ -45,55 +45,6 @@ static enum rc walk_versions(struct page *g, struct tx *tx, int64_t bucket, size
                                &g->c->err);
 }
 
-/* Behind one version of a key: the marker is its number in the order of versions, for "null" says
- * nothing of that. */
-static enum s3_code after_version(struct page *g, str key, str version)
-{
-    struct version_id v;
-
-    if (!version.n)
-        return page_after(g, key);
-    if (!key.n || !version_parse(version, &v)) {
-        err_set(&g->c->err, RC_INVALID, "version-id-marker needs a key-marker and is none of ours");
-        return S3_BAD_ARGUMENT;
-    }
-    if (str_cmp(key, g->prefix) < 0)
-        return S3_OK;
-    g->from = key;
-    g->tie = v.seq;
-    if (v.null_version || !v.seq) /* nothing is older than a version from before versioning */
-        return page_after(g, key);
-    return S3_OK;
-}
-
-enum s3_code op_list_versions(struct call *c)
-{
-    str key = call_query(c, "key-marker"), version = call_query(c, "version-id-marker");
-    struct page g;
-    struct buf head;
-    enum s3_code code = page_begin(&g, c, "max-keys");
-
-    if (!code)
-        code = after_version(&g, key, version);
-    if (!code)
-        code = page_run(&g, walk_versions);
-    if (!code) {
-        page_head(&g, &head, "ListVersionsResult", "MaxKeys");
-        page_name(&g, &head, "KeyMarker", key);
-        xml_text(&head, "VersionIdMarker", version);
-        if (g.truncated) {
-            page_name(&g, &head, "NextKeyMarker", g.last);
-            buf_puts(&head, "<NextVersionIdMarker>");
-            if (!g.last_common)
-                buf_printf(&head, "%016llx", (unsigned long long)g.last_tie);
-            buf_puts(&head, "</NextVersionIdMarker>");
-        }
-        page_reply(&g, &head, "ListVersionsResult");
-    }
-    page_done(&g);
-    return code;
-}
-
 /* ---- uploads */
 
 static enum rc each_upload(void *ud, const struct upload *u, bool *stop, struct err *e)
@@ -125,47 +76,81 @@ static enum rc walk_uploads(struct page *g, struct tx *tx, int64_t bucket, size_
     return index_uploads(tx, bucket, g->from, g->tie, g->to, max, each_upload, g, &g->c->err);
 }
 
-static enum s3_code after_upload(struct page *g, str key, str upload)
-{
-    struct version_id id; /* the same form: 16 hexadecimal digits */
+/* ---- both: a marker is a key and one of its entries */
 
-    if (!key.n || !upload.n)
+static const struct pairs {
+    const char *root, *max_name, *max_tag;
+    const char *marker, *marker_tag, *next_tag; /* of the entry */
+    bool is_version; /* which may be "null", and needs its key; an upload without one means nothing
+                      */
+    page_walk_fn walk;
+} versions =
+    {"ListVersionsResult",  "max-keys", "MaxKeys",    "version-id-marker", "VersionIdMarker",
+     "NextVersionIdMarker", true,       walk_versions},
+  uploads = {"ListMultipartUploadsResult",
+             "max-uploads",
+             "MaxUploads",
+             "upload-id-marker",
+             "UploadIdMarker",
+             "NextUploadIdMarker",
+             false,
+             walk_uploads};
+
+/* Behind one entry of a key: the marker is its number, for "null" says nothing of the order of
+ * versions. */
+static enum s3_code after_entry(struct page *g, const struct pairs *p, str key, str entry)
+{
+    struct version_id id; /* of uploads too: 16 hexadecimal digits */
+
+    if (!entry.n || (!key.n && !p->is_version))
         return page_after(g, key);
-    if (!version_parse(upload, &id) || id.null_version) {
-        err_set(&g->c->err, RC_INVALID, "upload-id-marker is no upload id");
+    if (!key.n || !version_parse(entry, &id) || (id.null_version && !p->is_version)) {
+        err_set(&g->c->err, RC_INVALID, "%s needs a key-marker and is none of ours", p->marker);
         return S3_BAD_ARGUMENT;
     }
     if (str_cmp(key, g->prefix) < 0)
         return S3_OK;
+    if (p->is_version && (id.null_version || !id.seq))
+        return page_after(g, key); /* nothing is older than a version from before versioning */
     g->from = key;
     g->tie = id.seq;
     return S3_OK;
 }
 
-enum s3_code op_list_uploads(struct call *c)
+static enum s3_code list_pairs(struct call *c, const struct pairs *p)
 {
-    str key = call_query(c, "key-marker"), upload = call_query(c, "upload-id-marker");
+    str key = call_query(c, "key-marker"), entry = call_query(c, p->marker);
     struct page g;
     struct buf head;
-    enum s3_code code = page_begin(&g, c, "max-uploads");
+    enum s3_code code = page_begin(&g, c, p->max_name);
 
     if (!code)
-        code = after_upload(&g, key, upload);
+        code = after_entry(&g, p, key, entry);
     if (!code)
-        code = page_run(&g, walk_uploads);
+        code = page_run(&g, p->walk);
     if (!code) {
-        page_head(&g, &head, "ListMultipartUploadsResult", "MaxUploads");
+        page_head(&g, &head, p->root, p->max_tag);
         page_name(&g, &head, "KeyMarker", key);
-        xml_text(&head, "UploadIdMarker", upload);
+        xml_text(&head, p->marker_tag, entry);
         if (g.truncated) {
             page_name(&g, &head, "NextKeyMarker", g.last);
-            buf_puts(&head, "<NextUploadIdMarker>");
+            buf_printf(&head, "<%s>", p->next_tag);
             if (!g.last_common)
                 buf_printf(&head, "%016llx", (unsigned long long)g.last_tie);
-            buf_puts(&head, "</NextUploadIdMarker>");
+            buf_printf(&head, "</%s>", p->next_tag);
         }
-        page_reply(&g, &head, "ListMultipartUploadsResult");
+        page_reply(&g, &head, p->root);
     }
     page_done(&g);
     return code;
+}
+
+enum s3_code op_list_versions(struct call *c)
+{
+    return list_pairs(c, &versions);
+}
+
+enum s3_code op_list_uploads(struct call *c)
+{
+    return list_pairs(c, &uploads);
 }

@@ -2,6 +2,7 @@
  * others do not, and ...IfExists holds always. */
 #include "store/policy_cond.h"
 
+#include "base/utc.h"
 #include "os/os.h"
 #include <arpa/inet.h>
 
@@ -62,33 +63,19 @@ static const char *const keys[] = {
 
 /* ---- values */
 
-/* "2026-01-31T00:00:00Z", "2026-01-31", or seconds since 1970; milliseconds. */
+/* A date, with a time of day or without, or seconds since 1970; milliseconds. */
 static bool date_of(str s, int64_t *ret)
 {
-    uint64_t v[6] = {0};
-    static const unsigned char at[] = {0, 5, 8, 11, 14, 17}, width[] = {4, 2, 2, 2, 2, 2};
-    bool whole = s.n == 20 && s.p[19] == 'Z' && s.p[10] == 'T' && s.p[13] == ':' && s.p[16] == ':';
-    struct tm tm = {0};
+    struct utc u;
+    bool time;
     uint64_t seconds;
 
-    if (str_u64(s, &seconds) && seconds < INT64_MAX / 1000) {
+    if (str_u64(s, &seconds) && seconds < INT64_MAX / 1000)
         *ret = (int64_t)seconds * 1000;
-        return true;
-    }
-    if ((!whole && s.n != 10) || s.p[4] != '-' || s.p[7] != '-')
+    else if (utc_read(s, &u, &time))
+        *ret = utc_seconds(&u) * 1000;
+    else
         return false;
-    for (size_t i = 0; i < (whole ? 6u : 3u); i++)
-        if (!str_u64(str_sub(s, at[i], width[i]), &v[i]))
-            return false;
-    if (v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > 31 || v[3] > 23 || v[4] > 59 || v[5] > 60)
-        return false;
-    tm.tm_year = (int)v[0] - 1900;
-    tm.tm_mon = (int)v[1] - 1;
-    tm.tm_mday = (int)v[2];
-    tm.tm_hour = (int)v[3];
-    tm.tm_min = (int)v[4];
-    tm.tm_sec = (int)v[5];
-    *ret = (int64_t)timegm(&tm) * 1000;
     return true;
 }
 

@@ -323,9 +323,12 @@ enum checksum_kind body_claims(struct call *c); /* by header or trailer; CHECKSU
 /* *ret_n 0 at the end, when all that was claimed about the body has been found true. */
 enum s3_code body_read(struct body *b, void *p, size_t cap, size_t *ret_n);
 void body_sum(const struct body *b, struct sum *ret); /* after the end */
-void body_close(struct body *b);                      /* NULL is fine */
-int64_t body_length(const struct body *b);            /* as announced, -1 unknown */
-enum s3_code body_xml(struct call *c, str *ret);      /* the whole of it, in the arena */
+/* The SHA-256 of the body, where the request claims one (NULL: it does not), which is what stands
+ * there after the end; lent by the body. */
+const uint8_t *body_sha256(const struct body *b);
+void body_close(struct body *b);                 /* NULL is fine */
+int64_t body_length(const struct body *b);       /* as announced, -1 unknown */
+enum s3_code body_xml(struct call *c, str *ret); /* the whole of it, in the arena */
 
 /* intake.c: a body on its way into the index, a segment or a file. */
 struct intake {
@@ -336,7 +339,8 @@ struct intake {
     int fd; /* -1: all in small */
     struct blocks_writer blocks;
     struct hasher md5, sha;
-    bool stored; /* the file is whole and synced; intake_done() discards it unless kept */
+    const uint8_t *digest; /* the body's SHA-256, where body.c takes it; NULL: we do */
+    bool stored;           /* the file is whole and synced; intake_done() discards it unless kept */
     bool keep;
     struct object o;   /* bytes, etag, sum, modified_ms: whole after intake_take */
     struct data_new d; /* where they are, for index_put */

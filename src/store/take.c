@@ -35,7 +35,7 @@ void disk_find_same(struct disk *d, struct data_new *n)
         n->has_sha = false; /* it cannot be told now, and must not be trusted */
 }
 
-enum rc disk_take(struct disk *d, str body, struct data_new *ret, struct err *e)
+enum rc disk_take(struct disk *d, str body, const uint8_t *sha, struct data_new *ret, struct err *e)
 {
     struct data_new n = {.id = files_new_id(d->files), .bytes = body.n, .body = body};
     enum rc rc = RC_OK;
@@ -44,7 +44,10 @@ enum rc disk_take(struct disk *d, str body, struct data_new *ret, struct err *e)
     n.kind = body.n <= INLINE_BYTES_MAX ? DATA_INLINE : DATA_PACKED;
     if (n.kind == DATA_PACKED) {
         n.has_sha = true;
-        sha256(body, n.sha);
+        if (sha)
+            memcpy(n.sha, sha, sizeof n.sha);
+        else
+            sha256(body, n.sha);
         disk_find_same(d, &n);
         n.segments = d->segments;
         if (!n.same)

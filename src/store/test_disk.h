@@ -82,7 +82,7 @@ static inline enum rc shelf_open(struct shelf *s, const char *dir, struct err *e
 static inline enum rc shelf_put(struct shelf *s, const char *key, str body, struct err *e)
 {
     struct shelf_op x = {.put = true, .key = str_of(key)};
-    enum rc rc = disk_take(&s->d, body, &x.n, e);
+    enum rc rc = disk_take(&s->d, body, NULL, &x.n, e);
 
     return rc ? rc : shelf_run(s, &x, e);
 }
