@@ -38,29 +38,42 @@ static void frame_clear(const struct framed *f)
 
 /* ---- into the frame */
 
-/* Runs of at most RUN pixels of a row; pictures smaller than what is asked for ahead: the next. */
-static always_inline int frame_runs(const struct framed *f)
-{
-    return f->images * f->h * ((f->w + RUN - 1) / RUN) * SUB;
-}
-
+/* A vector of channels of at most RUN pixels of a row. */
 struct frame_run {
     struct bn_run run;
     float *to;
-    size_t ahead; /* floats */
+    size_t ahead; /* floats; in pictures smaller than that: the next picture */
 };
 
-static always_inline struct frame_run frame_run(const struct framed *f, const struct bn_range *r,
-                                                int i)
+/* The next vector of channels, run, row, image: without a division, which takes as long as a short
+ * row. */
+struct frame_walk {
+    int image, row, column, sub;
+};
+
+static always_inline void frame_step(const struct framed *f, struct frame_walk *w)
 {
-    const int of_row = (f->w + RUN - 1) / RUN, sub = i % SUB * VL, from = i / SUB % of_row * RUN;
-    const int row = i / SUB / of_row % f->h, image = i / SUB / of_row / f->h;
-    const size_t pixel = (size_t)row * (size_t)f->w + (size_t)from;
+    if ((w->sub += VL) < CH)
+        return;
+    w->sub = 0;
+    if ((w->column += RUN) < f->w)
+        return;
+    w->column = 0;
+    if (++w->row < f->h)
+        return;
+    w->row = 0;
+    w->image++;
+}
+
+static always_inline struct frame_run frame_run(const struct framed *f, const struct bn_range *r,
+                                                const struct frame_walk *w)
+{
+    const size_t pixel = (size_t)(w->row * f->w + w->column);
 
     return (struct frame_run){
-        .run = {(size_t)image * r->image_stride + pixel * CH + (size_t)sub,
-                f->w - from < RUN ? f->w - from : RUN, sub},
-        .to = frame_at(f, image, row + 1) + (from + 1) * CH + sub,
+        .run = {(size_t)w->image * r->image_stride + pixel * CH + (size_t)w->sub,
+                f->w - w->column < RUN ? f->w - w->column : RUN, w->sub},
+        .to = frame_at(f, w->image, w->row + 1) + (w->column + 1) * CH + w->sub,
         .ahead = r->hw * CH < AHEAD ? r->image_stride : AHEAD,
     };
 }
@@ -71,8 +84,8 @@ static always_inline void frame_apply_as(const struct framed *f, const struct bn
 {
     bn_room room;
 
-    for (int n = 0; n < frame_runs(f); n++) {
-        const struct frame_run to = frame_run(f, r, n);
+    for (struct frame_walk w = {0}; w.image < f->images; frame_step(f, &w)) {
+        const struct frame_run to = frame_run(f, r, &w);
         const float *from = bn_y(y, r, &to.run, room);
         const vf k = ld(scale + to.run.sub), c = ld(shift + to.run.sub);
         for (int i = 0; i < to.run.pixels * CH; i += CH) {
@@ -101,8 +114,8 @@ static always_inline void frame_grad_as(const struct framed *f, const struct bn_
 {
     bn_room room;
 
-    for (int n = 0; n < frame_runs(f); n++) {
-        const struct frame_run to = frame_run(f, &b->range, n);
+    for (struct frame_walk w = {0}; w.image < f->images; frame_step(f, &w)) {
+        const struct frame_run to = frame_run(f, &b->range, &w);
         const int sub = to.run.sub;
         const float *of_run = bn_y(b->y, &b->range, &to.run, room), *kept = b->g[0] + to.run.at;
         const vf mean = ld(b->mean + sub), inv_std = ld(b->inv_std + sub);
@@ -163,6 +176,19 @@ static always_inline void strip3(const float *x, ptrdiff_t row, const vf *w, flo
         st(y + o * CH, sum[o]);
 }
 
+static always_inline void row3(const float *x, ptrdiff_t row, const vf *w, float *y, int ow,
+                               const int stride)
+{
+    int ox = 0;
+
+    for (; ox + 4 <= ow; ox += 4)
+        strip3(x + ox * stride * CH, row, w, y + ox * CH, 4, stride);
+    for (; ox + 2 <= ow; ox += 2)
+        strip3(x + ox * stride * CH, row, w, y + ox * CH, 2, stride);
+    if (ox < ow)
+        strip3(x + ox * stride * CH, row, w, y + ox * CH, 1, stride);
+}
+
 static always_inline void conv3(const struct framed *x, const float *w, float *y, size_t y_image,
                                 int oh, int ow, const int stride)
 {
@@ -173,16 +199,11 @@ static always_inline void conv3(const struct framed *x, const float *w, float *y
         UNROLL(9)
         for (int t = 0; t < 9; t++)
             taps[t] = ld(w + t * CH + sub);
-        for (int i = 0; i < x->images * oh; i++) {
-            const float *from = frame_at(x, i / oh, i % oh * stride) + sub;
-            float *to = y + (size_t)(i / oh) * y_image + (ptrdiff_t)(i % oh) * ow * CH + sub;
-            int ox = 0;
-            for (; ox + 4 <= ow; ox += 4)
-                strip3(from + ox * stride * CH, row, taps, to + ox * CH, 4, stride);
-            for (; ox + 2 <= ow; ox += 2)
-                strip3(from + ox * stride * CH, row, taps, to + ox * CH, 2, stride);
-            if (ox < ow)
-                strip3(from + ox * stride * CH, row, taps, to + ox * CH, 1, stride);
+        for (int image = 0; image < x->images; image++) {
+            const float *from = frame_at(x, image, 0) + sub;
+            float *to = y + (size_t)image * y_image + sub;
+            for (int oy = 0; oy < oh; oy++, from += stride * row, to += ow * CH)
+                row3(from, row, taps, to, ow, stride);
         }
     }
 }
@@ -221,18 +242,19 @@ static always_inline void data3_row(const float *d, const float *e, const float 
 static void data3_strided(const struct conv_shape *s, const struct framed *dy, const float *w,
                           float *dx, size_t dx_image)
 {
-    for (int i = 0; i < dy->images * s->ih; i++) {
-        const int image = i / s->ih, iy = i % s->ih;
-        const float *above = frame_at(dy, image, iy / 2 + 1) + CH;
-        const float *below = frame_at(dy, image, (iy + 1) / 2 + 1) + CH;
-        float *to = dx + (size_t)image * dx_image + (ptrdiff_t)iy * s->iw * CH;
-        for (int sub = 0; sub < CH; sub += VL)
-            if (iy % 2)
-                data3_row(above + sub, below + sub, w + 6 * CH + sub, w + sub, to + sub, s->iw,
-                          true);
-            else
-                data3_row(above + sub, above + sub, w + 3 * CH + sub, w + sub, to + sub, s->iw,
-                          false);
+    for (int image = 0; image < dy->images; image++) {
+        float *to = dx + (size_t)image * dx_image;
+        for (int iy = 0; iy < s->ih; iy++, to += s->iw * CH) {
+            const float *above = frame_at(dy, image, iy / 2 + 1) + CH;
+            const float *below = frame_at(dy, image, (iy + 1) / 2 + 1) + CH;
+            for (int sub = 0; sub < CH; sub += VL)
+                if (iy % 2)
+                    data3_row(above + sub, below + sub, w + 6 * CH + sub, w + sub, to + sub, s->iw,
+                              true);
+                else
+                    data3_row(above + sub, above + sub, w + 3 * CH + sub, w + sub, to + sub, s->iw,
+                              false);
+        }
     }
 }
 
@@ -282,14 +304,18 @@ static always_inline void weights3(const struct framed *x, const struct framed *
         UNROLL(9)
         for (int t = 0; t < 9; t++)
             sum[t] = (vf){0};
-        for (int i = 0; i < dy->images * dy->h; i++) {
-            const float *from = frame_at(x, i / dy->h, i % dy->h * stride) + sub;
-            const float *g = frame_at(dy, i / dy->h, i % dy->h + 1) + CH + sub;
-            int ox = 0;
-            for (; ox + 4 <= dy->w; ox += 4)
-                weights3_strip(from + ox * stride * CH, row, g + ox * CH, sum, 4, stride);
-            for (; ox < dy->w; ox++)
-                weights3_strip(from + ox * stride * CH, row, g + ox * CH, sum, 1, stride);
+        for (int image = 0; image < dy->images; image++) {
+            const float *from = frame_at(x, image, 0) + sub;
+            const float *g = frame_at(dy, image, 1) + CH + sub;
+            for (int oy = 0; oy < dy->h; oy++, from += stride * row, g += frame_row(dy)) {
+                int ox = 0;
+                for (; ox + 4 <= dy->w; ox += 4)
+                    weights3_strip(from + ox * stride * CH, row, g + ox * CH, sum, 4, stride);
+                for (; ox + 2 <= dy->w; ox += 2)
+                    weights3_strip(from + ox * stride * CH, row, g + ox * CH, sum, 2, stride);
+                if (ox < dy->w)
+                    weights3_strip(from + ox * stride * CH, row, g + ox * CH, sum, 1, stride);
+            }
         }
         UNROLL(9)
         for (int t = 0; t < 9; t++)
