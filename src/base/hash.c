@@ -105,7 +105,7 @@ void hmac_sha256(str key, str data, uint8_t ret[SHA256_BYTES])
     sha_of(&c, pad, sizeof pad);
     sha_of(&c, inner, sizeof inner);
     ASSERT(SHA256_Final(ret, &c) == 1);
-    OPENSSL_cleanse(pad, sizeof pad); /* the key; SHA256_Final clears its context */
+    OPENSSL_cleanse(pad, sizeof pad); /* the key; SHA256_Final has cleared what it held back */
     OPENSSL_cleanse(inner, sizeof inner);
 }
 
