@@ -18,7 +18,7 @@ const client = new QueryClient({
     queries: {
       // A refusal stays one; what is only unreachable or busy is asked again.
       retry: (count, error) => count < 2 && !(error instanceof Problem && error.status > 0 && error.status < 500),
-      refetchOnWindowFocus: false,
+      refetchOnWindowFocus: true, // what others did meanwhile, once it is looked at again
       staleTime: 5_000,
     },
   },

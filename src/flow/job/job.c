@@ -443,6 +443,8 @@ enum rc job_change(struct jobs *js, struct arena *a, str id, const struct job_ed
         rc = place(&c, *ed->before, e);
     c.dirty = true;
     c.wake = ed->before || ed->priority;
+    if (!rc && !job_status_ended(c.j.status)) /* others look at it, too */
+        rc = change_event_state(&c, e);
     rc = change_end(&c, rc, e);
     if (!rc)
         *ret = c.j;

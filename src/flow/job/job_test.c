@@ -157,6 +157,25 @@ TEST(the_queue_is_by_priority_then_place_and_places_can_be_changed)
     tear_down();
 }
 
+TEST(a_new_name_is_told_to_those_who_look_on_until_the_job_has_ended)
+{
+    struct job j;
+    struct job_edit ed = {.name = &(str){"renamed", 7}};
+    int64_t before;
+
+    set_up();
+    j = make_job(true);
+    before = j.event_seq;
+    CHECK_OK(job_change(test_jobs, &test_arena, j.id, &ed, 2, &j, &err), &err);
+    CHECK_STR(get(j.id).name, "renamed");
+    CHECK_EQ(get(j.id).event_seq, before + 1);
+    CHECK_OK(job_cancel(test_jobs, &test_arena, j.id, 3, &j, &err), &err);
+    before = get(j.id).event_seq;
+    CHECK_OK(job_change(test_jobs, &test_arena, j.id, &ed, 4, &j, &err), &err);
+    CHECK_EQ(get(j.id).event_seq, before); /* its feed has said its end */
+    tear_down();
+}
+
 TEST(an_order_that_no_trainer_took_burns_no_attempt)
 {
     struct job j, k;

@@ -181,6 +181,7 @@ function apply(client: QueryClient, id: string, events: FeedEvent[]) {
       const last = had.at(-1)?.seq ?? 0;
       return [...had, ...lines.filter((l) => l.seq > last)].slice(-LOG_LINES_MAX);
     });
+  if (events.some((e) => e.event === "state")) void client.invalidateQueries({ queryKey: ["jobs"] }); // the lists tell of it, too
   for (const one of refresh) void client.invalidateQueries({ queryKey: one ? ["job", id, one] : ["job", id], exact: true });
 }
 

@@ -7,7 +7,7 @@ import { hasEnded, type Job, type Jobs } from "../../types";
 
 export const jobPath = (id: string) => `/training/jobs/${encodeURIComponent(id)}`;
 export type JobFilter = Pick<Query<"GET /training/jobs">, "status" | "q" | "sort" | "order" | "dataset" | "limit">;
-const LIVE_MS = 3000;
+const LIVE_MS = 3000, CALM_MS = 15_000; // somebody else may begin one
 
 export const useJobs = (filter: JobFilter) => useInfiniteQuery({
   queryKey: ["jobs", filter],
@@ -16,7 +16,7 @@ export const useJobs = (filter: JobFilter) => useInfiniteQuery({
   getNextPageParam: (page) => page.next,
   placeholderData: (before) => before,
   refetchInterval: (query) =>
-    query.state.data?.pages.some((page) => page.jobs.some((job) => !hasEnded(job.status))) ? LIVE_MS : false,
+    query.state.data?.pages.some((page) => page.jobs.some((job) => !hasEnded(job.status))) ? LIVE_MS : CALM_MS,
 });
 
 export function useChangeJob() {
