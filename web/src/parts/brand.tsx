@@ -10,7 +10,7 @@ export function Preferences() {
   const { t, language, setLanguage } = useTexts();
   const chosen = useTheme();
   const themes: [Theme, string][] = [["system", t("theme.system")], ["light", t("theme.light")], ["dark", t("theme.dark")]];
-  const look = "min-h-10 w-full min-w-0 rounded border border-border bg-surface px-2 py-1.5 text-foreground";
+  const look = "min-h-10 w-full min-w-0 rounded border border-border bg-surface py-1.5 pl-2.5 text-foreground";
   return (
     <div className="grid grid-cols-2 gap-2 text-xs text-muted">
       <label className="flex min-w-0 flex-col gap-1">

@@ -119,7 +119,7 @@ export function Select({ label, value, onChange, options }: {
   return (
     <label className="flex w-fit min-w-0 max-w-full flex-col gap-1 text-xs text-muted">
       {label}
-      <select className="field w-auto min-w-32 max-w-[min(100%,22rem)]" value={value} onChange={(e) => onChange(e.target.value)}>
+      <select className="field w-auto min-w-32 max-w-[min(100%,15rem)]" value={value} onChange={(e) => onChange(e.target.value)}>
         {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
       </select>
     </label>
