@@ -1,5 +1,6 @@
 // Datasets in a real browser: an upload that is paused, loses its connection and outlives a reload; the gallery by
-// keyboard and filter; faults that lead to their pictures; pictures moved between splits; two versions compared.
+// keyboard and filter; faults that lead to their pictures; pictures moved between splits; two versions compared; classes
+// renamed and removed.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -150,6 +151,39 @@ describe("datasets", { skip: Web.none }, () => {
     await page.getByRole("heading", { name: "Pictures of each class" }).waitFor();
     await shots(page, "dataset-versions");
     await axe(page);
+  });
+
+  test("classes are renamed, then one is removed after a word on what goes; the version before stays", async () => {
+    await web.go(page, `/app/datasets/${dataset}`);
+    const editor = async () => {
+      await page.getByRole("button", { name: "More actions" }).focus();
+      await page.keyboard.press("Enter");
+      await page.getByRole("menuitem", { name: "Change classes" }).press("Enter");
+      await page.getByRole("dialog", { name: "Rename, merge or remove classes" }).waitFor();
+    };
+    await editor();
+    await page.getByRole("textbox", { name: "New name of disc" }).fill("round");
+    await page.keyboard.press("Enter"); // nothing is lost, so nothing is asked
+    await page.getByRole("tab", { name: "Versions (5)" }).waitFor({ timeout: SLOW_MS });
+    const before = await web.anneal.get(`/datasets/${dataset}/versions/5`);
+    assert.deepEqual(before.classes, ["round", "square"]);
+    await settled(page);
+    await editor();
+    await page.getByRole("checkbox", { name: "Choose square" }).check();
+    await page.getByRole("button", { name: "Remove the chosen" }).click();
+    await shots(page, "dataset-classes");
+    await axe(page);
+    await page.getByRole("button", { name: "Make the version" }).click();
+    const ask = page.getByRole("alertdialog"), squares = before.stats.classes[1];
+    await ask.getByText("the class square").waitFor();
+    await ask.getByText(`${squares.shapes} labels in ${squares.images} pictures`).waitFor();
+    await shots(page, "dataset-classes-lost");
+    await axe(page);
+    await ask.getByRole("button", { name: "Make the version" }).click();
+    await page.getByRole("tab", { name: "Versions (6)" }).waitFor({ timeout: SLOW_MS });
+    const now = await web.anneal.get(`/datasets/${dataset}/versions/6`);
+    assert.deepEqual([now.classes, now.images, now.kind], [["round"], before.images, "classes"]);
+    assert.deepEqual(await web.anneal.get(`/datasets/${dataset}/versions/5`), before);
   });
 
   test("a phone shows the gallery, too", async () => {

@@ -210,11 +210,12 @@ enum rc upload_stale(struct db *db, struct arena *a, int64_t now, str **ret, siz
 
 /* ---- imports: reading */
 
-#define IMPORT                                                                                            \
-    "SELECT i.id, i.dataset_id, d.name, coalesce(d.project_id, d.project_was, ''), i.kind,"               \
-    " i.state, i.phase, i.version, i.error_code, i.error_fault, i.error, i.upload_id,"                    \
-    " i.base_version, i.draft_id, i.message, i.split, i.classes, coalesce(i.created_by, ''), i.progress," \
-    " i.images, i.faults, i.attempt, i.created_at, i.started_at, i.ended_at"                              \
+#define IMPORT                                                                                     \
+    "SELECT i.id, i.dataset_id, d.name, coalesce(d.project_id, d.project_was, ''), i.kind,"        \
+    " i.state, i.phase, i.version, i.error_code, i.error_fault, i.error, i.upload_id,"             \
+    " i.base_version, i.draft_id, i.message, i.split, i.classes,"                                  \
+    " coalesce(i.created_by, ''), i.progress,"                                                     \
+    " i.images, i.faults, i.attempt, i.created_at, i.started_at, i.ended_at"                       \
     " FROM dataset_import i JOIN dataset d ON d.id = i.dataset_id "
 
 static enum rc import_row(struct rows *r, struct arena *a, struct import *ret, struct err *e)

@@ -157,3 +157,51 @@ test("a server that fails says why and is asked again", async () => {
   await userEvent.click(screen.getAllByRole("button", { name: "Try again" })[0] as HTMLElement);
   await screen.findByText(/the store rests/);
 });
+
+const classed = { ...version(2), classes: ["cat", "dog", "cow"], stats: { ...version(2).stats, classes: ["cat", "dog", "cow"].map((name, i) => ({ ...version(2).stats.classes[0], name, shapes: 10 * (i + 1) })) } };
+const withClasses = (more: Record<string, unknown> = {}) => world({ "GET /datasets/x/versions/:v": classed, "GET /datasets/x/versions": { versions: [classed] }, ...more });
+async function editClasses() {
+  await userEvent.click(await screen.findByRole("button", { name: "More actions" }));
+  await userEvent.click(await screen.findByRole("menuitem", { name: "Change classes" }));
+  return screen.findByRole("dialog", { name: "Rename, merge or remove classes" });
+}
+
+test("a class is renamed without a question; the version is asked for", async () => {
+  const { calls } = withClasses({ "POST /datasets/x/versions/:v/classes/check": { classes: [], labels: 0, pictures: 0, emptied: 0 }, "POST /datasets/x/versions/:v/classes": { import: "i" } });
+  await show(<DatasetPage id="x" />, { path: "/app/datasets/x" });
+  const dialog = await editClasses();
+  expect((within(dialog).getByRole("button", { name: "Make the version" }) as HTMLButtonElement).disabled).toBe(true);
+  const name = within(dialog).getByRole("textbox", { name: "New name of dog" });
+  await userEvent.clear(name);
+  within(dialog).getByText("removed");
+  await userEvent.type(name, "hound ");
+  within(dialog).getByText("renamed");
+  await userEvent.type(within(dialog).getByRole("textbox", { name: "Message" }), "hounds{Enter}");
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  expect(calls).toContainEqual(expect.objectContaining({ method: "POST", path: `/datasets/x/versions/${hash(2)}/classes`, body: { to: ["cat", "hound", "cow"], message: "hounds" } }));
+});
+
+test("what a removal and a merger cost is named first; one can go back", async () => {
+  const { calls } = withClasses({ "POST /datasets/x/versions/:v/classes/check": { classes: ["pet"], labels: 30, pictures: 12, emptied: 5 }, "POST /datasets/x/versions/:v/classes": new Refusal(409, "a draft of this dataset is open", "conflict") });
+  await show(<DatasetPage id="x" />, { path: "/app/datasets/x" });
+  const dialog = await editClasses();
+  const choose = (...names: string[]) => Promise.all(names.map((name) => userEvent.click(within(dialog).getByRole("checkbox", { name: `Choose ${name}` }))));
+  await choose("cat", "dog");
+  await userEvent.click(within(dialog).getByRole("button", { name: "Merge the chosen" }));
+  expect(within(dialog).getAllByText("merged")).toHaveLength(2);
+  await userEvent.click(within(dialog).getByRole("button", { name: "As they were" }));
+  await choose("cat", "dog");
+  await userEvent.click(within(dialog).getByRole("button", { name: "Merge the chosen" }));
+  await choose("cow");
+  await userEvent.click(within(dialog).getByRole("button", { name: "Remove the chosen" }));
+  await userEvent.click(within(dialog).getByRole("button", { name: "Make the version" }));
+  let ask = await screen.findByRole("alertdialog");
+  for (const text of ["the class cow", "30 labels in 12 pictures", "every object of 5 pictures, which then show nothing", "the difference between cat, dog → cat"]) within(ask).getByText(text);
+  await userEvent.click(within(ask).getByRole("button", { name: "Back" }));
+  await screen.findByRole("dialog", { name: "Rename, merge or remove classes" });
+  await userEvent.click(screen.getByRole("button", { name: "Make the version" }));
+  ask = await screen.findByRole("alertdialog");
+  await userEvent.click(within(ask).getByRole("button", { name: "Make the version" }));
+  await within(ask).findByText(/a draft of this dataset is open/);
+  expect(calls.filter((one) => one.path.endsWith("/classes"))[0]?.body).toEqual({ to: ["cat", "cat", ""], message: "" });
+});

@@ -11,6 +11,7 @@ import { useMay } from "../../session";
 import type { Dataset, Version } from "../../types";
 import { useDataset, useImports, useVersion, useVersions } from "../datasets/queries";
 import { Balance } from "./balance";
+import { ClassEditor } from "./classes";
 import { Describe, Remove } from "./dialogs";
 import { FaultReport } from "./faults";
 import { Gallery } from "./gallery";
@@ -49,7 +50,7 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
   const { t } = useTexts();
   const query = useQueryParams();
   const may = useMay("engineer");
-  const [dialog, setDialog] = useState<"describe" | "split" | "delete">();
+  const [dialog, setDialog] = useState<"describe" | "split" | "classes" | "delete">();
   const listed = versions.find((v) => String(v.number) === query.get("version")) ?? versions[0];
   const full = useVersion(dataset.id, listed?.version);
   const version = full.data ?? listed;
@@ -66,7 +67,8 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
         {may && version && <Button onClick={() => setDialog("split")}>{t("split.new")}</Button>}
         {may && (
           <Menu label={t("menu.more")} trigger={<IconButton label={t("menu.more")} d={icons.more} look="plain" />} items={[
-            { text: t("describe"), icon: "edit", onSelect: () => setDialog("describe") }, "-",
+            { text: t("describe"), icon: "edit", onSelect: () => setDialog("describe") },
+            { text: t("reclass.do"), icon: "data", disabled: !version?.classes.length || version.task === "text", onSelect: () => setDialog("classes") }, "-",
             { text: t("delete"), icon: "trash", danger: true, onSelect: () => setDialog("delete") },
           ]} />
         )}
@@ -101,6 +103,7 @@ function Detail({ dataset, versions }: { dataset: Dataset; versions: Version[] }
       )}
       {dialog === "describe" && <Describe dataset={dataset} onClose={() => setDialog(undefined)} />}
       {dialog === "split" && version && <SplitEditor version={version} onClose={() => setDialog(undefined)} />}
+      {dialog === "classes" && full.data && <ClassEditor key={full.data.version} version={full.data} onClose={() => setDialog(undefined)} />}
       {dialog === "delete" && <Remove dataset={dataset} onClose={() => setDialog(undefined)} />}
     </>
   );
