@@ -41,7 +41,7 @@ CPPFLAGS := -Isrc -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DANNEAL_VERSION='"$(VERS
 CFLAGS := -std=c17 -g -fno-omit-frame-pointer -fstack-protector-strong -ffp-contract=off $(WARN)
 OPT    := -O2
 # Kernels are compiled for each instruction set they dispatch to at run time: name_avx512.c, ...
-ISA_avx512 := -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+ISA_avx512 := -O3 -ffp-contract=fast -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprfchw
 ISA_avx2   := -O3 -ffp-contract=fast -mavx2 -mfma
 LDFLAGS := -Wl,-z,relro -Wl,--as-needed -Wl,-O1
 

@@ -100,6 +100,13 @@ static always_inline void st_streamed(void)
 #endif
 }
 
+/* Asks for a line that will be written: a store that finds it waits for nobody, and a queue of
+ * stores that wait holds up all that follows. */
+static always_inline void ask_to_write(const float *p)
+{
+    __builtin_prefetch(p, 1, 3);
+}
+
 /* m ? a : b, lane by lane; m is all ones or all zeros */
 static always_inline vf vf_pick(vi m, vf a, vf b)
 {
