@@ -33,7 +33,7 @@ static enum rc tell(void *ud, int64_t data, enum rc why, str bucket, str key, co
                     const char *text, struct err *e)
 {
     struct telling *t = ud;
-    struct store_fault f = {.kind = STORE_FAULT_BYTES,
+    struct store_fault f = {.kind = data ? STORE_FAULT_BYTES : STORE_FAULT_INDEX,
                             .data = data,
                             .bucket = bucket,
                             .key = key,
