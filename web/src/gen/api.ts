@@ -335,7 +335,7 @@ export interface Routes {
     };
     reply: Routes["GET /datasets/{id}"]["reply"];
   };
-  /** Delete a dataset; 409 while a job or an import uses it. */
+  /** Delete a dataset and the pictures that no other has; 409 while a job or an import uses it. */
   "DELETE /datasets/{id}": Record<string, never>;
   /** Its imports, newest first: {imports}. */
   "GET /datasets/{id}/imports": Record<string, never>;
