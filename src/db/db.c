@@ -147,3 +147,20 @@ str rows_copy(struct rows *r, struct arena *a, int col)
 {
     return arena_str(a, rows_text(r, col));
 }
+
+str db_like(struct arena *a, str part)
+{
+    char *p = arena_alloc(a, 2 * part.n + 2);
+    size_t n = 0;
+
+    if (!p || !part.n)
+        return (str){p, 0};
+    p[n++] = '%';
+    for (size_t i = 0; i < part.n; i++) {
+        if (part.p[i] == '%' || part.p[i] == '_' || part.p[i] == '\\')
+            p[n++] = '\\';
+        p[n++] = part.p[i];
+    }
+    p[n++] = '%';
+    return (str){p, n};
+}

@@ -109,4 +109,8 @@ double rows_num(struct rows *r, int col);
 str rows_text(struct rows *r, int col);                  /* lent until the next rows_next */
 str rows_copy(struct rows *r, struct arena *a, int col); /* .p NULL if memory is out */
 
+/* Any text that contains this one, as a pattern for LIKE ... ESCAPE '\\'; "" for "", which a filter
+ * takes for "any".  .p NULL if memory is out. */
+str db_like(struct arena *a, str part);
+
 #endif

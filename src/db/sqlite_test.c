@@ -436,3 +436,34 @@ TEST(each_failing_allocation_is_returned_and_nothing_leaks)
         CHECK_EQ(mem_live_bytes(), before);
     }
 }
+
+TEST(a_part_of_a_text_matches_itself_and_no_pattern)
+{
+    static const struct {
+        const char *part, *text;
+        bool found;
+    } row[] = {{"b", "abc", true},        {"100%", "is 100% sure", true}, {"100%", "1000", false},
+               {"a_c", "abc", false},     {"a_c", "xa_cx", true},         {"\\", "a\\b", true},
+               {"\\%", "anything", false}};
+    struct arena a;
+    struct db *db;
+    struct err e = {0};
+
+    arena_init(&a, 1 << 20);
+    CHECK_STR(db_like(&a, STR("")), "");
+    CHECK_OK(db_open(&db, path(), &e), &e);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct tx *tx;
+        struct rows *r;
+        CHECK_OK(db_begin(db, DB_READ, &tx, &e), &e);
+        CHECK_OK(tx_query(tx, &r, &e, "SELECT ? LIKE ? ESCAPE '\\'", db_c(row[i].text),
+                          db_s(db_like(&a, str_of(row[i].part)))),
+                 &e);
+        CHECK(rows_next(r));
+        CHECK_EQ(rows_int(r, 0), row[i].found);
+        CHECK_OK(rows_done(r, &e), &e);
+        tx_rollback(tx);
+    }
+    db_close(db);
+    arena_done(&a);
+}

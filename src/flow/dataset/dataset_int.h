@@ -6,8 +6,6 @@
 #include "flow/dataset/dataset.h"
 
 enum rc dataset_nomem(struct err *e);
-/* %text% with the wildcards of LIKE escaped by "\\"; .p NULL: out of memory. */
-str like_part(struct arena *a, str text);
 
 /* ---- loading a content (load.c) */
 struct content_row {

@@ -58,23 +58,6 @@ enum rc dataset_nomem(struct err *e)
     return err_set(e, RC_NOMEM, "out of memory while reading datasets");
 }
 
-str like_part(struct arena *a, str text)
-{
-    char *p = arena_alloc(a, 2 * text.n + 3);
-    size_t n = 0;
-
-    if (!p)
-        return STR_NONE;
-    p[n++] = '%';
-    for (size_t i = 0; i < text.n; i++) {
-        if (strchr("%_\\", text.p[i]) && text.p[i])
-            p[n++] = '\\';
-        p[n++] = text.p[i];
-    }
-    p[n++] = '%';
-    return (str){p, n};
-}
-
 /* ---- names */
 
 enum rc dataset_name_check(str name, str *ret_trimmed, struct err *e)
@@ -187,18 +170,19 @@ enum rc dataset_list(struct db *db, struct arena *a, const struct dataset_query 
     struct dataset *list = ARENA_ARRAY(a, struct dataset, (size_t)q->limit + 1);
     struct tx *tx;
     struct rows *r = NULL;
-    str part = like_part(a, q->q);
+    str part = db_like(a, q->q);
     size_t n = 0;
     enum rc rc = list && part.p ? db_begin(db, DB_READ, &tx, e) : dataset_nomem(e);
 
     if (rc)
         return rc;
-    rc = tx_query(tx, &r, e,
-                  "SELECT " DATASET VISIBLE "AND (? = '' OR coalesce(d.project_id, 'default') = ?)"
-                  " AND d.name LIKE ? ESCAPE '\\' AND (? = '' OR (d.name_key, d.id) > (?, ?))"
-                  " ORDER BY d.name_key, d.id LIMIT ?",
-                  db_s(q->who), db_s(q->who), db_s(q->project), db_s(q->project), db_s(part),
-                  db_s(q->after_id), db_s(q->after_key), db_s(q->after_id), db_i(q->limit));
+    rc = tx_query(
+        tx, &r, e,
+        "SELECT " DATASET VISIBLE "AND (? = '' OR coalesce(d.project_id, 'default') = ?)"
+        " AND (? = '' OR d.name LIKE ? ESCAPE '\\') AND (? = '' OR (d.name_key, d.id) > (?, ?))"
+        " ORDER BY d.name_key, d.id LIMIT ?",
+        db_s(q->who), db_s(q->who), db_s(q->project), db_s(q->project), db_s(part), db_s(part),
+        db_s(q->after_id), db_s(q->after_key), db_s(q->after_id), db_i(q->limit));
     while (!rc && n < (size_t)q->limit && rows_next(r))
         rc = dataset_row(r, a, &list[n++], e);
     enum rc end = rows_done(r, rc ? NULL : e);

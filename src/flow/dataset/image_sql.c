@@ -45,7 +45,7 @@ static enum rc image_row(struct rows *r, struct arena *a, struct dataset_image *
 /* The conditions on i after the content, and their values.  Two forms of a query, so that the
  * class's index is used where there is a class. */
 #define FILTER                                                                                     \
-    " AND i.idx > ? AND (? = '' OR i.split = ?) AND (? = '%%' OR i.name LIKE ? ESCAPE '\\')"       \
+    " AND i.idx > ? AND (? = '' OR i.split = ?) AND (? = '' OR i.name LIKE ? ESCAPE '\\')"         \
     " AND (? = '' OR (i.label >= 0 OR i.shapes <> '') = (? = 'yes'))"                              \
     " AND (? = '' OR EXISTS (SELECT 1 FROM dataset_fault f WHERE f.version_id = ?"                 \
     " AND f.image = i.name AND (? = 'any' OR f.code = ?))) ORDER BY i.idx LIMIT ?"
@@ -77,7 +77,7 @@ enum rc dataset_images(struct db *db, struct arena *a, const struct image_query 
     struct tx *tx;
     struct rows *r = NULL;
     struct db_val v[FILTER_VALUES];
-    str part = like_part(a, q->q);
+    str part = db_like(a, q->q);
     size_t n = 0;
     enum rc rc = list && part.p ? db_begin(db, DB_READ, &tx, e) : dataset_nomem(e);
 
@@ -110,7 +110,7 @@ enum rc dataset_anchors(struct db *db, struct arena *a, const struct image_query
     struct db_val v[FILTER_VALUES];
     struct tx *tx;
     struct rows *r = NULL;
-    str part = like_part(a, q->q);
+    str part = db_like(a, q->q);
 
     all.after = -1;
     all.limit = INT64_MAX;

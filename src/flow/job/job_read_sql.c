@@ -20,25 +20,6 @@ const char *const job_sort_names[] = {"created", "name", "status", "score", "que
 static const char *const lists[][2] = {BOTH("j.created_at"), BOTH("j.name"), BOTH("j.status"),
                                        BOTH(SCORE_KEY), BOTH(QUEUE_KEY)};
 
-const char *job_like(struct arena *a, str q)
-{
-    char *s = q.n ? arena_alloc(a, 2 * q.n + 3) : NULL;
-    size_t n = 0;
-
-    if (!q.n)
-        return "";
-    if (!s)
-        return NULL;
-    s[n++] = '%';
-    for (size_t i = 0; i < q.n; i++) {
-        if (q.p[i] == '%' || q.p[i] == '_' || q.p[i] == '\\')
-            s[n++] = '\\';
-        s[n++] = q.p[i];
-    }
-    s[n++] = '%';
-    return s;
-}
-
 static enum rc after_key(const struct job_query *q, struct db_val *ret, struct err *e)
 {
     int64_t i = 0;
@@ -82,12 +63,12 @@ enum rc job_list(struct jobs *js, struct arena *a, const struct job_query *q, st
     struct tx *tx;
     struct rows *r;
     struct db_val key;
-    const char *pattern = job_like(a, q->q);
+    str pattern = db_like(a, q->q);
     struct job *list = ARENA_ARRAY(a, struct job, (size_t)q->limit);
     size_t n = 0;
     enum rc bad = RC_OK, rc = after_key(q, &key, e);
 
-    if (!rc && (!pattern || !list))
+    if (!rc && (!pattern.p || !list))
         rc = err_set(e, RC_NOMEM, "out of memory");
     if (!rc)
         rc = db_begin(js->s.db, DB_READ, &tx, e);
@@ -95,7 +76,7 @@ enum rc job_list(struct jobs *js, struct arena *a, const struct job_query *q, st
         return rc;
     rc = tx_query(tx, &r, e, lists[q->sort][q->desc], db_s(q->user_id), db_s(q->status),
                   db_s(q->dataset), db_s(q->model), db_s(q->framework), db_s(q->project),
-                  db_i(q->starred), db_c(pattern), db_s(q->after_id), key, db_i(q->limit));
+                  db_i(q->starred), db_s(pattern), db_s(q->after_id), key, db_i(q->limit));
     if (!rc) {
         while (!bad && n < (size_t)q->limit && rows_next(r)) {
             bad = job_row(r, a, &list[n], e);
@@ -181,18 +162,18 @@ enum rc job_logs(struct jobs *js, const struct log_query *q,
     struct arena a;
     struct tx *tx;
     struct rows *r;
-    const char *pattern;
+    str pattern;
     enum rc bad = RC_OK, rc;
 
     arena_init(&a, 64 << 10);
-    pattern = job_like(&a, q->q);
-    rc = pattern ? db_begin(js->s.db, DB_READ, &tx, e) : err_set(e, RC_NOMEM, "out of memory");
+    pattern = db_like(&a, q->q);
+    rc = pattern.p ? db_begin(js->s.db, DB_READ, &tx, e) : err_set(e, RC_NOMEM, "out of memory");
     if (rc) {
         arena_done(&a);
         return rc;
     }
     rc = tx_query(tx, &r, e, texts[q->newest_first], db_s(q->job_id), db_i(q->level_min),
-                  db_i(q->after), db_c(pattern), db_i(q->limit));
+                  db_i(q->after), db_s(pattern), db_i(q->limit));
     if (!rc) {
         while (!bad && rows_next(r)) {
             struct job_log l = {rows_int(r, 0), rows_int(r, 1),      rows_int(r, 2),

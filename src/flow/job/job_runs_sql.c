@@ -62,17 +62,17 @@ enum rc job_runs(struct jobs *js, const struct job_query *q, const str *metrics,
     struct arena a;
     struct tx *tx = NULL;
     struct rows *r = NULL;
-    const char *pattern;
+    str pattern;
     enum rc rc, bad = RC_OK;
 
     ASSERT(n <= RUN_METRICS_MAX);
     arena_init(&a, 64 << 10);
-    pattern = job_like(&a, q->q);
-    rc = pattern ? db_begin(js->s.db, DB_READ, &tx, e) : err_set(e, RC_NOMEM, "out of memory");
+    pattern = db_like(&a, q->q);
+    rc = pattern.p ? db_begin(js->s.db, DB_READ, &tx, e) : err_set(e, RC_NOMEM, "out of memory");
     if (!rc) {
         const struct db_val fixed[9] = {db_s(q->user_id), db_s(q->status),    db_s(q->dataset),
                                         db_s(q->model),   db_s(q->framework), db_s(q->project),
-                                        db_i(q->starred), db_c(pattern),      db_i(q->limit)};
+                                        db_i(q->starred), db_s(pattern),      db_i(q->limit)};
         memcpy(v, fixed, sizeof fixed);
         for (size_t i = 0; i < RUN_METRICS_MAX; i++)
             v[9 + i] = db_s(i < n ? metrics[i] : STR(""));

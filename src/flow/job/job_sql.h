@@ -26,8 +26,6 @@
     " AND (?8 = '' OR j.name LIKE ?8 ESCAPE '\\' OR j.notes LIKE ?8 ESCAPE '\\'"                   \
     "  OR j.tags LIKE ?8 ESCAPE '\\' OR j.model LIKE ?8 ESCAPE '\\'"                               \
     "  OR j.dataset_name LIKE ?8 ESCAPE '\\' OR j.id LIKE ?8 ESCAPE '\\')"
-/* Part of a text as a pattern for LIKE ... ESCAPE '\', "" for "". NULL: out of memory. */
-const char *job_like(struct arena *a, str text);
 enum rc job_row(struct rows *r, struct arena *a, struct job *ret, struct err *e) must_check;
 
 enum rc job_load(struct tx *tx, struct arena *a, str id, struct job *ret, struct err *e) must_check;
