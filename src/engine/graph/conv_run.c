@@ -30,7 +30,7 @@ static struct conv_run conv_run_of(struct run *r)
                              .k = g->k,
                              .s = &n->conv.shape,
                              .count = r->count,
-                             .x = input_of(g, n, 0)->lazy ? NULL : value_of(g, input_of(g, n, 0)),
+                             .x = value_of(g, input_of(g, n, 0)),
                              .w = train ? value_at(g, n->conv.weight)
                                         : g->folded + n->conv.folded + n->conv.shape.oc,
                              .y = buffer_at(g, train ? n->conv.y : n->out)};
@@ -452,10 +452,6 @@ static void winograd_cols_pass(struct conv_run *c)
 
 void conv_forward_run(struct run *r)
 {
-    if (r->n->conv.streams) {
-        piece_forward_run(r);
-        return;
-    }
     struct conv_run c = conv_run_of(r);
     struct graph *g = r->g;
     const struct node *n = r->n;
@@ -498,10 +494,6 @@ void conv_forward_run(struct run *r)
 
 void conv_backward_weights_run(struct run *r)
 {
-    if (r->n->conv.streams) {
-        piece_backward_run(r); /* of the input as well */
-        return;
-    }
     struct conv_run c = conv_run_of(r);
     struct graph *g = r->g;
     const size_t room = g->params[r->n->conv.weight].room;
@@ -534,7 +526,7 @@ void conv_backward_data_run(struct run *r)
     struct conv_run c = conv_run_of(r);
     struct graph *g = r->g;
 
-    if (r->n->conv.backward_data == ALGO_NONE || r->n->conv.streams)
+    if (r->n->conv.backward_data == ALGO_NONE)
         return;
     c.dy = buffer_at(g, r->n->conv.dy);
     c.dx = buffer_at(g, r->n->dx[0]);

@@ -207,10 +207,11 @@ void sum_gradients(struct run *r, int most); /* until the node has at most `most
 void norm_forward_run(struct run *r);
 void norm_backward_run(struct run *r);
 void norm_again_run(struct run *r); /* the activation from the convolution's output */
-/* piece_run.c: convolutions and their neighbours' batch norm, piece by piece */
+/* piece_plan.c */
 void piece_plan(struct graph *g); /* which nodes are lazy, which convolutions stream */
 /* Whether the gradient of y is made piece by piece, from the sums alone, and never stored. */
 bool piece_makes_gradient(const struct node *n);
+/* piece_run.c: convolutions and their neighbours' batch norm, piece by piece */
 void piece_size(struct graph *g, struct node *n);
 void piece_forward_run(struct run *r);
 void piece_backward_run(struct run *r);       /* of weights and input */

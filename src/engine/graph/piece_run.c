@@ -3,7 +3,8 @@
  *
  * Between such convolutions lie the largest maps of a network, and their batch norm and activation
  * cost more time in memory than the convolutions in arithmetic.  So the activation of a node with
- * one reader is not stored (it is *lazy*): only y is, the convolution's output.  Each piece
+ * one reader is not stored (it is *lazy*, piece_plan.c): only y is, the convolution's output.  Each
+ * piece
  *
  *   forward    makes its input's activation from that one's y, convolves, and sums its own y and
  *              squares while they are in the cache;
@@ -11,9 +12,9 @@
  *              of y, computes the gradients of weights and input, and sums the latter for the batch
  *              norm of the input's node.
  *
- * Each map is then written once and read twice on the whole way forward and back, its gradient
- * written once and read once.  (Recomputing what batch norm would store: Bulo, Porzi, Kontschieder,
- * arXiv:1712.02616.)
+ * Each map is then written once and read three times on the whole way forward and back, its
+ * gradient written once and read once.  (Recomputing what batch norm would store: Bulo, Porzi,
+ * Kontschieder, arXiv:1712.02616.)
  *
  * A shard of images is an item, in it a piece follows the other, with depthwise convolutions block
  * by block of channels.  Sums are kept for each shard and added in the order of shards, so that any
@@ -22,111 +23,7 @@
 #include "engine/graph/graph_int.h"
 #include <string.h>
 
-enum {
-    PIECE_FLOATS = 256 * 1024, /* input and output of a piece: half of a second-level cache */
-    PLANE_PIXELS = 1024,       /* of a block of channels of the images of a piece */
-    DEPTHWISE_TAPS = 9,
-};
-
-/* ---- which */
-
-static const struct node *only_reader(const struct graph *g, int node)
-{
-    const struct node *reader = NULL;
-    int readers = 0;
-
-    for (int i = node + 1; i < g->node_count; i++) {
-        const struct node *n = &g->nodes[i];
-        for (int k = 0; k < n->in_count; k++)
-            if (n->in[k] == node) {
-                readers++;
-                reader = n;
-            }
-        readers += n->residual == node;
-    }
-    return readers == 1 && reader && reader->residual != node ? reader : NULL;
-}
-
-/* Our own depthwise kernels are as quick as oneDNN's where their loops know the taps. */
-static bool depthwise_streams(const struct node *n)
-{
-    const struct conv_shape *s = &n->conv.shape;
-
-    return n->kind == NODE_CONV && n->conv.norm && s->depthwise && s->k == 3 && s->pad == 1 &&
-           s->stride <= 2;
-}
-
-static int min_int(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static bool is_point(const struct node *n)
-{
-    const struct conv_shape *s = &n->conv.shape;
-
-    return n->kind == NODE_CONV && n->conv.norm && !s->depthwise && s->k == 1 && s->stride == 1 &&
-           s->pad == 0 && s->ic >= CH;
-}
-
-/* The first convolution, which has no gradient of its input. */
-static bool is_stem(const struct graph *g, const struct node *n)
-{
-    return n->kind == NODE_CONV && n->conv.norm && input_of(g, n, 0)->kind == NODE_IMAGE;
-}
-
-/* A sigmoid of the zeros that pad the channels is not zero. */
-static bool is_lazy(const struct graph *g, int node)
-{
-    const struct node *n = &g->nodes[node], *reader = only_reader(g, node);
-
-    if (n->kind != NODE_CONV || !n->conv.norm || n->residual != GRAPH_NONE || !reader ||
-        n->output != GRAPH_NONE || n->dropout > 0 || n->conv.act == ACT_SIGMOID ||
-        n->conv.act == ACT_HARD_SIGMOID)
-        return false;
-    return depthwise_streams(reader) || (depthwise_streams(n) && is_point(reader));
-}
-
-static int planes_of_piece(const struct graph *g, const struct node *n)
-{
-    const int pixels = n->conv.shape.ih * n->conv.shape.iw;
-
-    return pixels > PLANE_PIXELS ? 1 : min_int(g->shard, PLANE_PIXELS / pixels);
-}
-
-static int images_of_piece(const struct graph *g, const struct node *n)
-{
-    const size_t floats = node_image_floats(n) + node_image_floats(input_of(g, n, 0));
-    int piece = g->shard;
-
-    while (piece > 1 && (g->shard % piece || (size_t)piece * floats > PIECE_FLOATS))
-        piece--;
-    return piece;
-}
-
-void piece_plan(struct graph *g)
-{
-    for (int i = 0; i < g->node_count; i++)
-        g->nodes[i].lazy = g->config.train && is_lazy(g, i);
-    for (int i = 0; i < g->node_count; i++) {
-        struct node *n = &g->nodes[i];
-        if (n->kind != NODE_CONV)
-            continue;
-        const bool neighbours = n->lazy || input_of(g, n, 0)->lazy;
-        n->conv.streams = g->config.train && (depthwise_streams(n) || (neighbours && is_point(n)) ||
-                                              (n->lazy && is_stem(g, n)));
-        n->conv.piece = g->shard;
-        if (n->conv.streams)
-            n->conv.piece = n->conv.shape.depthwise ? planes_of_piece(g, n) : images_of_piece(g, n);
-    }
-}
-
-bool piece_makes_gradient(const struct node *n)
-{
-    const struct conv_node *c = &n->conv;
-
-    return c->streams && n->dropout <= 0 && (!c->residual_after || c->act == ACT_NONE);
-}
+enum { DEPTHWISE_TAPS = 9 };
 
 /* ---- memory: of a thread, and of all for the weights */
 
@@ -503,6 +400,13 @@ static struct planes planes_of(const struct pieces *p, int shard, int thread)
                            {scratch + p->room.out, piece, p->s->oh, p->s->ow}};
 }
 
+static int images_at(const struct pieces *p, const struct planes *a, int image)
+{
+    const int piece = p->n->conv.piece;
+
+    return a->last - image < piece ? a->last - image : piece;
+}
+
 static void round_planes(const struct pieces *p, const struct block *b, const float *from)
 {
     const size_t plane = p->out / (size_t)p->blocks;
@@ -520,7 +424,7 @@ static void forward_planes(const struct pieces *p, struct planes a)
     const bool half = p->n->conv.half;
 
     for (int i = a.first; i < a.last; i += p->n->conv.piece) {
-        a.in.images = live(p, i, min_int(p->n->conv.piece, a.last - i));
+        a.in.images = images_at(p, &a, i);
         const struct block from = block_of(p->g, p->from, i, a.in.images, a.block);
         const struct block to = block_of(p->g, p->n, i, a.in.images, a.block);
         frame_input(&from, &a.in);
@@ -553,7 +457,7 @@ static void backward_planes(const struct pieces *p, struct planes a)
 
     memset(dw, 0, of_block * sizeof *dw);
     for (int i = a.first; i < a.last; i += p->n->conv.piece) {
-        a.in.images = a.out.images = live(p, i, min_int(p->n->conv.piece, a.last - i));
+        a.in.images = a.out.images = images_at(p, &a, i);
         const struct block from = block_of(p->g, p->from, i, a.in.images, a.block);
         const struct block of = block_of(p->g, p->n, i, a.in.images, a.block);
         frame_input(&from, &a.in);

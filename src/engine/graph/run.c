@@ -110,7 +110,10 @@ static void node_forward(struct run *r)
         crew_run(crew, r->count * packs_of_image(r->n), pack_image, r);
         break;
     case NODE_CONV:
-        conv_forward_run(r);
+        if (r->n->conv.streams)
+            piece_forward_run(r);
+        else
+            conv_forward_run(r);
         if (r->g->config.train) {
             lap(r, LAP_FORWARD);
             norm_forward_run(r);
@@ -138,9 +141,13 @@ static void node_backward(struct run *r)
         sum_gradients(r, r->n->dropout > 0 ? 1 : GRADS_MAX);
         norm_backward_run(r);
         lap(r, LAP_NORM_BACK);
-        conv_backward_weights_run(r);
+        if (r->n->conv.streams)
+            piece_backward_run(r); /* of weights and input */
+        else
+            conv_backward_weights_run(r);
         lap(r, LAP_WEIGHTS);
-        conv_backward_data_run(r);
+        if (!r->n->conv.streams)
+            conv_backward_data_run(r);
         break;
     case NODE_AVERAGE:
         sum_gradients(r, 1);
