@@ -81,6 +81,8 @@ static enum rc set_up(struct tx *tx, int64_t *ret_generation, struct err *e)
         rc = err_set(e, RC_CONFLICT,
                      "the store's index has layout %lld, this program knows %d; use a newer one",
                      (long long)version, LAYOUT);
+    if (!rc && version && version < LAYOUT)
+        log_info("store: the index is brought from layout %lld to %d", (long long)version, LAYOUT);
     for (size_t i = 0; !rc && i < sizeof steps / sizeof *steps; i++)
         if (steps[i].layout > version)
             rc = tx_exec0(tx, e, steps[i].sql);
