@@ -15,7 +15,8 @@ static enum rc no_memory(struct err *e)
 
 /* ---- rows */
 
-#define ROW         "d.id, d.kind, d.bytes, d.place, d.sum, d.sha, d.refs, d.crc, d.body"
+#define PLACE       "d.id, d.kind, d.bytes, d.place, d.sum, d.sha, d.refs, d.crc"
+#define ROW         PLACE ", d.body"
 #define ROW_LETTERS "iiiiju3"
 enum { ROW_COLUMNS = 9 };
 #define PIECE_LETTERS "iit" /* behind the owner */
@@ -178,7 +179,7 @@ enum rc data_find(struct tx *tx, const uint8_t sha[SHA256_BYTES], uint64_t bytes
     struct rows *r;
     bool there;
     enum rc rc = tx_query(tx, &r, e,
-                          "SELECT " ROW " FROM data d WHERE d.sha8 = ? AND d.sha = ?"
+                          "SELECT " PLACE " FROM data d WHERE d.sha8 = ? AND d.sha = ?"
                           " AND d.bytes = ? AND NOT EXISTS (SELECT 1 FROM damage x"
                           " WHERE x.data = d.id) LIMIT 1",
                           db_i(sha_key(sha)), db_b((str){(const char *)sha, SHA256_BYTES}),
@@ -238,7 +239,7 @@ static enum rc place_get(struct tx *tx, int64_t data, struct data_row *ret, stru
     struct data_row row = {0};
     struct rows *r;
     bool there;
-    enum rc rc = tx_query(tx, &r, e, "SELECT " ROW " FROM data d WHERE d.id = ?", db_i(data));
+    enum rc rc = tx_query(tx, &r, e, "SELECT " PLACE " FROM data d WHERE d.id = ?", db_i(data));
 
     if (rc)
         return rc;
