@@ -29,7 +29,7 @@ export function useColumns({ settings, metrics, chosen, onChoose, onStar, onAnno
     {
       key: "starred", title: "★", width: 56, value: (run) => Number(run.starred),
       cell: (run) => (
-        <button type="button" disabled={!onStar} aria-pressed={run.starred} className={`min-h-8 min-w-8 ${run.starred ? "text-warning" : "text-muted"}`}
+        <button type="button" disabled={!onStar} aria-pressed={run.starred} className={`min-h-8 min-w-8 text-left ${run.starred ? "text-warning" : "text-muted"}`}
           aria-label={t(run.starred ? "compare.unstar" : "compare.star", { name: run.name })}
           onClick={(e) => {
             own(e);
