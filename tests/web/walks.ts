@@ -96,6 +96,15 @@ export const walks: Record<string, Walk> = {
       press("menu", "pages/dataset/page.tsx", "More actions"),
       inMenu("describe", "pages/dataset/dialogs.tsx", "Rename"),
       inMenu("delete", "pages/dataset/dialogs.tsx", "Delete"),
+      inMenu("classes", "pages/dataset/classes.tsx", "Change classes"),
+      { name: "classes-lost", in: "pages/dataset/classes.tsx", open: async (page) => {
+        await button(page, "More actions");
+        await page.getByRole("menuitem", { name: "Change classes" }).click();
+        await page.getByRole("checkbox", { name: "Choose disc" }).check();
+        await page.getByRole("button", { name: "Remove the chosen" }).click();
+        await page.getByRole("button", { name: "Make the version" }).click();
+        await page.getByRole("alertdialog").waitFor();
+      } },
       { name: "leave", in: "pages/dataset/splits.tsx", open: async (page) => {
         await button(page, "Select");
         await page.locator("[data-tile='1'] button").click();
