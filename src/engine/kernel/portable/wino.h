@@ -192,9 +192,10 @@ static void wino_patch_grad(const struct conv_shape *s, const float *dy, struct 
 
 /* ---- products back into pixels, with what is fused behind */
 
-/* Element `at` of the output; `channel`: its first. */
+/* Element `at` of the output; `channel`: its first; `ahead`: how far it is to what is written some
+ * hundred cycles later. */
 static always_inline void wino_store(float *y, ptrdiff_t at, vf v, const struct epilogue *e,
-                                     int channel)
+                                     int channel, ptrdiff_t ahead)
 {
     if (e && e->half) {
         st_half((uint16_t *)(void *)y + at, v);
@@ -202,6 +203,7 @@ static always_inline void wino_store(float *y, ptrdiff_t at, vf v, const struct 
     }
     if (e)
         v = epilogue_of(v, e, e->bias + channel, e->residual ? e->residual + at : NULL);
+    ask_to_write(y + at + ahead);
     st(y + at, v);
 }
 
@@ -212,6 +214,8 @@ static always_inline void wino_output_as(int cols, int h, int w, int image, int 
 {
     const int rows_left = h - y0 < size ? h - y0 : size;
     const int cols_left = w - x0 < size ? w - x0 : size;
+    const ptrdiff_t ahead =
+        2 * (ptrdiff_t)h * w * CH; /* the same tile, two blocks of channels on */
 
     for (int c = 0; c < cols; c += VL) {
         const ptrdiff_t corner =
@@ -230,7 +234,7 @@ static always_inline void wino_output_as(int cols, int h, int w, int image, int 
             a(half[i], o);
             for (int j = 0; j < cols_left; j++) {
                 const ptrdiff_t to = corner + ((ptrdiff_t)i * w + j) * CH;
-                wino_store(y, to, o[j], e, c);
+                wino_store(y, to, o[j], e, c, ahead);
             }
         }
     }
