@@ -35,7 +35,8 @@ SIZES = {
     "n": ([16, 32, 64, 128, 256], [1, 2, 2, 1], 64),
     "s": ([32, 64, 128, 256, 512], [1, 2, 2, 1], 128),
 }
-CASES = [("detect-tiny", 64), ("detect-n", 96), ("detect-s", 64), ("segment-n", 96), ("semseg-n", 64)]
+CASES = [("detect-tiny", 64), ("segment-tiny", 64), ("semseg-tiny", 64),
+         ("detect-n", 96), ("detect-s", 64), ("segment-n", 96), ("semseg-n", 64)]
 GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5, "mask": 7.5}
 
 

@@ -230,9 +230,8 @@ static void check_network(const struct network *w)
                    : kind == 1 ? "winograd"
                                : "oneDNN",
                    out, grad, worst);
-        /* F(4x4, 3x3) rounds more: its transforms add and subtract multiples up to 8.  So do the
-         * fifty SiLUs of a detector. */
-        const double most = kind == 0 && w->card->task == NET_CLASSIFICATION ? 1e-5 : 3e-5;
+        /* The sixty convolutions of a detector carry 1e-7 to 3e-7 each: docs/engine-accuracy.md. */
+        const double most = w->card->task == NET_CLASSIFICATION ? 1e-5 : 3e-5;
         if (!(out < 1e-5 && grad < most))
             test_fail(__FILE__, __LINE__, "%s, kind %d: outputs %.1e, gradients %.1e apart",
                       w->card->name, kind, out, grad);
