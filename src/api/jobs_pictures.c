@@ -391,7 +391,8 @@ const struct route job_picture_routes[] = {
                 "classifier 1 + confidence if it is wrong, 1 - confidence if it is right; of boxes "
                 "the sum over the mistakes that were asked for, 1 for a missed object, its "
                 "confidence for a false positive, 1 + confidence for a wrong class; of a semantic "
-                "segmentation 1 - mIoU.  Mistakes of boxes are those of the confusion matrix: "
+                "segmentation 1 - mIoU, or the part of its pixels that are mistakes asked for.  "
+                "Mistakes of boxes are those of the confusion matrix: "
                 "boxes of at least the threshold are paired with the truths at IoU 0.5, whatever "
                 "their class.  A classifier's wrong picture is a false positive of the predicted "
                 "class and a miss of the true one.",

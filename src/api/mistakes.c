@@ -64,11 +64,10 @@ enum rc mistakes_new(struct mistakes **ret, const struct result_head *h,
     double at = f->threshold < 0 ? h->best_confidence : f->threshold;
     enum rc rc;
 
-    if (h->task == RESULT_SEMANTIC && (by_class(f) || f->correct))
-        return err_field(e, RC_INVALID, by_class(f) ? "class" : "correct",
-                         "the results of a semantic segmentation tell the overlap of each picture, "
-                         "not its mistakes; leave out label, predicted, class, mistake and "
-                         "correct");
+    if (h->task == RESULT_SEMANTIC && f->correct)
+        return err_field(e, RC_INVALID, "correct",
+                         "a semantic segmentation is right for some pixels of a picture and wrong "
+                         "for others; leave out correct, or ask for a kind of mistake");
     m = mem_zalloc(sizeof *m);
     if (!m)
         return err_set(e, RC_NOMEM, "out of memory");
@@ -198,32 +197,66 @@ static enum rc look_boxes(struct mistakes *m, struct arena *a, const struct json
 
 /* ---- the others */
 
+/* Whether a class that was taken for another, or was not, is asked for. */
+static bool asked(const struct result_filter *f, int64_t label, int64_t predicted)
+{
+    bool of_label = f->cls < 0 || label == f->cls, of_predicted = f->cls < 0 || predicted == f->cls;
+
+    return (f->label < 0 || label == f->label) && (f->predicted < 0 || predicted == f->predicted) &&
+           (f->mistake == MISTAKE_FALSE    ? of_predicted
+            : f->mistake == MISTAKE_MISSED ? of_label
+                                           : of_label || of_predicted) &&
+           !(f->mistake && label == predicted);
+}
+
 static void look_classes(struct mistakes *m, const struct json *v, bool *ret_right)
 {
-    const struct result_filter *f = &m->filter;
     int64_t label = json_int(v, "label", -1), predicted = json_int(v, "predicted", -1);
     double sure = json_num(v, "confidence", 0);
-    bool right = label == predicted;
-    bool of_label = f->cls < 0 || label == f->cls, of_predicted = f->cls < 0 || predicted == f->cls;
 
     if (!(sure >= 0 && sure <= 1))
         sure = 0;
-    m->score = right ? 1 - sure : 1 + sure;
-    m->found = (f->label < 0 || label == f->label) &&
-               (f->predicted < 0 || predicted == f->predicted) &&
-               (f->mistake == MISTAKE_FALSE    ? of_predicted
-                : f->mistake == MISTAKE_MISSED ? of_label
-                                               : of_label || of_predicted) &&
-               !(f->mistake && right);
-    *ret_right = right;
+    *ret_right = label == predicted;
+    m->score = *ret_right ? 1 - sure : 1 + sure;
+    m->found = asked(&m->filter, label, predicted);
+}
+
+/* The pixels of a cell [truth, predicted, pixels] of the picture's matrix. */
+static void look_cell(struct mistakes *m, const struct json *cell, double *ret_pixels)
+{
+    double n[3] = {-1, -1, 0};
+    int k = 0;
+
+    if (!list_of(cell))
+        return;
+    JSON_EACH(one, cell) {
+        if (k < 3)
+            n[k++] = number_of(one, -1);
+    }
+    for (int i = 0; i < 3; i++)
+        if (!(n[i] >= 0 && n[i] <= INT32_MAX))
+            return;
+    if (!asked(&m->filter, (int64_t)n[0], (int64_t)n[1]))
+        return;
+    m->found = true;
+    *ret_pixels += n[0] < n[1] || n[0] > n[1] ? n[2] : 0;
 }
 
 static void look_semantic(struct mistakes *m, const struct json *v)
 {
-    double overlap = json_num(v, "miou", 1);
+    const struct json *cells = json_get(v, "confused");
+    double overlap = json_num(v, "miou", 1), pixels = json_num(v, "pixels", 0), wrong = 0;
 
-    m->score = overlap >= 0 && overlap <= 1 ? 1 - overlap : 0;
-    m->found = true;
+    m->found = false;
+    if (!by_class(&m->filter)) {
+        m->score = overlap >= 0 && overlap <= 1 ? 1 - overlap : 0;
+        return;
+    }
+    if (list_of(cells))
+        JSON_EACH(one, cells) {
+            look_cell(m, one, &wrong);
+        }
+    m->score = pixels >= 1 ? fmin(wrong / pixels, 1) : 0;
 }
 
 enum rc mistakes_look(struct mistakes *m, struct arena *a, const struct json *v, bool *ret_wanted,

@@ -8,13 +8,15 @@
  *   missed  an object that nothing was found for (its class, background)
  *   wrong   an object that was found as one of another class
  * A classifier's mistake is a wrong class: seen from the predicted class it is a false positive,
- * from the true class a miss; without a class asked for, it is each of them.
+ * from the true class a miss; without a class asked for, it is each of them.  So is a pixel's of a
+ * semantic segmentation (of the largest cells of its picture's matrix, which the results hold).
  *
  * The score of a picture, by which the hardest come first (ties: as in the results):
  *   classification  1 + confidence if wrong, 1 - confidence if right
  *   boxes           the sum over its mistakes of the kind and class asked for: missed 1, false the
  *                   confidence, wrong 1 + confidence
- *   semantic        1 - mIoU
+ *   semantic        1 - mIoU; where a class, a cell or a kind is asked for, the part of the
+ *                   picture's pixels that are such mistakes
  * It is counted in millionths, so that a cursor holds it exactly.
  *
  * The results are outside bytes: whatever stands in them, what comes out is a number.
@@ -48,7 +50,7 @@ struct result_filter {
 };
 
 struct mistakes; /* opaque */
-/* RC_INVALID: a filter by class or mistake of a task whose results know none. */
+/* RC_INVALID: right or wrong ones of a semantic segmentation. */
 enum rc mistakes_new(struct mistakes **ret, const struct result_head *h,
                      const struct result_filter *f, struct err *e) must_check;
 void mistakes_free(struct mistakes *m); /* NULL is fine */

@@ -148,12 +148,23 @@ TEST(boxes_of_no_sense_are_nothing_worse)
         CHECK(look(RESULT_BOXES, odd[i], any) >= 0);
 }
 
-TEST(pixels_have_an_overlap_and_no_mistakes)
+TEST(pixels_have_an_overlap_and_cells)
 {
     CHECK_EQ(look(RESULT_SEMANTIC, "{\"miou\":0.25}", any), 750000);
     CHECK_EQ(look(RESULT_SEMANTIC, "{\"miou\":null}", any), 0);
-    CHECK_EQ(look(RESULT_SEMANTIC, "{}", kind(MISTAKE_ANY, 1)), -2);
-    CHECK_EQ(look(RESULT_SEMANTIC, "{}", kind(MISTAKE_FALSE, -1)), -2);
+    /* of 100 pixels 10 of class 0 were taken for 1, 5 of 1 for 0 */
+    static const char cells[] = "{\"miou\":0.5,\"pixels\":100,\"confused\":[[0,0,60],[1,1,25],"
+                                "[0,1,10],[1,0,5],[2],7,[0,1e99,3],[-1,0,9]]}";
+    CHECK_EQ(look(RESULT_SEMANTIC, cells, any), 500000);
+    CHECK_EQ(look(RESULT_SEMANTIC, cells, cell(0, 1)), 100000);
+    CHECK_EQ(look(RESULT_SEMANTIC, cells, cell(0, 0)), 0);
+    CHECK_EQ(look(RESULT_SEMANTIC, cells, cell(2, 0)), -1);
+    CHECK_EQ(look(RESULT_SEMANTIC, cells, kind(MISTAKE_FALSE, 1)), 100000);
+    CHECK_EQ(look(RESULT_SEMANTIC, cells, kind(MISTAKE_MISSED, 1)), 50000);
+    CHECK_EQ(look(RESULT_SEMANTIC, cells, kind(MISTAKE_WRONG, -1)), 150000);
+    CHECK_EQ(look(RESULT_SEMANTIC, cells, kind(MISTAKE_ANY, 2)), -1);
+    CHECK_EQ(look(RESULT_SEMANTIC, "{}", kind(MISTAKE_ANY, 1)), -1);
+    CHECK_EQ(look(RESULT_SEMANTIC, "{\"confused\":[[0,1,5]]}", cell(0, 1)), 0);
     CHECK_EQ(look(RESULT_SEMANTIC, "{}", judged(CORRECT_TRUE)), -2);
 }
 

@@ -92,7 +92,9 @@ extern const struct field checkpoint_fields[];
  *       indices are into the other list, iou is that with the truth or the largest with one of its
  *       class, mask is COCO's {"size":[h,w],"counts"} on a grid at the scale of the input.
  *   semantic  first: miou dice accuracy mean_accuracy pixels; per_class: iou dice; confusion in
- *       pixels.  Picture: {"pixels","accuracy","miou"} */
+ *       pixels.  Picture: {"width","height","pixels","accuracy","miou","confused":[[truth,
+ *       predicted,pixels]..], the 32 largest cells of its own matrix, "areas":[{"class_id","iou",
+ *       "mask"}..]: mask of what was said, as above; none where it was not said. */
 struct validation {
     int64_t epoch;
     str split;

@@ -19,7 +19,7 @@ before(async () => {
   for (const words of [["sample", "shapes", shapes, "--count", "40", "--size", "64"], ["dataset", "import", shapes, "--name", "shapes"]])
     assert.equal((await anneal.cli(...words)).code, 0, words.join(" "));
   await upload(anneal, "blocks", blocks(32, 12));
-  for (const [model, dataset, epochs] of [["detect-tiny", "shapes", 12], ["segment-tiny", "blocks", 12]] as const)
+  for (const [model, dataset, epochs] of [["detect-tiny", "shapes", 12], ["segment-tiny", "blocks", 12], ["semseg-tiny", "blocks", 4]] as const)
     jobs[model] = await create(anneal, dataset, { model, epochs, image_size: 64, batch_size: 4, threads: 1, seed: 3 }, { name: model });
   web = await Web.open(anneal);
   page = await web.login();
@@ -121,6 +121,24 @@ describe("mistakes of boxes and segments", { skip: Web.none }, () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await shots(page, "inspect-phone");
     await page.setViewportSize({ width: 1280, height: 900 });
+    await page.keyboard.press("Escape");
+  });
+
+  test("areas: a cell of pixels opens its pictures by the part that is wrong, said and true in one", { timeout: SLOW_MS }, async () => {
+    const job = jobs["semseg-tiny"]!, head = await of(job, "");
+    await web.go(page, `/app/jobs/${job}?tab=validation`);
+    const cells = head.confusion.flatMap((row: number[], label: number) => row.map((n, predicted) => ({ n, label, predicted })));
+    const most = cells.filter((c: any) => c.label !== c.predicted).sort((a: any, b: any) => b.n - a.n)[0];
+    const { images, total } = await of(job, `/images?order=hardest&label=${most.label}&predicted=${most.predicted}`);
+    const part = (one: any) => one.confused.find((c: number[]) => c[0] === most.label && c[1] === most.predicted)[2] / one.pixels;
+    assert.ok(total > 0 && images.every((one: any) => Math.abs(one.score - part(one)) < 1e-5), JSON.stringify(images[0]));
+    assert.equal(images.reduce((n: number, one: any) => n + Math.round(part(one) * one.pixels), 0), most.n);
+    await page.locator("table button:not([disabled])").nth(cells.filter((c: any) => c.n > 0).indexOf(most)).click();
+    await dialog().getByRole("button", { name: `Open ${images[0].name}`, exact: true }).click();
+    await dialog().getByRole("button", { name: "Overlaid" }).click();
+    assert.ok(await drawn("canvas") === 1);
+    await dialog().locator("figure polygon").first().waitFor();
+    await shots(page, "inspect-areas");
     await page.keyboard.press("Escape");
   });
 });

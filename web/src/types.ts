@@ -147,14 +147,15 @@ export interface Validation {
   curves?: { precision: number[]; recall: number[]; f1: number[]; precision_at_recall?: number[] };
 }
 export interface Truth { class_id: number; box: [number, number, number, number]; prediction: number | null }
-export interface Found { class_id: number; box: [number, number, number, number]; confidence: number; truth: number | null; iou: number; mask?: { size: [number, number]; counts: string } }
+export interface Found { class_id: number; box: [number, number, number, number]; confidence: number; truth: number | null; iou: number; mask?: MaskText }
+export interface MaskText { size: [number, number]; counts: string }
 export interface Result {
   index: number; name: string; sha256: string;
   /** How hard it is (api/mistakes.h). */
   score?: number;
   label: number; predicted: number; confidence: number; top: [number, number][]; // classification
   width?: number; height?: number; truths?: Truth[]; predictions?: Found[]; matched?: number; missed?: number; false?: number; // boxes
-  accuracy?: number; miou?: number; // semantic
+  accuracy?: number; miou?: number; pixels?: number; areas?: { class_id: number; iou: number; mask?: MaskText }[]; // semantic
 }
 /** total: that match on all pages, where they are ranked. */
 export interface Results { epoch: number; split: string; images: Result[]; total?: number; next: number | string | null }

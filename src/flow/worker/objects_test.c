@@ -2,6 +2,7 @@
 #include "flow/worker/testbed.h"
 
 #include "base/hash.h"
+#include "engine/measure/rle.h"
 #include "engine/model/net.h"
 #include "spec/train.h"
 #include <math.h>
@@ -262,6 +263,39 @@ TEST(instances_are_scored_by_box_and_mask_and_resume_exactly)
     outcome_done(&o);
 }
 
+/* The cells that a picture keeps are those of its pixels, the largest first; what was said of a
+ * class has a mask over the picture. */
+static void check_areas(const struct json *row)
+{
+    int64_t pixels = 0, last = INT64_MAX, right = 0, all = json_int(row, "pixels", 0);
+    const struct json *list = json_get(row, "confused");
+
+    JSON_EACH(cell, list) {
+        const struct json *truth = cell->list.first, *said = truth->next;
+        CHECK(said->next->i <= last && said->next->i > 0);
+        last = said->next->i;
+        pixels += last;
+        right += truth->i == said->i ? last : 0;
+    }
+    CHECK(all > 0 && pixels == all);
+    CHECK(fabs(json_num(row, "accuracy", -1) - (double)right / (double)all) < 1e-6);
+    list = json_get(row, "areas");
+    CHECK(list->list.count > 0);
+    JSON_EACH(area, list) {
+        const struct json *mask = json_get(area, "mask");
+        struct rle drawn = {0};
+        struct err e;
+        if (!mask)
+            continue;
+        const struct json *h = json_get(mask, "size")->list.first;
+        CHECK_OK(rle_from_text(json_str(mask, "counts", STR_NONE), (uint32_t)h->i,
+                               (uint32_t)h->next->i, &drawn, &e),
+                 &e);
+        CHECK(rle_area(&drawn) > 0);
+        rle_done(&drawn);
+    }
+}
+
 TEST(areas_are_learned_scored_and_tested)
 {
     struct outcome o, t;
@@ -281,6 +315,8 @@ TEST(areas_are_learned_scored_and_tested)
     head = results_line(&o, last, 0);
     CHECK_EQ(json_get(head, "classes")->list.count, CLASSES + 1); /* and background */
     CHECK_EQ(json_get(head, "confusion")->list.count, CLASSES + 1);
+    for (int line = 1; line <= 4; line++)
+        check_areas(results_line(&o, last, line));
     c = nth(&o, REPORT_CHECKPOINT, 11)->checkpoint;
     run_here("test", "{" SEMANTIC "}", "t", &c, &t);
     CHECK_EQ(t.last->kind, REPORT_COMPLETED);

@@ -1,24 +1,47 @@
 /* task_semantic.c - a class for each pixel: how such a network's answers are scored.
  *
- * Pixels are counted on the network's input, beside-the-picture left out (measure/semantic.h). */
+ * Pixels are counted on the network's input, beside-the-picture left out (measure/semantic.h).
+ *
+ * For the results page each picture keeps the areas that the network said, as masks over the
+ * picture at the scale of the input, and the ROW_CELLS largest cells of its own confusion matrix.
+ */
 #include "flow/worker/task.h"
 
 #include "base/mem.h"
 #include "engine/measure/semantic.h"
+#include "flow/worker/found.h"
 #include "flow/worker/truths.h"
 #include <math.h>
+#include <stdlib.h>
 
-enum { CLASSES_MAX = 256 };
+enum { ROW_CELLS = 32, MASK_TEXT_BYTES_MAX = 1 << 20 };
+static const size_t JUDGE_BYTES_MAX = (size_t)4 << 30;
 
+struct area { /* a class that the picture shows, or is said to show */
+    int32_t cls;
+    float iou;
+    str mask; /* of what was said: COCO's compressed text; "" nothing */
+};
+struct cell {
+    uint32_t truth, said, pixels;
+};
 struct row {
     uint32_t pixels, right;
-    float miou; /* over the classes that the picture shows or is said to show; NaN: no pixel */
+    float miou; /* over its areas; NaN: no pixel */
+    uint32_t areas_n, cells_n, mask_w, mask_h;
+    struct area *areas;
+    struct cell *cells; /* the largest first */
 };
 struct judge {
     struct run *r;
+    const struct sample_ref *samples;
     struct semantic *of;
-    struct row *rows; /* by sample */
-    uint8_t *labels;  /* [batch][size][size] */
+    struct row *rows;   /* by sample */
+    uint8_t *labels;    /* [batch][size][size] */
+    uint32_t *counts;   /* [truth][said], of the picture under way */
+    struct cell *cells; /* of the same, those that are not 0 */
+    struct arena keep;
+    struct buf text;
     struct semantic_summary sum;
 };
 
@@ -35,6 +58,10 @@ static void judge_free(struct judge *j)
     semantic_free(j->of);
     mem_free(j->rows);
     mem_free(j->labels);
+    mem_free(j->counts);
+    mem_free(j->cells);
+    buf_done(&j->text);
+    arena_done(&j->keep);
     mem_free(j);
 }
 
@@ -42,18 +69,22 @@ static enum rc judge_new(struct judge **ret, struct run *r, const struct sample_
                          size_t n, struct err *e)
 {
     struct judge *j = mem_zalloc(sizeof *j);
-    size_t size = (size_t)r->model->frame.size;
+    size_t size = (size_t)r->model->frame.size, classes = r->model->classes_n;
     struct net_info info;
     enum rc rc = RC_OK;
 
-    (void)samples;
     if (!j)
         return err_set(e, RC_NOMEM, "no memory for the scores");
     net_get_info(r->model->net, &info);
     j->r = r;
+    j->samples = samples;
+    arena_init(&j->keep, JUDGE_BYTES_MAX);
+    buf_init(&j->text, MASK_TEXT_BYTES_MAX);
+    j->counts = mem_alloc_array(classes * classes, sizeof *j->counts);
+    j->cells = mem_alloc_array(classes * classes, sizeof *j->cells);
     j->rows = mem_alloc_array(n ? n : 1, sizeof *j->rows);
     j->labels = mem_alloc_array((size_t)info.batch_max, size * size);
-    if (!j->rows || !j->labels)
+    if (!j->rows || !j->labels || !j->counts || !j->cells)
         rc = err_set(e, RC_NOMEM, "no memory for the results of %zu pictures", n);
     if (!rc)
         rc = semantic_new(&j->of, (uint32_t)r->model->classes_n, e);
@@ -64,29 +95,119 @@ static enum rc judge_new(struct judge **ret, struct run *r, const struct sample_
     return rc;
 }
 
-static struct row row_of(const uint8_t *truth, const uint8_t *said, size_t n)
+static int by_pixels(const void *pa, const void *pb)
 {
-    uint32_t both[CLASSES_MAX] = {0}, is[CLASSES_MAX] = {0}, was_said[CLASSES_MAX] = {0};
-    struct row row = {.miou = NAN};
-    double sum = 0, classes = 0;
+    const struct cell *a = pa, *b = pb;
 
+    if (a->pixels != b->pixels)
+        return a->pixels > b->pixels ? -1 : 1;
+    if (a->truth != b->truth)
+        return a->truth < b->truth ? -1 : 1;
+    return (a->said > b->said) - (a->said < b->said);
+}
+
+/* Pixels by true and said class. */
+static void count_pixels(struct judge *j, struct row *row, const uint8_t *truth,
+                         const uint8_t *said, size_t n)
+{
+    size_t classes = j->r->model->classes_n;
+
+    memset(j->counts, 0, classes * classes * sizeof *j->counts);
     for (size_t i = 0; i < n; i++) {
         if (truth[i] == NET_LABEL_IGNORE)
             continue;
-        row.pixels++;
-        row.right += truth[i] == said[i];
-        both[truth[i]] += truth[i] == said[i];
-        is[truth[i]]++;
-        was_said[said[i]]++;
+        row->pixels++;
+        row->right += truth[i] == said[i];
+        j->counts[truth[i] * classes + said[i]]++;
     }
-    for (int c = 0; c < CLASSES_MAX; c++)
-        if (is[c] + was_said[c]) {
-            sum += (double)both[c] / (double)(is[c] + was_said[c] - both[c]);
-            classes++;
+}
+
+static enum rc keep_cells(struct judge *j, struct row *row, struct err *e)
+{
+    size_t classes = j->r->model->classes_n, n = 0;
+
+    for (uint32_t t = 0; t < classes; t++)
+        for (uint32_t s = 0; s < classes; s++)
+            if (j->counts[t * classes + s])
+                j->cells[n++] = (struct cell){t, s, j->counts[t * classes + s]};
+    qsort(j->cells, n, sizeof *j->cells, by_pixels);
+    row->cells_n = (uint32_t)(n < ROW_CELLS ? n : ROW_CELLS);
+    row->cells = ARENA_ARRAY(&j->keep, struct cell, row->cells_n + 1);
+    if (!row->cells)
+        return err_set(e, RC_NOMEM, "no memory for the results");
+    memcpy(row->cells, j->cells, row->cells_n * sizeof *row->cells);
+    return RC_OK;
+}
+
+static enum rc keep_mask(struct judge *j, const struct batch *b, int32_t i, const uint8_t *said,
+                         int32_t cls, struct row *row, str *ret, struct err *e)
+{
+    struct found_grid g = {.px = said,
+                           .size = b->size,
+                           .value = (uint8_t)cls,
+                           .map = &b->map[i],
+                           .w = row->mask_w,
+                           .h = row->mask_h,
+                           .x1 = row->mask_w,
+                           .y1 = row->mask_h};
+    struct rle mask = {0};
+    enum rc rc = found_mask(&g, &mask, e);
+
+    buf_clear(&j->text);
+    if (!rc)
+        rle_to_text(&mask, &j->text);
+    rle_done(&mask);
+    if (!rc)
+        rc = buf_ok(&j->text, e);
+    if (rc)
+        return rc;
+    *ret = arena_str(&j->keep, buf_view(&j->text));
+    return ret->p ? RC_OK : err_set(e, RC_NOMEM, "no memory for the masks");
+}
+
+static enum rc keep_areas(struct judge *j, const struct batch *b, int32_t i, const uint8_t *said,
+                          struct row *row, struct err *e)
+{
+    size_t classes = j->r->model->classes_n;
+    double sum = 0;
+    enum rc rc = RC_OK;
+
+    row->areas = ARENA_ARRAY(&j->keep, struct area, classes);
+    if (!row->areas)
+        return err_set(e, RC_NOMEM, "no memory for the results");
+    for (size_t c = 0; !rc && c < classes; c++) {
+        uint32_t both = j->counts[c * classes + c], is = 0, was_said = 0;
+        for (size_t k = 0; k < classes; k++) {
+            is += j->counts[c * classes + k];
+            was_said += j->counts[k * classes + c];
         }
-    if (classes > 0)
-        row.miou = (float)(sum / classes);
-    return row;
+        if (!is && !was_said)
+            continue;
+        struct area *area = &row->areas[row->areas_n++];
+        double iou = (double)both / (double)(is + was_said - both);
+        *area = (struct area){.cls = (int32_t)c, .iou = (float)iou, .mask = STR("")};
+        sum += iou;
+        if (was_said)
+            rc = keep_mask(j, b, i, said, (int32_t)c, row, &area->mask, e);
+    }
+    row->miou = row->areas_n ? (float)(sum / row->areas_n) : NAN;
+    return rc;
+}
+
+static enum rc keep_row(struct judge *j, const struct batch *b, int32_t i, const uint8_t *truth,
+                        const uint8_t *said, struct err *e)
+{
+    size_t pixels = (size_t)b->size * (size_t)b->size;
+    struct row row = {0};
+    enum rc rc;
+
+    found_scale(&b->map[i], &row.mask_w, &row.mask_h);
+    count_pixels(j, &row, truth, said, pixels);
+    rc = keep_cells(j, &row, e);
+    if (!rc)
+        rc = keep_areas(j, b, i, said, &row, e);
+    j->rows[b->index[i]] = row;
+    return rc;
 }
 
 static enum rc judge_batch(struct judge *j, const struct batch *b, struct err *e)
@@ -98,7 +219,8 @@ static enum rc judge_batch(struct judge *j, const struct batch *b, struct err *e
         const uint8_t *truth = b->target.labels + (size_t)i * pixels;
         const uint8_t *said = j->labels + (size_t)i * pixels;
         rc = semantic_add(j->of, truth, said, pixels, e);
-        j->rows[b->index[i]] = row_of(truth, said, pixels);
+        if (!rc)
+            rc = keep_row(j, b, i, truth, said, e);
     }
     return rc;
 }
@@ -161,13 +283,50 @@ static void judge_head(const struct judge *j, struct jw *w)
     jw_arr_end(w);
 }
 
+static double six_digits(double v)
+{
+    return round(v * 1e6) / 1e6;
+}
+
+static void write_area(const struct row *row, const struct area *area, struct jw *w)
+{
+    jw_obj(w);
+    jw_kint(w, "class_id", area->cls);
+    jw_knum(w, "iou", six_digits((double)area->iou));
+    if (area->mask.n) {
+        jw_kobj(w, "mask");
+        jw_karr(w, "size");
+        jw_int(w, row->mask_h);
+        jw_int(w, row->mask_w);
+        jw_arr_end(w);
+        jw_kstr(w, "counts", area->mask);
+        jw_obj_end(w);
+    }
+    jw_obj_end(w);
+}
+
 static void judge_row(const struct judge *j, size_t i, struct jw *w)
 {
     const struct row *row = &j->rows[i];
 
+    jw_kint(w, "width", j->samples[i].width);
+    jw_kint(w, "height", j->samples[i].height);
     jw_kint(w, "pixels", row->pixels);
-    jw_knum(w, "accuracy", row->pixels ? round((double)row->right / row->pixels * 1e6) / 1e6 : NAN);
-    jw_knum(w, "miou", round((double)row->miou * 1e6) / 1e6);
+    jw_knum(w, "accuracy", row->pixels ? six_digits((double)row->right / row->pixels) : NAN);
+    jw_knum(w, "miou", six_digits((double)row->miou));
+    jw_karr(w, "confused");
+    for (uint32_t k = 0; k < row->cells_n; k++) {
+        jw_arr(w);
+        jw_int(w, row->cells[k].truth);
+        jw_int(w, row->cells[k].said);
+        jw_int(w, row->cells[k].pixels);
+        jw_arr_end(w);
+    }
+    jw_arr_end(w);
+    jw_karr(w, "areas");
+    for (uint32_t k = 0; k < row->areas_n; k++)
+        write_area(row, &row->areas[k], w);
+    jw_arr_end(w);
 }
 
 /* Outlines get the model's own class numbers, and what is beside them its background. */

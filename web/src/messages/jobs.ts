@@ -80,7 +80,7 @@ export const jobs = {
   "validation.pixelAccuracy": ["Pixel accuracy", "픽셀 정확도"],
   objectsWord: ["Objects", "객체"],
   confusion: ["Confusion matrix", "혼동 행렬"],
-  "confusion.pixels": ["Rows: the true class. Columns: what was predicted. It counts pixels.", "행은 실제 클래스, 열은 예측입니다. 픽셀 수를 셉니다."],
+  "confusion.pixels": ["Pixels. Rows: the true class. Columns: what was predicted. A cell opens its pictures.", "픽셀 수입니다. 행은 실제 클래스, 열은 예측입니다. 칸을 누르면 이미지가 열립니다."],
   "confusion.hint": ["Rows: the true class. Columns: what was predicted. A cell opens its pictures.", "행은 실제 클래스, 열은 예측입니다. 칸을 누르면 이미지가 열립니다."],
   "confusion.cell": ["{n} × {label}, predicted {predicted}", "{n} × {label}, 예측 {predicted}"],
   "confusion.large": ["{n} classes are too many for a matrix. The table of classes shows each.", "클래스가 {n}개라 행렬로 보기에는 너무 많습니다. 클래스 표를 보세요."],

@@ -1,11 +1,11 @@
 // The confusion matrix: a row is a true class, a column what was predicted; the darker, the larger its share of
-// the row.  A cell opens its pictures, where the results tell them (not of pixels).
+// the row.  A cell opens its pictures.
 import { useTexts } from "../../i18n";
 
 const SHOWN_MAX = 60; // classes; beyond, a cell is smaller than a finger and a screen
 
-export function Confusion({ classes, counts, onOpen }: {
-  classes: string[]; counts: number[][]; onOpen?: ((label: number, predicted: number) => void) | undefined;
+export function Confusion({ classes, counts, pixels, onOpen }: {
+  classes: string[]; counts: number[][]; pixels: boolean; onOpen: (label: number, predicted: number) => void;
 }) {
   const { t, number } = useTexts();
   const few = classes.length <= 20;
@@ -13,7 +13,7 @@ export function Confusion({ classes, counts, onOpen }: {
   return (
     <div className="overflow-auto" tabIndex={0} role="region" aria-label={t("confusion")}>
       <table className={`numbers border-separate border-spacing-px text-xs ${few ? "w-full" : ""}`}>
-        <caption className="caption-bottom pt-2 text-left text-xs text-muted">{onOpen ? t("confusion.hint") : t("confusion.pixels")}</caption>
+        <caption className="caption-bottom pt-2 text-left text-xs text-muted">{t(pixels ? "confusion.pixels" : "confusion.hint")}</caption>
         <thead>
           <tr>
             <td className="!p-0" />
@@ -35,7 +35,7 @@ export function Confusion({ classes, counts, onOpen }: {
                   const text = t("confusion.cell", { n, label: classes[label] ?? "", predicted: classes[predicted] ?? "" });
                   return (
                     <td key={predicted} className="!p-0">
-                      <button type="button" disabled={!n || !onOpen} title={text} aria-label={text} onClick={() => onOpen?.(label, predicted)}
+                      <button type="button" disabled={!n} title={text} aria-label={text} onClick={() => onOpen(label, predicted)}
                         className={`grid h-8 place-items-center rounded-sm ${few ? "w-full min-w-8" : "w-7"} ${share > 0.55 ? "text-background" : ""} disabled:cursor-default`}
                         style={{ background: `rgb(var(--${label === predicted ? "series-2" : "series-1"}) / ${n ? 0.12 + 0.88 * share : 0.04})` }}>
                         {n ? number(n) : ""}

@@ -300,6 +300,7 @@ test("a detector's pictures show truth and prediction side by side or overlaid",
   await screen.findByRole("dialog", { name: "cat, taken for (nothing)" });
   await waitFor(() => expect(calls.at(-1)?.query).toContain("label=0&predicted=2&threshold=0.3&order=hardest"));
   await userEvent.keyboard("{Escape}");
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
   screen.getByRole("img", { name: "Precision by recall, IoU 0.5" });
   await userEvent.click(screen.getByRole("button", { name: "Pictures with mistakes" }));
   const dialog = await screen.findByRole("dialog");
@@ -313,7 +314,7 @@ test("a detector's pictures show truth and prediction side by side or overlaid",
   await within(dialog).findByText("1 found, 1 missed, 1 false");
 });
 
-test("segments show the dataset's outlines and the model's masks; pixels have no cells to open", async () => {
+test("segments show the dataset's outlines and the model's masks", async () => {
   const found: Result = { ...results[0]!, width: 4, height: 2, truths: [{ class_id: 1, box: [0, 0, 2, 2], prediction: 0 }],
     predictions: [{ class_id: 1, box: [0, 0, 2, 2], confidence: 0.8, truth: 0, iou: 0.9, mask: { size: [2, 4], counts: "044" } }] };
   const one = { index: 0, name: "a.png", shapes: { polygons: [[0, 0, 0, 2, 0, 2, 2], [5, 0, 0, 1, 0, 1, 1]] } };
@@ -330,10 +331,19 @@ test("segments show the dataset's outlines and the model's masks; pixels have no
   expect(dialog.querySelectorAll("figure canvas")).toHaveLength(1);
 });
 
-test("a matrix of pixels says so and opens nothing", async () => {
-  server(job(), { "GET /training/jobs/j1/validation/1": { ...validation, task: "semantic", miou: 0.5, per_class: [{ class: "cat", iou: 0.5, dice: 0.6 }] } });
+test("a matrix of pixels says so and opens its pictures, with areas and outlines", async () => {
+  const one: Result = { ...results[0]!, width: 4, height: 2, miou: 0.5, areas: [{ class_id: 1, iou: 0.5, mask: { size: [2, 4], counts: "044" } }, { class_id: 0, iou: 0 }] };
+  const { calls } = server(job(), {
+    "GET /training/jobs/j1/validation/1": { ...validation, task: "semantic", miou: 0.5, per_class: [{ class: "cat", iou: 0.5, dice: 0.6 }] },
+    "GET /training/jobs/j1/validation/1/images": { epoch: 1, split: "val", total: 1, next: null, images: [one] },
+    "GET /datasets/d1/versions/v1/images": { images: [], next: null }, "GET /datasets/d1/versions/v1": { classes: ["dog"] },
+  });
   await open("validation");
-  await screen.findByText(/It counts pixels/);
-  expect(screen.getByRole("button", { name: "1 × cat, predicted dog" })).toHaveProperty("disabled", true);
-  expect(screen.queryByRole("button", { name: "cat" })).toBeNull();
+  await screen.findByText(/^Pixels\./);
+  await userEvent.click(screen.getByRole("button", { name: "1 × cat, predicted dog" }));
+  const dialog = await screen.findByRole("dialog");
+  await userEvent.click(await within(dialog).findByRole("button", { name: "Open a.png" }));
+  await waitFor(() => expect(calls.some((c) => c.query.includes("label=0&predicted=1&order=hardest"))).toBe(true));
+  expect(dialog.querySelectorAll("figure canvas")).toHaveLength(1);
+  within(dialog).getByText("mIoU 50.0 %");
 });

@@ -41,7 +41,7 @@ function columnsOf(v: Validation): Column[] {
   return boxes(v) ? ["class", "ap50", "ap", ...masks, "precision", "recall", "support"] : ["class", "precision", "recall", "f1", "support"];
 }
 
-function Classes({ of: v, onOpen }: { of: Validation; onOpen?: ((label: number) => void) | undefined }) {
+function Classes({ of: v, onOpen }: { of: Validation; onOpen: (label: number) => void }) {
   const { t, percent, number } = useTexts();
   const columns = columnsOf(v);
   const [by, setBy] = useState<Column>(columns[1] ?? "class");
@@ -81,7 +81,7 @@ function Classes({ of: v, onOpen }: { of: Validation; onOpen?: ((label: number) 
           {sorted.map(({ row, label }) => (
             <tr key={row.class}>
               <th scope="row" className="!text-sm !font-normal !text-foreground">
-                {onOpen ? <button type="button" className="link text-left" onClick={() => onOpen(label)}>{row.class}</button> : row.class}
+                <button type="button" className="link text-left" onClick={() => onOpen(label)}>{row.class}</button>
               </th>
               {columns.slice(1).map((key) => <td key={key} className="text-right">{text(row, key)}</td>)}
             </tr>
@@ -100,8 +100,7 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
   const names = boxes(v) ? [...v.classes, t("validation.background")] : v.classes;
   const name = (i: number) => names[i] ?? String(i);
   const open = (filter: ResultFilter, title: string, at = threshold) => setOpened({ filter, title, at });
-  const cell = v.task === "semantic" ? undefined // its matrix counts pixels
-    : (label: number, predicted: number) => open({ label, predicted }, t("validation.cell", { label: name(label), predicted: name(predicted) }), Math.max(0.01, v.best_confidence ?? 0));
+  const cell = (label: number, predicted: number) => open({ label, predicted }, t("validation.cell", { label: name(label), predicted: name(predicted) }), Math.max(0.01, v.best_confidence ?? 0));
   const wrong = boxes(v) ? t("validation.mistakes") : t("validation.wrong");
   return (
     <div className="space-y-5">
@@ -115,7 +114,7 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
         <div className="min-w-0 space-y-5">
         <Card title={t("confusion")}>
           {v.confusion
-            ? <Confusion classes={names} counts={v.confusion} onOpen={cell} />
+            ? <Confusion classes={names} counts={v.confusion} pixels={v.task === "semantic"} onOpen={cell} />
             : <p className="text-sm text-muted">{t("confusion.large", { n: v.classes.length })}</p>}
         </Card>
         {boxes(v) && <BoxCurves job={job} of={v} at={threshold} onChange={setThreshold} />}
@@ -123,7 +122,7 @@ function Detail({ job, of: v }: { job: Job; of: Validation }) {
         </div>
         <div className="min-w-0 space-y-5">
           <Card title={t("classesWord")}>
-            <Classes of={v} onOpen={v.task === "semantic" ? undefined : (label) => open({ class: label }, name(label))} />
+            <Classes of={v} onOpen={(label) => open({ class: label }, name(label))} />
           </Card>
           {boxes(v) && v.per_class.some((row) => row.precision_at_recall) && (
             <Card title={t("validation.curve")}><RecallCurves rows={v.per_class} /></Card>

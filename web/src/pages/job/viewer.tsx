@@ -14,6 +14,8 @@ import { shapesOf } from "./objects";
 import { mistakes, type ResultFilter, usePictureOf, useResults } from "./queries";
 
 export const hasBoxes = (v: Validation) => v.task === "detection" || v.task === "segmentation";
+/** There is something to draw over the picture. */
+const isDrawn = (v: Validation) => v.task !== "classification";
 const MASK_SIDE = 512; // pixels that are drawn of a mask
 
 const blob = (job: Job, one: Result) => `/datasets/${job.dataset}/blobs/${one.sha256}`;
@@ -40,31 +42,35 @@ function Verdict({ of: one, validation: v, threshold }: { of: Result; validation
 
 /** Outlines as the dataset has them, by the model's numbers of the classes. */
 function Outlines({ job, of: one, validation: v, dashed, names }: { job: Job; of: Result; validation: Validation; dashed: boolean; names: boolean }) {
-  const named = usePictureOf(job, v.split, one.name, v.task === "segmentation");
+  const named = usePictureOf(job, v.split, one.name, v.task !== "detection");
   const polygons = (named.data?.picture.shapes.polygons ?? []).map(([cls = 0, ...xy]) => [v.classes.indexOf(named.data?.classes[cls] ?? ""), ...xy]);
   const shapes = polygons.length ? { polygons: polygons.filter(([cls = -1]) => cls >= 0) } : shapesOf(one.truths ?? []);
   return <Overlay shapes={shapes} width={one.width ?? 1} height={one.height ?? 1} classes={v.classes} dashed={dashed} names={names} />;
 }
 
-function FoundMarks({ of: found, validation: v, width, height }: { of: Found[]; validation: Validation; width: number; height: number }) {
-  const marks = useMemo(() => found.map((p): Mark => ({
-    class: v.classes[p.class_id] ?? "", class_id: p.class_id, box: p.box, ...(p.mask && { mask: maskOf(p.mask, MASK_SIDE) }),
-  })), [found, v]);
-  return <Marks marks={marks} width={width} height={height} />;
+/** What the model said, at the threshold: boxes with their masks, or the areas of its classes. */
+function useMarks(one: Result, v: Validation, threshold: number): Mark[] {
+  return useMemo(() => {
+    const mark = (p: Pick<Found, "class_id" | "mask">): Mark => ({ class: v.classes[p.class_id] ?? "", class_id: p.class_id, ...(p.mask && { mask: maskOf(p.mask, MASK_SIDE) }) });
+    return v.task === "semantic" ? (one.areas ?? []).map(mark) : (one.predictions ?? []).filter((p) => p.confidence >= threshold).map((p) => ({ ...mark(p), box: p.box }));
+  }, [one, v, threshold]);
+}
+
+function FoundMarks({ of: one, validation: v, threshold }: { of: Result; validation: Validation; threshold: number }) {
+  return <Marks marks={useMarks(one, v, threshold)} width={one.width ?? 1} height={one.height ?? 1} />;
 }
 
 function Pane({ title, job, of: one, validation: v, truth, found, threshold }: {
   title?: string; job: Job; of: Result; validation: Validation; truth: boolean; found: boolean; threshold: number;
 }) {
   const width = one.width ?? 1, height = one.height ?? 1;
-  const marks = useMemo(() => (one.predictions ?? []).filter((p) => p.confidence >= threshold), [one, threshold]);
   return (
     <figure className="min-w-0">
       {title && <figcaption className="mb-1 text-xs text-muted">{title}</figcaption>}
-      <span className="relative mx-auto block max-h-[60dvh] overflow-hidden rounded bg-raised" style={{ aspectRatio: hasBoxes(v) ? `${width} / ${height}` : "1" }}>
+      <span className="relative mx-auto block max-h-[60dvh] overflow-hidden rounded bg-raised" style={{ aspectRatio: isDrawn(v) ? `${width} / ${height}` : "1" }}>
         <img src={blob(job, one)} alt={one.name} className="absolute inset-0 h-full w-full object-contain" />
-        {hasBoxes(v) && found && <FoundMarks of={marks} validation={v} width={width} height={height} />}
-        {hasBoxes(v) && truth && <Outlines job={job} of={one} validation={v} dashed={found} names={!found} />}
+        {isDrawn(v) && found && <FoundMarks of={one} validation={v} threshold={threshold} />}
+        {isDrawn(v) && truth && <Outlines job={job} of={one} validation={v} dashed={found} names={!found} />}
       </span>
     </figure>
   );
@@ -115,7 +121,7 @@ function Large({ job, validation: v, all, total, at, onAt, onBack, threshold }: 
         <Button disabled={at + 1 >= all.length} aria-label={t("inspect.next")} onClick={() => onAt(at + 1)}>→</Button>
         <span className="numbers text-sm text-muted" aria-live="polite">{t("inspect.viewer", { n: at + 1, all: total })}</span>
         <span className="hidden text-xs text-muted sm:inline">{t("inspect.keys")}</span>
-        {hasBoxes(v) && (
+        {isDrawn(v) && (
           <span className="ml-auto flex gap-1">
             <Button look={side ? "primary" : "plain"} aria-pressed={side} onClick={() => setSide(true)}>{t("inspect.side")}</Button>
             <Button look={side ? "plain" : "primary"} aria-pressed={!side} onClick={() => setSide(false)}>{t("inspect.over")}</Button>
@@ -123,7 +129,7 @@ function Large({ job, validation: v, all, total, at, onAt, onBack, threshold }: 
         )}
       </div>
       <p className="flex flex-wrap gap-x-3 text-sm"><span className="min-w-0 truncate" title={one.name}>{one.name}</span><Verdict of={one} validation={v} threshold={threshold} /></p>
-      {hasBoxes(v) ? (side ? (
+      {isDrawn(v) ? (side ? (
         <div className="grid gap-4 sm:grid-cols-2">
           <Pane {...pane} title={t("inspect.truth")} truth found={false} />
           <Pane {...pane} title={t("inspect.found")} truth={false} found />
@@ -167,7 +173,7 @@ function Choice({ of: v, filter, onFilter, order, onOrder }: {
   const { class: cls, mistake, ...rest } = filter;
   return (
     <>
-      {!cell && v.task !== "semantic" && (
+      {!cell && (
         <>
           <Select label={t("class")} value={cls === undefined ? "" : String(cls)}
             onChange={(to) => onFilter({ ...rest, ...(mistake && { mistake }), ...(to && { class: Number(to) }) })}
