@@ -18,12 +18,14 @@ enum rc index_list(struct tx *tx, int64_t bucket, str from, str to, size_t max, 
     if (rc)
         return rc;
     while (!rc && !stop && rows_next(r)) {
+        union rowsum_col cols[OBJECT_COLS] = {0};
         str key = rows_text(r, 0);
-        struct object o = read_listed(r, 1);
-        if (!rowsum_holds(rowsum_text(in, key), r, 1, ROWSUM_OBJECT_LETTERS))
-            rc = wrong_row(e);
-        else
+        if (rowsum_read(rowsum_text(in, key), r, 1, ROWSUM_OBJECT_LETTERS, cols)) {
+            struct object o = object_of(cols);
             rc = each(ud, key, &o, &stop, e);
+        } else {
+            rc = wrong_row(e);
+        }
     }
     done = rows_done(r, rc ? NULL : e);
     return rc ? rc : done;
@@ -52,15 +54,15 @@ enum rc index_list_versions(struct tx *tx, int64_t bucket, str from, int64_t bef
     if (rc)
         return rc;
     while (!rc && !stop && rows_next(r)) {
+        union rowsum_col cols[OBJECT_COLS];
         str key = rows_text(r, 0);
-        struct object o = read_listed(r, 1);
-        o.marker = rows_int(r, 1 + MARKER) != 0;
-        o.left_ms = rows_int(r, 1 + LEFT);
-        o.newest = !o.left_ms;
-        if (!rowsum_holds(key_sum(bucket, key), r, 1, ROWSUM_VERSION_LETTERS))
-            rc = wrong_row(e);
-        else
+        if (rowsum_read(key_sum(bucket, key), r, 1, ROWSUM_VERSION_LETTERS, cols)) {
+            struct object o = object_of(cols);
+            o.newest = !o.left_ms;
             rc = each(ud, key, &o, &stop, e);
+        } else {
+            rc = wrong_row(e);
+        }
     }
     done = rows_done(r, rc ? NULL : e);
     return rc ? rc : done;

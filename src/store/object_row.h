@@ -20,30 +20,26 @@ static inline enum rc wrong_row(struct err *e)
     return err_set(e, RC_CORRUPT, "the object's row in the index does not have its checksum");
 }
 
-/* What lists tell of each; texts are lent until the next row. */
-static inline struct object read_listed(struct rows *r, int at)
+enum { OBJECT_COLS = LEFT + 1 };
+
+/* Of the columns, in that order; texts are lent as they are. */
+static inline struct object object_of(const union rowsum_col c[OBJECT_COLS])
 {
-    struct object o = {.seq = rows_int(r, at + SEQ),
-                       .null_version = rows_int(r, at + NULLV) != 0,
-                       .bytes = (uint64_t)rows_int(r, at + BYTES),
-                       .modified_ms = rows_int(r, at + MODIFIED),
-                       .tags = rows_text(r, at + TAGS)};
-    str etag = str_sub(rows_text(r, at + ETAG), 0, sizeof o.etag - 1);
+    const str etag = str_sub(c[ETAG].s, 0, INDEX_ETAG_MAX - 1);
+    struct object o = {.seq = c[SEQ].i,
+                       .null_version = c[NULLV].i != 0,
+                       .data = c[DATA].i,
+                       .bytes = (uint64_t)c[BYTES].i,
+                       .modified_ms = c[MODIFIED].i,
+                       .type = c[TYPE].s,
+                       .meta = c[META].s,
+                       .acl = (enum canned_acl)c[ACL].i,
+                       .tags = c[TAGS].s,
+                       .marker = c[MARKER].i != 0,
+                       .left_ms = c[LEFT].i};
 
     memcpy(o.etag, etag.n ? etag.p : "", etag.n);
-    sum_read(rows_text(r, at + SUM), &o.sum);
-    return o;
-}
-
-/* The same and the rest. */
-static inline struct object read_object(struct rows *r, int at)
-{
-    struct object o = read_listed(r, at);
-
-    o.data = rows_int(r, at + DATA);
-    o.type = rows_text(r, at + TYPE);
-    o.meta = rows_text(r, at + META);
-    o.acl = (enum canned_acl)rows_int(r, at + ACL);
+    sum_read(c[SUM].s, &o.sum);
     return o;
 }
 

@@ -57,15 +57,14 @@ static enum rc take_object(struct rows *r, struct arena *a, int64_t bucket, str 
                            struct object *ret, struct err *e)
 {
     struct object o = {0};
+    union rowsum_col cols[OBJECT_COLS];
     bool there = rows_next(r), holds = true, ok = true;
     enum rc rc;
 
     if (there) {
-        o = read_object(r, 0);
-        o.marker = rows_int(r, MARKER) != 0;
-        o.left_ms = rows_int(r, LEFT);
-        o.kind = (enum data_kind)rows_int(r, LEFT + 2);
-        holds = rowsum_holds(key_sum(bucket, key), r, 0, ROWSUM_VERSION_LETTERS);
+        holds = rowsum_read(key_sum(bucket, key), r, 0, ROWSUM_VERSION_LETTERS, cols);
+        o = object_of(cols);
+        o.kind = (enum data_kind)rows_int(r, OBJECT_COLS + 1);
         ok = copy_texts(a, &o);
     }
     rc = rows_done(r, e);

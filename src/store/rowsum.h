@@ -31,6 +31,12 @@ uint32_t rowsum_aside(enum rowsum_aside which, int64_t v); /* 0 of 0 */
 uint32_t rowsum_row(uint32_t crc, struct rows *r, int at, const char *letters);
 /* The same, and the column behind them is what it has to be. */
 bool rowsum_holds(uint32_t crc, struct rows *r, int at, const char *letters);
+/* The same, which also gives the columns (lent until the next row; of NULL: nothing). */
+union rowsum_col {
+    int64_t i;
+    str s;
+};
+bool rowsum_read(uint32_t crc, struct rows *r, int at, const char *letters, union rowsum_col *ret);
 /* Of a statement: the sum changes by a difference, an argument that stands there twice. */
 #define ROWSUM_CHANGE "crc = (crc | ?) - (crc & ?)"
 

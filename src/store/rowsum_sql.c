@@ -112,27 +112,49 @@ uint32_t rowsum_vals(uint32_t crc, const struct db_val *v, size_t n)
     return flush(&g);
 }
 
-uint32_t rowsum_row(uint32_t crc, struct rows *r, int at, const char *letters)
+/* ret: the columns too, or NULL. */
+static uint32_t sum_row(uint32_t crc, struct rows *r, int at, const char *letters,
+                        union rowsum_col *ret)
 {
     uint32_t aside = 0;
     struct gather g;
+    union rowsum_col c;
 
     gather_init(&g, crc);
-    for (; *letters; letters++, at++)
-        if ((*letters == 'j' || *letters == 'u') && rows_is_null(r, at))
+    for (int i = 0; letters[i]; i++) {
+        const char letter = letters[i];
+        c = (union rowsum_col){0};
+        if ((letter == 'j' || letter == 'u') && rows_is_null(r, at + i)) {
             add_null(&g);
-        else if (*letters == 'i' || *letters == 'j')
-            add_int(&g, rows_int(r, at));
-        else if (*letters == 't' || *letters == 'u')
-            add_text(&g, rows_text(r, at));
-        else
-            aside ^= rowsum_aside((enum rowsum_aside)(*letters - '0'), rows_int(r, at));
+        } else if (letter == 't' || letter == 'u') {
+            c.s = rows_text(r, at + i);
+            add_text(&g, c.s);
+        } else {
+            c.i = rows_int(r, at + i);
+            if (letter == 'i' || letter == 'j')
+                add_int(&g, c.i);
+            else
+                aside ^= rowsum_aside((enum rowsum_aside)(letter - '0'), c.i);
+        }
+        if (ret)
+            ret[i] = c;
+    }
     return flush(&g) ^ aside;
+}
+
+uint32_t rowsum_row(uint32_t crc, struct rows *r, int at, const char *letters)
+{
+    return sum_row(crc, r, at, letters, NULL);
 }
 
 bool rowsum_holds(uint32_t crc, struct rows *r, int at, const char *letters)
 {
-    return rows_int(r, at + (int)strlen(letters)) == rowsum_row(crc, r, at, letters);
+    return rows_int(r, at + (int)strlen(letters)) == sum_row(crc, r, at, letters, NULL);
+}
+
+bool rowsum_read(uint32_t crc, struct rows *r, int at, const char *letters, union rowsum_col *ret)
+{
+    return rows_int(r, at + (int)strlen(letters)) == sum_row(crc, r, at, letters, ret);
 }
 
 /* ---- the tables.  walk: the columns of the sum, the sum, of the rows behind a key, `?` at most.
