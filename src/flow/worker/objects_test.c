@@ -100,6 +100,17 @@ static const struct json *results_line(struct outcome *o, const struct report *r
     return j;
 }
 
+/* Of three epochs: one alone moves by a tenth with its random crops, more than ten epochs of so few
+ * pictures bring. */
+static double mean_loss(const struct outcome *o, int from)
+{
+    double sum = 0;
+
+    for (int k = from; k < from + 3; k++)
+        sum += metric(nth(o, REPORT_EPOCH, k), "train/loss");
+    return sum / 3;
+}
+
 TEST(a_detector_learns_and_its_results_hold_truths_matches_and_curves)
 {
     struct outcome o;
@@ -116,8 +127,7 @@ TEST(a_detector_learns_and_its_results_hold_truths_matches_and_curves)
     CHECK_STR(o.last->best.metric, "map50");
     last = nth(&o, REPORT_EPOCH, o.last->best.epoch - 1);
     CHECK(metric(last, "train/box_loss") > 0 && metric(last, "train/dfl_loss") > 0);
-    CHECK(metric(nth(&o, REPORT_EPOCH, 11), "train/loss") <
-          metric(nth(&o, REPORT_EPOCH, 0), "train/loss"));
+    CHECK(mean_loss(&o, 9) < mean_loss(&o, 0));
     CHECK(metric(last, "val/map50") == o.last->best.value);
     head = results_line(&o, last, 0);
     CHECK_STR(json_str(head, "task", STR("")), "detection");
