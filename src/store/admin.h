@@ -22,8 +22,8 @@ struct store_stat {
     uint64_t filed, filed_bytes;      /* in files of their own */
     uint64_t fresh, fresh_bytes;      /* in the index still, about to be packed */
     uint64_t segments, segment_bytes, segment_dead_bytes;
-    uint64_t unverified;                /* contents of an older layout that have no checksums yet */
-    uint64_t damaged;                   /* contents known to be wrong on the disk */
+    uint64_t unverified; /* contents of an older layout that have no checksums yet */
+    uint64_t damaged; /* contents known to be wrong on the disk, and wrong rows of the last scrub */
     int64_t scrub_ended_ms;             /* Unix time of the last whole scrub; 0: never */
     uint64_t scrub_done, scrub_pending; /* contents that the running one has read, and has not */
     uint64_t disk_free_bytes, disk_bytes;

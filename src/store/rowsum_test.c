@@ -427,6 +427,7 @@ TEST(a_wrong_row_can_be_put_over_and_deleted_and_frees_nothing)
     static const struct flip data = {"object", "data", true};
     struct shelf s;
     struct scrubbed done;
+    struct store_stat st;
     struct budget b;
     struct bucket on;
     struct object o;
@@ -439,6 +440,8 @@ TEST(a_wrong_row_can_be_put_over_and_deleted_and_frees_nothing)
     budget_init(&b, 0, NULL);
     CHECK_OK(disk_scrub(&s.d, &b, NULL, NULL, &done, &s.e), &s.e);
     CHECK(done.damaged >= OBJECTS);
+    CHECK_OK(store_stat(s.dir, &st, &s.e), &s.e);
+    CHECK_EQ(st.damaged, done.damaged);
     CHECK_OK(shelf_put(&s, "object-3", (str){fill(p, 3, 300), 300}, &s.e), &s.e);
     CHECK_EQ(read_one(&s, "object-4", NULL, p, 0), 1);
     CHECK_OK(shelf_delete(&s, "object-4", &s.e), &s.e);

@@ -78,6 +78,21 @@ static enum rc wrong_row(void *ud, str bucket, str key, const char *text, struct
     return s->each ? s->each(s->ud, 0, RC_CORRUPT, bucket, key, "store.db", text, e) : RC_OK;
 }
 
+/* All rows, before the contents.  How many are wrong stands in the index until the next scrub. */
+static enum rc check_rows(struct scrub *s, struct err *e)
+{
+    const uint64_t before = s->sum.damaged;
+    struct tx *tx;
+    enum rc rc = rowsum_check(s->d->db, s->b, wrong_row, s, e);
+
+    if (!rc)
+        rc = db_begin(s->d->db, DB_WRITE, &tx, e);
+    if (rc)
+        return rc;
+    rc = data_counter_set(tx, "wrong_rows", (int64_t)(s->sum.damaged - before), e);
+    return tx_end(tx, rc, e);
+}
+
 static enum rc heal(struct scrub *s, int64_t data, struct err *e)
 {
     bool was = false;
@@ -174,7 +189,7 @@ enum rc disk_scrub(struct disk *d, struct budget *b, scrub_fn each, void *ud, st
         tx_rollback(tx);
     }
     if (!rc && !s.after)
-        rc = rowsum_check(d->db, b, wrong_row, &s, e);
+        rc = check_rows(&s, e);
     while (!rc && n && !s.stop)
         rc = scrub_batch(&s, &n, e);
     if (!rc)

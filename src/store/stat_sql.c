@@ -110,7 +110,7 @@ enum rc data_stat(struct tx *tx, struct store_stat *ret, struct err *e)
     uint64_t *objects[] = {&s.buckets, &s.objects, &s.object_bytes, &s.uploads};
     uint64_t *segments[] = {&s.segments, &s.segment_bytes, &s.segment_dead_bytes, &s.damaged};
     uint64_t *scrub[] = {&s.scrub_done, &s.scrub_pending};
-    int64_t after = 0;
+    int64_t after = 0, wrong_rows = 0;
     struct rows *r;
     enum rc rc =
         tx_query0(tx, &r, e,
@@ -127,6 +127,9 @@ enum rc data_stat(struct tx *tx, struct store_stat *ret, struct err *e)
                        " (SELECT count(*) FROM damage) FROM segment");
     if (!rc)
         rc = row_of_numbers(r, segments, 4, e);
+    if (!rc)
+        rc = data_counter(tx, "wrong_rows", &wrong_rows, e);
+    s.damaged += (uint64_t)wrong_rows;
     if (!rc)
         rc = data_counter(tx, "scrub_ended_ms", &s.scrub_ended_ms, e);
     if (!rc)
