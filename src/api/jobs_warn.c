@@ -11,7 +11,9 @@ enum {
     FEW_IN_VAL = 20,     /* validation pictures below which a score is mostly luck */
     NAMES_SHOWN = 5,
     NAMES_BYTES = 300,
-    UNEVEN = 10, /* times as many of one class as of another */
+    UNEVEN = 10,         /* times as many of one class as of another */
+    SHRINKS = 8,         /* times from which on a picture's details are lost */
+    SHRINKS_OBJECTS = 4, /* and its objects: below 4 pixels, half a cell of the finest map */
 };
 
 struct warner {
@@ -64,10 +66,18 @@ static void about_size(struct warner *n)
     const struct train_spec *s = &n->p->spec;
     int64_t w = json_int(json_get(n->stats, "width"), "max", 0),
             h = json_int(json_get(n->stats, "height"), "max", 0), largest = w > h ? w : h;
+    const bool objects = train_task_of(s->model) != TRAIN_CLASSIFICATION;
+    const int64_t size = objects ? warn_image_size(n->p, n->stats) : s->image_size;
 
+    if (size && largest > (objects ? SHRINKS_OBJECTS : SHRINKS) * size)
+        say(n, "image_size", "size_shrinks",
+            "pictures of up to %lld pixels are shrunk to %lld: what is smaller than %lld pixels "
+            "in them will hardly be seen%s",
+            (long long)largest, (long long)size, (long long)(4 * largest / size),
+            s->image_size ? "" : "; if objects are, set a larger image_size");
     if (!s->image_size)
         return;
-    if (train_task_of(s->model) != TRAIN_CLASSIFICATION && s->image_size % 32)
+    if (objects && s->image_size % 32)
         say(n, "image_size", "size_multiple",
             "this network needs a multiple of 32 pixels; %lld will be refused, use %lld or 0",
             (long long)s->image_size, (long long)(s->image_size + 31) / 32 * 32);
@@ -76,11 +86,6 @@ static void about_size(struct warner *n)
             "the largest picture is %lld pixels wide; an input of %lld only enlarges it, which "
             "costs time and shows nothing new",
             (long long)largest, (long long)s->image_size);
-    if (largest > 8 * s->image_size)
-        say(n, "image_size", "size_shrinks",
-            "pictures of up to %lld pixels are shrunk to %lld: what is smaller than %lld pixels "
-            "in them will hardly be seen",
-            (long long)largest, (long long)s->image_size, (long long)(4 * largest / s->image_size));
 }
 
 /* ---- splits and batches */

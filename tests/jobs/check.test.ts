@@ -1,5 +1,6 @@
 // Before a training: presets, warnings that explain, an estimate that says where it is from; and no job is made.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { Anneal } from "../lib/anneal";
@@ -67,6 +68,17 @@ test("what cannot be trained is told by field, what is doubtful by code, in word
   assert.ok(["small_validation", "class_few", "freeze_random"].every((c) => codes(bare).includes(c)), JSON.stringify(bare.warnings));
   const fine = await check({ dataset: "patterns", config: { ...small, batch_size: 8 } }, "?measure=false");
   assert.ok(!codes(fine).includes("batch_large") && !codes(fine).includes("no_validation"));
+});
+
+test("pictures whose objects the network's input makes too small are told, with a size of one's own or without", { timeout: 120_000 }, async () => {
+  await anneal.cli("sample", "receipts", join(anneal.dir, "receipts"), "--count", "6", "--size", "1600");
+  await anneal.cli("dataset", "import", join(anneal.dir, "receipts"), "--name", "receipts");
+  const shrunk = async (config: Record<string, unknown>) =>
+    (await check({ dataset: "receipts", config: { model: "segment-n", ...config } }, "?measure=false")).warnings.find((w: any) => w.code === "size_shrinks");
+  const chosen = await shrunk({});
+  assert.match(chosen.message, /up to 1600 pixels are shrunk to 320: what is smaller than 20 pixels .* set a larger image_size/);
+  assert.match((await shrunk({ image_size: 256 })).message, /shrunk to 256/);
+  assert.equal(await shrunk({ image_size: 640 }), undefined);
 });
 
 test("a preset fills the settings, own ones win, and a job stores the result", async () => {
