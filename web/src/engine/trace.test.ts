@@ -17,10 +17,10 @@ test("the largest part counts; what only touches by a corner is another one", ()
 });
 
 test("it goes around a bay and over the edges of the grid", () => {
-  const corners = text(mask("######", "##..##", "##..##", "##..##"))?.split(" ") ?? [];
+  const corners = text(mask("########", "##....##", "##....##", "##....##", "##....##", "##....##"))?.split(" ") ?? []; // wider than what is smoothed away
   expect(corners).toHaveLength(8);
   expect(corners).toContain("2,1");
-  expect(corners).toContain("4,4");
+  expect(corners).toContain("6,6");
 });
 
 test("a round thing has few corners, and encloses about its area", () => {

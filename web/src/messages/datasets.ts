@@ -63,7 +63,7 @@ export const datasets = {
   "reclass.renamed": ["renamed", "이름 변경"],
   "reclass.sure": ["Make a version with these classes?", "이 클래스로 새 버전을 만들까요?"],
   "reclass.sureText": ["The new version lacks what is listed here. Version {n} stays, with all of its labels.", "새 버전에는 아래 내용이 없습니다. 버전 {n}은(는) 모든 라벨과 함께 그대로 남습니다."],
-  "reclass.lostClasses": ["the {n|class|classes} {names}", "클래스 {names}"],
+  "reclass.lostClasses": ["the {n|class|classes} {names}", "클래스 {n}개: {names}"],
   "reclass.lostLabels": ["{n} {n|label|labels} in {pictures} {pictures|picture|pictures}", "이미지 {pictures}장의 라벨 {n}개"],
   "reclass.lostPlace": ["the place of {n} {n|picture|pictures} in a split: without a class, {n|it takes|they take} no part in training", "이미지 {n}장의 분할: 클래스가 없으면 학습에 쓰이지 않습니다"],
   "reclass.lostAll": ["every object of {n} {n|picture|pictures}, which then {n|shows|show} nothing", "이미지 {n}장의 모든 객체. 아무것도 없는 이미지가 됩니다"],
