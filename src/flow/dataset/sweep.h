@@ -1,4 +1,4 @@
-/* sweep.h - takes back what nobody needs: the pictures, previews and manifests of failed imports and of
+/* sweep.h - takes back what nobody needs: pictures, previews and manifests of failed imports and of
  * deleted datasets.
  *
  * Runs on the thread that runs imports, between two of them, so nobody is storing pictures
