@@ -58,8 +58,8 @@ def say(text):
 
 
 def install_peers():
-    if subprocess.run([PYTHON, "-c", "import torch, torchvision, onnxruntime"],
-                      capture_output=True).returncode == 0:
+    if os.path.exists(PYTHON) and subprocess.run([PYTHON, "-c", "import torch, torchvision, onnxruntime"],
+                                                 capture_output=True).returncode == 0:
         return
     say(f"installing the peers into {os.path.relpath(PEERS, ROOT)}: {' '.join(PACKAGES)} (5 GB, minutes)")
     subprocess.run([sys.executable, "-m", "venv", os.path.join(PEERS, "python")], check=True)
