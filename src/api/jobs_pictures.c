@@ -127,7 +127,7 @@ static const struct field images_query_fields[] = {
 static enum rc read_place(const struct images_query *q, int64_t *ret_score, int64_t *ret_index,
                           struct err *e)
 {
-    ssize_t comma = q->order == ORDER_HARDEST ? str_find(q->after, STR(",")) : -1;
+    ptrdiff_t comma = q->order == ORDER_HARDEST ? str_find(q->after, STR(",")) : -1;
     bool good;
 
     *ret_score = *ret_index = 0;
