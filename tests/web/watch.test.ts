@@ -51,7 +51,7 @@ describe("a run from its form to its mistakes", { skip: Web.none }, () => {
     await shots(page, "watch");
     await axe(page);
     await tab("What it learns from");
-    assert.equal(await page.getByRole("tabpanel").getByRole("img").count(), 16);
+    await until("all 16 pictures stand there", async () => (await page.getByRole("tabpanel").getByRole("img").count()) === 16);
     await until("the sheet is there", () => page.evaluate("[...document.querySelectorAll('[role=tabpanel] img')].every((i) => i.naturalWidth > 0)").then(Boolean));
     await shots(page, "watch-samples");
     await tab("System load");
