@@ -101,6 +101,28 @@ test("a number gives the class, saves it and goes on; Delete takes it away", asy
   await waitFor(() => expect(stored.get(1)?.label).toBe(-1));
 });
 
+test("who comes back before a label is saved sees it", async () => {
+  const { stored } = world("classification", ["oak", "elm"]);
+  await show(<LabelPage id="x" />, { path: "/app/datasets/x/label" });
+  await screen.findByText("0.png");
+  const real = fetch;
+  let arrive = () => {};
+  const way = new Promise<void>((done) => (arrive = done));
+  vi.stubGlobal("fetch", async (...all: Parameters<typeof fetch>) => {
+    if (all[1]?.method === "PUT") await way;
+    return real(...all);
+  });
+  key("Digit2");
+  await screen.findByText("2 / 3");
+  await screen.findByText("1.png");
+  key("ArrowLeft", { key: "ArrowLeft" });
+  await screen.findByText("1 / 3");
+  await waitFor(() => expect(screen.getByRole("button", { name: /^elm/ }).getAttribute("aria-pressed")).toBe("true"));
+  arrive();
+  key("Delete");
+  await waitFor(() => expect(stored.get(0)?.label).toBe(-1));
+});
+
 test("boxes by key: new, moved, resized, class, copied, undone", async () => {
   const { stored } = world("detection", ["oak", "elm"]);
   await show(<LabelPage id="x" />, { path: "/app/datasets/x/label" });

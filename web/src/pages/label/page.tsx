@@ -105,10 +105,10 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
   }, [client, dataset.id, draft, setEdit]);
   const { saver, state } = useSaver(dataset.id, draft, onSaved);
 
-  /** The server's labels into the editor; a suggestion's boxes and outlines that are certain enough. */
-  const load = useCallback((p: DraftPicture) => {
-    const labels = labelsOf(p), n = labels.boxes.length;
-    if (p.state === "suggested" && objects(labels)) {
+  /** Labels into the editor: those held back, else the server's; of a suggestion what is certain enough. */
+  const load = useCallback((p: DraftPicture, held?: Editor["now"]) => {
+    const labels = held ?? labelsOf(p), n = labels.boxes.length;
+    if (!held && p.state === "suggested" && objects(labels)) {
       labels.boxes = labels.boxes.filter((_, i) => (p.scores[i] ?? 1) >= threshold);
       labels.polygons = labels.polygons.filter((_, i) => (p.scores[n + i] ?? 1) >= threshold);
     }
@@ -119,8 +119,8 @@ function Labelling({ dataset, draft, version }: { dataset: Dataset; draft: Draft
     const untouched = editor.past.length === 0 && one.state === "suggested";
     if (loaded.current === index && !untouched) return;
     loaded.current = index;
-    load(one);
-  }, [one, index, load]);
+    load(one, saver.held(index));
+  }, [one, index, load, saver]);
   useEffect(() => setView(undefined), [index]);
   useEffect(() => { // the neighbours are there before one asks for them
     for (const by of [1, -1] as const) {

@@ -13,6 +13,7 @@ export type SaveState = "saved" | "saving" | "offline" | "conflict" | "failed";
 interface Entry {
   revision: number;
   want: Labels | undefined; // not yet sent
+  last: Labels; // sent or not
   sending: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
   tries: number;
@@ -30,9 +31,9 @@ export class Saver {
 
   /** The labels of picture `index`, which the server last gave with this revision. */
   save(index: number, revision: number, labels: Labels, now = false) {
-    const entry = this.entries.get(index) ?? { revision: Math.max(revision, this.known.get(index) ?? 0), want: undefined, sending: false, timer: undefined, tries: 0, error: undefined, conflict: false };
+    const entry = this.entries.get(index) ?? { revision: Math.max(revision, this.known.get(index) ?? 0), want: undefined, last: labels, sending: false, timer: undefined, tries: 0, error: undefined, conflict: false };
     this.entries.set(index, entry);
-    entry.want = labels;
+    entry.want = entry.last = labels;
     clearTimeout(entry.timer);
     if (!entry.conflict) entry.timer = setTimeout(() => void this.send(index), now ? 0 : REST_MS);
     this.tell();
@@ -88,6 +89,10 @@ export class Saver {
   }
   conflictOf(index: number): boolean {
     return this.entries.get(index)?.conflict ?? false;
+  }
+  /** The labels that the server has not answered yet: who comes back to the picture sees these, not what it had. */
+  held(index: number): Labels | undefined {
+    return this.entries.get(index)?.last;
   }
   /** What is on its way and not yet in the server's answer. */
   pending(index: number): boolean {
