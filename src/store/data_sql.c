@@ -54,6 +54,15 @@ static enum rc wrong_row(int64_t data, struct err *e)
                    (long long)data);
 }
 
+/* The place of the one row, if there is one. */
+static enum rc take_place(struct rows *r, struct data_row *ret, bool *ret_there, struct err *e)
+{
+    *ret_there = rows_next(r);
+    if (*ret_there)
+        read_place(r, ret);
+    return rows_done(r, e);
+}
+
 /* One that there must be. */
 static enum rc take_row(struct rows *r, struct arena *a, int64_t data, struct data_row *ret,
                         struct err *e)
@@ -177,7 +186,7 @@ enum rc data_find(struct tx *tx, const uint8_t sha[SHA256_BYTES], uint64_t bytes
 {
     struct data_row row = {0};
     struct rows *r;
-    bool there;
+    bool there = false;
     enum rc rc = tx_query(tx, &r, e,
                           "SELECT " PLACE " FROM data d WHERE d.sha8 = ? AND d.sha = ?"
                           " AND d.bytes = ? AND NOT EXISTS (SELECT 1 FROM damage x"
@@ -185,12 +194,8 @@ enum rc data_find(struct tx *tx, const uint8_t sha[SHA256_BYTES], uint64_t bytes
                           db_i(sha_key(sha)), db_b((str){(const char *)sha, SHA256_BYTES}),
                           db_i((int64_t)bytes));
 
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    if (there)
-        read_place(r, &row);
-    rc = rows_done(r, e);
+    if (!rc)
+        rc = take_place(r, &row, &there, e);
     if (!rc && !there)
         rc = err_set(e, RC_NOT_FOUND, "there is no such content");
     if (!rc && row.wrong)
@@ -238,15 +243,11 @@ static enum rc place_get(struct tx *tx, int64_t data, struct data_row *ret, stru
 {
     struct data_row row = {0};
     struct rows *r;
-    bool there;
+    bool there = false;
     enum rc rc = tx_query(tx, &r, e, "SELECT " PLACE " FROM data d WHERE d.id = ?", db_i(data));
 
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    if (there)
-        read_place(r, &row);
-    rc = rows_done(r, e);
+    if (!rc)
+        rc = take_place(r, &row, &there, e);
     if (!rc && !there)
         rc = err_set(e, RC_CORRUPT, "the store's index names content %lld, which is not there",
                      (long long)data);

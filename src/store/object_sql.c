@@ -455,44 +455,40 @@ enum rc index_delete_version(struct tx *tx, const struct bucket *b, str key,
     return rc;
 }
 
+/* One column of an object's row, current or not, and the sums that it changes. */
+static enum rc set_column(struct tx *tx, int64_t bucket, str key, const struct object *o,
+                          const struct object *now, const char *object_sql, const char *version_sql,
+                          struct db_val value, struct err *e)
+{
+    const uint32_t change = object_sum(bucket, key, o) ^ object_sum(bucket, key, now);
+    const struct db_val v[] = {value,        db_i(change), db_i(change),
+                               db_i(bucket), db_b(key),    db_i(o->seq)};
+    const size_t n = sizeof v / sizeof *v;
+    enum rc rc = tx_exec_(tx, e, object_sql, v, n);
+
+    return rc ? rc : tx_exec_(tx, e, version_sql, v, n);
+}
+
+#define SET(table, column)                                                                         \
+    "UPDATE " table " SET " column " = ?, " ROWSUM_CHANGE                                          \
+    " WHERE bucket = ? AND key = ? AND seq = ?"
+
 enum rc index_retag(struct tx *tx, int64_t bucket, str key, const struct object *o, str tags,
                     struct err *e)
 {
     struct object now = *o;
-    uint32_t change;
-    enum rc rc;
 
     now.tags = tags;
-    change = object_sum(bucket, key, o) ^ object_sum(bucket, key, &now);
-    rc = tx_exec(tx, e,
-                 "UPDATE object SET tags = ?, " ROWSUM_CHANGE
-                 " WHERE bucket = ? AND key = ? AND seq = ?",
-                 db_s(tags), db_i(change), db_i(change), db_i(bucket), db_b(key), db_i(o->seq));
-    return rc ? rc
-              : tx_exec(tx, e,
-                        "UPDATE version SET tags = ?, " ROWSUM_CHANGE
-                        " WHERE bucket = ? AND key = ? AND seq = ?",
-                        db_s(tags), db_i(change), db_i(change), db_i(bucket), db_b(key),
-                        db_i(o->seq));
+    return set_column(tx, bucket, key, o, &now, SET("object", "tags"), SET("version", "tags"),
+                      db_s(tags), e);
 }
 
 enum rc index_reacl(struct tx *tx, int64_t bucket, str key, const struct object *o,
                     enum canned_acl acl, struct err *e)
 {
     struct object now = *o;
-    uint32_t change;
-    enum rc rc;
 
     now.acl = acl;
-    change = object_sum(bucket, key, o) ^ object_sum(bucket, key, &now);
-    rc = tx_exec(tx, e,
-                 "UPDATE object SET acl = ?, " ROWSUM_CHANGE
-                 " WHERE bucket = ? AND key = ? AND seq = ?",
-                 db_i(acl), db_i(change), db_i(change), db_i(bucket), db_b(key), db_i(o->seq));
-    return rc ? rc
-              : tx_exec(tx, e,
-                        "UPDATE version SET acl = ?, " ROWSUM_CHANGE
-                        " WHERE bucket = ? AND key = ? AND seq = ?",
-                        db_i(acl), db_i(change), db_i(change), db_i(bucket), db_b(key),
-                        db_i(o->seq));
+    return set_column(tx, bucket, key, o, &now, SET("object", "acl"), SET("version", "acl"),
+                      db_i(acl), e);
 }
