@@ -17,6 +17,19 @@ static const struct task_ops *const tasks[NET_TASKS] = {
     [NET_SEMANTIC] = &task_semantic,
 };
 
+void task_write_mask(uint32_t h, uint32_t w, str counts, struct jw *to)
+{
+    if (!counts.n)
+        return;
+    jw_kobj(to, "mask");
+    jw_karr(to, "size");
+    jw_int(to, h);
+    jw_int(to, w);
+    jw_arr_end(to);
+    jw_kstr(to, "counts", counts);
+    jw_obj_end(to);
+}
+
 const struct task_ops *task_ops_of(enum net_task task)
 {
     return tasks[task];

@@ -52,6 +52,10 @@ extern const struct task_ops task_classification, task_detection, task_segmentat
 enum rc task_input_objects(struct run *r, struct loader_config *c, int *ret_size_max,
                            struct err *e) must_check;
 
+/* "mask", for a row of an open object: size [height, width] and run lengths as COCO compresses
+ * them; nothing for a mask without counts. */
+void task_write_mask(uint32_t h, uint32_t w, str counts, struct jw *to);
+
 const struct task_ops *task_ops_of(enum net_task task);
 /* RC_INVALID: a dataset for another task than r->card's, saying what is needed. */
 enum rc task_check_dataset(const struct run *r, struct err *e) must_check;

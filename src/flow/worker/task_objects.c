@@ -494,15 +494,7 @@ static void write_found(const struct row *row, const struct row_detection *d, st
     else
         jw_int(w, d->truth);
     jw_knum(w, "iou", digits(d->iou, 1e-4));
-    if (d->mask.n) {
-        jw_kobj(w, "mask");
-        jw_karr(w, "size");
-        jw_int(w, row->mask_h);
-        jw_int(w, row->mask_w);
-        jw_arr_end(w);
-        jw_kstr(w, "counts", d->mask);
-        jw_obj_end(w);
-    }
+    task_write_mask(row->mask_h, row->mask_w, d->mask, w);
     jw_obj_end(w);
 }
 

@@ -293,15 +293,7 @@ static void write_area(const struct row *row, const struct area *area, struct jw
     jw_obj(w);
     jw_kint(w, "class_id", area->cls);
     jw_knum(w, "iou", six_digits((double)area->iou));
-    if (area->mask.n) {
-        jw_kobj(w, "mask");
-        jw_karr(w, "size");
-        jw_int(w, row->mask_h);
-        jw_int(w, row->mask_w);
-        jw_arr_end(w);
-        jw_kstr(w, "counts", area->mask);
-        jw_obj_end(w);
-    }
+    task_write_mask(row->mask_h, row->mask_w, area->mask, w);
     jw_obj_end(w);
 }
 
