@@ -1,6 +1,6 @@
 /* twin.c - one step of a detector or segmenter, written down for torch_twin.py to repeat.
  *
- *     build/bench/detect/twin OUT MODEL SIZE
+ *     build/bench/detect/twin OUT MODEL SIZE [sums]    sums: no Winograd
  *
  * OUT: records of u32 name length, name, u64 count, float32 values: "init/TENSOR", "x", "boxes"
  * (class, x0, y0, x1, y1), "first", "classes", "loss" (total, box, cls, dfl), "grad/TENSOR".
@@ -145,8 +145,9 @@ int main(int argc, char **argv)
     struct net *n = NULL;
     int64_t size = 0;
 
-    if (argc != 4 || !str_i64(str_of(argv[3]), &size) || !(out = fopen(argv[1], "wb"))) {
-        fprintf(stderr, "usage: twin OUT MODEL SIZE\n");
+    const bool sums = argc == 5 && strcmp(argv[4], "sums") == 0;
+    if (argc != 4 + sums || !str_i64(str_of(argv[3]), &size) || !(out = fopen(argv[1], "wb"))) {
+        fprintf(stderr, "usage: twin OUT MODEL SIZE [sums]\n");
         return 2;
     }
     const struct net_config c = {.model = argv[2],
@@ -154,6 +155,7 @@ int main(int argc, char **argv)
                                  .image_size = (int)size,
                                  .batch_max = BATCH,
                                  .train = true,
+                                 .no_winograd = sums,
                                  .threads = 2};
     enum rc rc = net_new(&n, &c, &e);
     if (!rc) {

@@ -152,6 +152,7 @@ static enum rc build(struct net *n, struct err *e)
                                     .onednn = c->backend == NET_ONEDNN,
                                     .threads = c->threads,
                                     .isa = c->isa,
+                                    .no_winograd = c->no_winograd,
                                     .average = c->train && c->average,
                                     .accumulate = c->train && c->accumulate,
                                     .recompute = recomputes(n->network),
