@@ -84,10 +84,11 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const all = groups.flatMap((one) => one.entries);
   const now = Math.min(at, all.length - 1);
   useEffect(() => list.current?.querySelector(`[aria-selected=true]`)?.scrollIntoView({ block: "nearest" }), [now]);
+  // The closed palette is painted first: that is the answer to the key, whatever the next page costs.
   const go = (entry: Entry | undefined) => {
     if (!entry) return;
     onClose();
-    entry.go();
+    requestAnimationFrame(() => setTimeout(entry.go));
   };
   const onKey = (e: React.KeyboardEvent) => {
     const to = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: all.length - 1 }[e.key];
