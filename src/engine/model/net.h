@@ -72,7 +72,7 @@ struct net_config {
     const char *isa;    /* of our own kernels: NULL for the best, or "base" .. (kernel.h) */
     uint64_t bytes_max; /* memory it may take; 0: nine tenths of what is available now */
     enum net_precision precision; /* of training */
-    bool no_winograd;             /* 3x3 convolutions by plain sums: tests compare with and without */
+    bool no_winograd;             /* tests compare with and without */
 };
 
 struct net;
