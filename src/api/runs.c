@@ -33,7 +33,8 @@ static const struct field query_fields[] = {
 static const char *const columns[] = {
     "job",         "name",       "status",     "kind",       "model",    "dataset", "version",
     "created_by",  "tags",       "notes",      "starred",    "epoch",    "epochs",  "best",
-    "best_metric", "best_epoch", "created_at", "started_at", "ended_at", NULL};
+    "best_metric", "best_epoch", "created_at", "started_at", "ended_at",
+    "paused",      NULL};
 
 struct table {
     const struct runs_query *q;
@@ -105,6 +106,7 @@ static enum rc write_run(const struct run_line *l, void *ud)
     write_time(w, l->created_at);
     write_time(w, l->started_at);
     write_time(w, l->ended_at);
+    jw_bool(w, l->paused);
     rc = write_settings(t, l->config);
     for (size_t i = 0; i < t->q->metrics.n; i++)
         jw_num(w, l->metric[i]);

@@ -30,7 +30,7 @@ struct run_line {
     str job, name, status, kind, model, dataset_name, dataset_version, created_by, tags, notes;
     str config; /* JSON of all settings */
     str best_metric;
-    bool starred;
+    bool starred, paused; /* paused: queued, but passed over (job_is_paused) */
     int64_t epoch, epochs, best_epoch, created_at, started_at, ended_at; /* times 0: not yet */
     double best_value;                                                   /* NaN: none */
     double metric[RUN_METRICS_MAX]; /* of the best epoch, or of the last so far; NaN: none */

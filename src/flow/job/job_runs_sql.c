@@ -15,9 +15,10 @@ static const char text[] =
     "SELECT j.id, j.name, j.status, j.kind, j.model, j.dataset_name, j.dataset_version,"
     " coalesce(nullif(u.name, ''), u.email, ''), j.tags, j.notes, j.config, j.best_metric,"
     " j.starred, j.epoch, j.epochs, coalesce(j.best_epoch, 0), j.created_at,"
-    " coalesce(j.started_at, 0), coalesce(j.ended_at, 0), j.best_value" METRIC(10) METRIC(11)
-        METRIC(12) METRIC(13) METRIC(14) METRIC(15) METRIC(16) METRIC(17) METRIC(18) METRIC(19)
-            METRIC(20) METRIC(21) METRIC(22) METRIC(23) METRIC(24) METRIC(25) JOB_FROM JOB_WHERE
+    " coalesce(j.started_at, 0), coalesce(j.ended_at, 0), j.wish, j.best_value" METRIC(10)
+        METRIC(11) METRIC(12) METRIC(13) METRIC(14) METRIC(15) METRIC(16) METRIC(17) METRIC(18)
+            METRIC(19) METRIC(20) METRIC(21) METRIC(22) METRIC(23) METRIC(24) METRIC(25) JOB_FROM
+                JOB_WHERE
     " ORDER BY j.created_at DESC, j.id DESC LIMIT ?9";
 
 static double number(struct rows *r, int col)
@@ -47,11 +48,12 @@ static struct run_line line_of(struct rows *r, size_t metrics)
         .created_at = rows_int(r, 16),
         .started_at = rows_int(r, 17),
         .ended_at = rows_int(r, 18),
-        .best_value = number(r, 19),
+        .paused = str_is(rows_text(r, 2), "queued") && str_is(rows_text(r, 19), "pause"),
+        .best_value = number(r, 20),
     };
 
     for (size_t i = 0; i < metrics; i++)
-        l.metric[i] = number(r, 20 + (int)i);
+        l.metric[i] = number(r, 21 + (int)i);
     return l;
 }
 

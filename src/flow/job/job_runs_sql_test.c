@@ -7,6 +7,7 @@ struct seen {
     char job[4][32];
     double metric[4][2];
     int64_t best_epoch[4];
+    bool paused[4];
     enum rc answer;
 };
 
@@ -19,6 +20,7 @@ static enum rc note(const struct run_line *l, void *ud)
         s->metric[s->n][0] = l->metric[0];
         s->metric[s->n][1] = l->metric[1];
         s->best_epoch[s->n] = l->best_epoch;
+        s->paused[s->n] = l->paused;
     }
     s->n++;
     return s->answer;
@@ -71,5 +73,21 @@ TEST(a_stranger_sees_no_run_of_a_project_and_a_failing_reader_ends_the_walk)
     s = (struct seen){.answer = RC_NOMEM};
     CHECK(job_runs(test_jobs, &q, NULL, 0, note, &s, &err) == RC_NOMEM);
     CHECK_EQ(s.n, 1u);
+    tear_down();
+}
+
+TEST(a_paused_run_is_told_from_one_that_waits)
+{
+    const struct job_query q = {.limit = 10};
+    struct job j;
+    struct seen s = {0};
+
+    set_up();
+    make_job_of(STR_NONE, 50, true, 1000);
+    struct job paused = make_job_of(STR_NONE, 50, true, 2000);
+    CHECK_OK(job_pause(test_jobs, &test_arena, paused.id, false, 3000, &j, &err), &err);
+    CHECK_OK(job_runs(test_jobs, &q, NULL, 0, note, &s, &err), &err);
+    CHECK_EQ(s.n, 2u);
+    CHECK(s.paused[0] && !s.paused[1]);
     tear_down();
 }

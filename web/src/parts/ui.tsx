@@ -24,8 +24,10 @@ export function Badge({ tone = "muted", children }: { tone?: "muted" | "info" | 
 
 const statusTones = { pending: "muted", queued: "warning", running: "info", completed: "success", failed: "destructive", cancelled: "muted" } as const;
 
-export function StatusBadge({ status }: { status: Status }) {
-  return <Badge tone={statusTones[status]}>{useTexts().of("status", status)}</Badge>;
+/** A paused job is queued, but the queue passes it over. */
+export function StatusBadge({ status, paused }: { status: Status; paused?: boolean }) {
+  const { t, of } = useTexts();
+  return <Badge tone={statusTones[status]}>{paused ? t("pause.paused") : of("status", status)}</Badge>;
 }
 
 export function Progress({ value, label }: { value: number; label: string }) {

@@ -39,7 +39,7 @@ export function useColumns({ settings, metrics, chosen, onChoose, onStar, onAnno
         </button>
       ),
     },
-    { key: "status", title: t("status"), width: 120, value: (run) => run.status, cell: (run) => <StatusBadge status={run.status} /> },
+    { key: "status", title: t("status"), width: 120, value: (run) => (run.paused ? "paused" : run.status), cell: (run) => <StatusBadge status={run.status} paused={run.paused} /> },
     {
       key: "best", title: t("compare.best"), width: 170, align: "right", value: (run) => run.best,
       cell: (run) => (run.best === null ? "" : <span title={scoreName(run.best_metric)}>{short(run.best)} <span className="text-xs text-muted">{scoreName(run.best_metric)}</span></span>),

@@ -20,9 +20,9 @@ vi.mock("uplot", () => ({
 }));
 
 const columns = ["job", "name", "status", "kind", "model", "dataset", "version", "created_by", "tags", "notes", "starred", "epoch", "epochs", "best",
-  "best_metric", "best_epoch", "created_at", "started_at", "ended_at"];
+  "best_metric", "best_epoch", "created_at", "started_at", "ended_at", "paused"];
 const row = (job: string, best: number | null, lr: number, loss: number | null) =>
-  [job, `run ${job}`, "completed", "train", "tiny", "pets", "v1", "Ada", ["a"], "", false, 3, 3, best, "accuracy", 2, 1000, 1000, 61_000, lr, 16, loss];
+  [job, `run ${job}`, "completed", "train", "tiny", "pets", "v1", "Ada", ["a"], "", false, 3, 3, best, "accuracy", 2, 1000, 1000, 61_000, false, lr, 16, loss];
 const reply = { columns, settings: ["learning_rate", "batch_size"], metrics: ["val/loss"], rows: [row("j1", 0.5, 0.01, 1.5), row("j2", 0.9, 0.1, null)], more: false };
 const points = (a: number, b: number) => [{ epoch: 1, step: 1, value: a, time: 0 }, { epoch: 2, step: 2, value: b, time: 0 }];
 const server = () => serve({
@@ -44,6 +44,14 @@ test("rows of values become runs, and what differs is found", () => {
   expect(runs[0]).toMatchObject({ job: "j1", best: 0.5, settings: { learning_rate: 0.01, batch_size: 16 }, metrics: { "val/loss": 1.5 } });
   expect(runs[1]?.metrics).toEqual({ "val/loss": null });
   expect(differing([{ a: 1, b: [1] as never }, { a: 1, b: [2] as never, c: true }])).toEqual(["b", "c"]);
+});
+
+test("a paused run is told from one that waits", async () => {
+  const queued = (job: string, paused: boolean) => row(job, null, 0.1, null).map((value, i) => ({ status: "queued", paused }[columns[i] ?? ""] ?? value));
+  serve({ "GET /training/runs": { ...reply, rows: [queued("j1", true), queued("j2", false)] }, "GET /models/list": { models: [], trainers: [] } });
+  await show(<ComparePage />, { path: "/app/compare" });
+  await screen.findByText("Paused");
+  expect(screen.getAllByText("Queued").length).toBeGreaterThan(0);
 });
 
 test("the table sorts by a setting, and a filter asks the server", async () => {

@@ -8,7 +8,7 @@ import type { Series } from "../../parts/series";
 export interface Run {
   job: string; name: string; status: Status; kind: string; model: string; dataset: string; version: string; created_by: string;
   tags: string[]; notes: string; starred: boolean; epoch: number; epochs: number; best: number | null; best_metric: string; best_epoch: number;
-  created_at: number; started_at: number | null; ended_at: number | null;
+  created_at: number; started_at: number | null; ended_at: number | null; paused: boolean;
   settings: Record<string, FieldValue>; metrics: Record<string, number | null>;
 }
 export interface Runs { runs: Run[]; more: boolean }

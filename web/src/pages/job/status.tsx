@@ -2,7 +2,7 @@
 import { type ReactNode, useEffect, useState } from "react";
 
 import { useTexts } from "../../i18n";
-import { Badge, Card, ErrorNote, Progress, StatusBadge } from "../../parts/ui";
+import { Card, ErrorNote, Progress, StatusBadge } from "../../parts/ui";
 import { Link } from "../../router";
 import { hasEnded, type Job } from "../../types";
 import type { Live } from "./queries";
@@ -31,7 +31,7 @@ export function StatusCard({ job, live }: { job: Job; live: Live }) {
   return (
     <Card className="mb-6">
       <div className="mb-3 flex flex-wrap items-center gap-3">
-        {job.paused ? <Badge tone="warning">{t("pause.paused")}</Badge> : <StatusBadge status={job.status} />}
+        <StatusBadge status={job.status} paused={job.paused} />
         {running && job.wish !== "none" && (
           <span role="status" className="text-sm font-medium text-warning">{t(job.wish === "pause" ? "pause.wish" : "pause.wishFinish")}</span>
         )}

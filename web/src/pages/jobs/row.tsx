@@ -2,7 +2,7 @@
 import type { ReactNode } from "react";
 
 import { useTexts } from "../../i18n";
-import { Badge, Progress, StatusBadge } from "../../parts/ui";
+import { Progress, StatusBadge } from "../../parts/ui";
 import { Link } from "../../router";
 import type { Job } from "../../types";
 
@@ -30,7 +30,7 @@ export function JobRow({ job, before, children, dragged }: { job: Job; before?: 
       )}
       <div className="flex flex-col items-end gap-1 sm:flex-row sm:items-center sm:gap-4">
         {job.best && <span className="numbers text-sm" title={`${score(job.best.metric)}, ${t("epoch")} ${job.best.epoch}`}>{number(job.best.value, 3)}</span>}
-        {job.paused ? <Badge tone="warning">{t("pause.paused")}</Badge> : <StatusBadge status={job.status} />}
+        <StatusBadge status={job.status} paused={job.paused} />
       </div>
       {children}
     </li>
