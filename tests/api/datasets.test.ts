@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { Anneal, until } from "../lib/anneal";
 import { upload } from "../lib/jobs";
 import { patterns, png, tar } from "../lib/pictures";
+import { kept } from "../lib/store";
 
 let anneal: Anneal;
 before(async () => (anneal = await Anneal.start()));
@@ -193,12 +194,8 @@ test("a deleted dataset gives back what it alone had in the store", async () => 
     name: `${i % 2 ? "cat" : "dog"}/${i}.png`,
     data: png(31, 17, (x, y) => [x * y + 40 * i, 7 * x, 251 - y - i]),
   })));
-  const objects = async () => (await anneal.get("/storage")).objects as number;
-  const settled = async (what: string, n: number) => until(what, async () => (await objects()) === n);
-  const before = await until("no scratch of earlier imports", async () => {
-    const [first, second] = [await objects(), await objects()];
-    return first === second && first;
-  });
+  const settled = async (what: string, n: number) => until(what, async () => (await kept(anneal)).length === n);
+  const all = await kept(anneal), before = all.length;
   assert.equal((await upload(anneal, "brief", archive)).state, "done");
   await settled("pictures and a manifest", before + 7);
   assert.equal((await upload(anneal, "brief too", archive)).state, "done");
@@ -207,4 +204,5 @@ test("a deleted dataset gives back what it alone had in the store", async () => 
   assert.equal((await anneal.api("GET", "/datasets/brief%20too/versions/1/images")).status, 200);
   assert.equal((await anneal.api("DELETE", "/datasets/brief%20too")).status, 204);
   await settled("nothing left", before);
+  assert.deepEqual(await kept(anneal), all);
 });

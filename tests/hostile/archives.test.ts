@@ -10,7 +10,7 @@ import { lyingPng, plain, twoClasses, zip } from "../lib/archives";
 import { upload } from "../lib/jobs";
 import { png, tar } from "../lib/pictures";
 import { resident } from "../lib/processes";
-import { objects } from "../lib/store";
+import { kept, objects } from "../lib/store";
 
 const MiB = 1 << 20;
 let anneal: Anneal;
@@ -21,12 +21,13 @@ before(async () => {
 after(() => anneal.remove());
 
 const stored = async () => (await objects(anneal)).join("\n");
+const settled = async () => (await kept(anneal)).join("\n");
 const datasets = async () => (await anneal.get("/datasets")).datasets.map((d: any) => d.name) as string[];
 
 let names = 0;
 /** Uploads what must be refused; the import's last state. */
 async function refused(archive: Buffer): Promise<any> {
-  const name = `bad-${++names}`, before = await stored(), known = await datasets();
+  const name = `bad-${++names}`, before = await settled(), known = await datasets();
   const state = await upload(anneal, name, archive);
   assert.equal(state.state, "failed", `${name} was imported: ${JSON.stringify(state)}`);
   assert.ok(state.error.length > 20, `no clear text: '${state.error}'`);

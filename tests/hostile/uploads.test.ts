@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { Anneal, until } from "../lib/anneal";
 import { form, twoClasses, zip } from "../lib/archives";
 import { tar } from "../lib/pictures";
-import { objects } from "../lib/store";
+import { kept, objects } from "../lib/store";
 
 const MiB = 1 << 20;
 let anneal: Anneal;
@@ -18,6 +18,7 @@ before(async () => {
 after(() => anneal.remove());
 
 const stored = async () => (await objects(anneal)).join("\n");
+const settled = async () => (await kept(anneal)).join("\n");
 const bytes = (data: Buffer) => new Blob([new Uint8Array(data)]);
 
 async function send(path: string, data: Buffer, type = "application/octet-stream", method = "POST"): Promise<{ status: number; body: any }> {
@@ -86,7 +87,7 @@ test("a form may name the dataset before the file, and by the file's own name", 
 });
 
 test("a malformed form is refused and leaves nothing", async () => {
-  const before = await stored();
+  const before = await settled();
   const cases: [string, { type: string; body: Buffer }, RegExp][] = [
     ["no file", form([{ name: "dataset_name", data: "x" }]), /no field 'file'/],
     ["two files", form([{ name: "file", file: "a.zip", data: good }, { name: "file", file: "b.zip", data: good }]), /two files/],
@@ -107,7 +108,7 @@ test("a malformed form is refused and leaves nothing", async () => {
 });
 
 test("an upload over the limit is 413, announced or not", async () => {
-  const before = await stored();
+  const before = await settled();
   const announced = await send("/datasets/upload?name=big", Buffer.alloc(2 * MiB + 1));
   assert.equal(announced.status, 413, JSON.stringify(announced.body));
   assert.equal(announced.body.code, "too_large");
@@ -140,7 +141,7 @@ test("wrong type, no name and an empty body are told apart", async () => {
 });
 
 test("a client that vanishes in the middle of an upload leaves nothing", async () => {
-  const before = await stored();
+  const before = await settled();
   const archive = tar(twoClasses(40, 500));
   for (const kind of ["length", "chunked"]) {
     await new Promise<void>((done, fail) => {
@@ -160,7 +161,7 @@ test("a client that vanishes in the middle of an upload leaves nothing", async (
 });
 
 test("an upload that is given up is removed; a foreign one cannot be seen", async () => {
-  const before = await stored();
+  const before = await settled();
   const begun = await (await anneal.api("POST", "/datasets/uploads", { name: "dropped", size: 1000, part_bytes: 600 })).json() as any;
   assert.equal((await send(`/datasets/uploads/${begun.upload}/parts/1`, Buffer.alloc(600), "application/octet-stream", "PUT")).status, 200);
   assert.notEqual(await stored(), before);

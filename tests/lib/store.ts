@@ -3,7 +3,7 @@ import { createHash, createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Anneal } from "./anneal";
+import { type Anneal, until } from "./anneal";
 
 const hmac = (key: Buffer | string, text: string) => createHmac("sha256", key).update(text).digest();
 
@@ -39,6 +39,15 @@ export async function objects(anneal: Anneal): Promise<string[]> {
     if (!xml.includes("<IsTruncated>true")) return keys;
     after = keys.at(-1) ?? "";
   }
+}
+
+/** The keys of what stays, once the imports that have ended have removed what was there for them alone (they do after
+ * they say "done").  No upload may be open. */
+export async function kept(anneal: Anneal): Promise<string[]> {
+  return until("imports have removed their uploads, reports and edits", async () => {
+    const keys = await objects(anneal);
+    return !keys.some((key) => /^(uploads|reports|drafts)\//.test(key)) && keys;
+  });
 }
 
 /** Takes an object away behind serve's back. */
