@@ -194,15 +194,15 @@ test("a deleted dataset gives back what it alone had in the store", async () => 
     name: `${i % 2 ? "cat" : "dog"}/${i}.png`,
     data: png(31, 17, (x, y) => [x * y + 40 * i, 7 * x, 251 - y - i]),
   })));
-  const settled = async (what: string, n: number) => until(what, async () => (await kept(anneal)).length === n);
-  const all = await kept(anneal), before = all.length;
+  // What was there before may go meanwhile: datasets that were deleted above are swept when their turn comes.
+  const before = new Set(await kept(anneal));
+  const added = async (what: string, n: number) => until(what, async () => (await kept(anneal)).filter((key) => !before.has(key)).length === n);
   assert.equal((await upload(anneal, "brief", archive)).state, "done");
-  await settled("pictures and a manifest", before + 7);
+  await added("pictures and a manifest", 7);
   assert.equal((await upload(anneal, "brief too", archive)).state, "done");
   assert.equal((await anneal.api("DELETE", "/datasets/brief")).status, 204);
-  await settled("shared pictures stay", before + 7);
+  await added("shared pictures stay", 7);
   assert.equal((await anneal.api("GET", "/datasets/brief%20too/versions/1/images")).status, 200);
   assert.equal((await anneal.api("DELETE", "/datasets/brief%20too")).status, 204);
-  await settled("nothing left", before);
-  assert.deepEqual(await kept(anneal), all);
+  await added("nothing left", 0);
 });
