@@ -16,8 +16,14 @@ const KEPT_MAX = 500; // pictures that are held in memory
 const ACCEPT = "image/jpeg,image/png,image/webp";
 const DEFAULTS: Settings = { top: 5, confidence: 0.25, iou: 0.7 };
 
-interface Tried { id: number; name: string; picture: Blob; url: string; answer?: Answer; error?: unknown }
+interface Tried {
+  id: number; name: string; picture: Blob; url: string;
+  /** What was said last, and who said it. */
+  answer?: Answer; error?: unknown; by?: Runner;
+}
 let ids = 0;
+
+const unanswered = ({ id, name, picture, url }: Tried): Tried => ({ id, name, picture, url });
 
 function Slider({ label, value, min, max, step, digits, onChange, onDone }: {
   label: string; value: number; min: number; max: number; step: number; digits: number; onChange: (to: number) => void; onDone?: () => void;
@@ -115,7 +121,8 @@ function usePaste(onFiles: (files: File[]) => void) {
 export function Bench({ runner, where, task, name }: { runner: Runner | undefined; where: Runner["where"]; task: Task; name: string }) {
   const { t, number } = useTexts();
   const [settings, setSettings] = useState(DEFAULTS);
-  const [tried, setTried] = useState<Tried[]>([]);
+  const [taken, setTaken] = useState<Tried[]>([]);
+  const tried = taken.map((one) => (one.by === runner ? one : unanswered(one))); // what another said does not count here, not for a moment
   const [table, setTable] = useState(false);
   const [camera, setCamera] = useState(false);
   const [left, setLeft] = useState(false); // pictures went as there were too many
@@ -135,11 +142,10 @@ export function Bench({ runner, where, task, name }: { runner: Runner | undefine
           .run(part.map((one) => ({ name: one.name, picture: one.picture })), latest.current.settings)
           .then((answers) => ({ answers, error: undefined }), (error: unknown) => ({ answers: [], error }));
         if (mine !== round.current) return;
-        setTried((had) => had.map((one) => {
+        setTaken((had) => had.map((one) => {
           const k = place.get(one.id), answer = k === undefined ? undefined : told.answers[k];
           if (k === undefined) return one;
-          const { error: _, ...rest } = one;
-          return answer ? { ...rest, answer } : { ...rest, error: told.error };
+          return { ...unanswered(one), by: asked, ...(answer ? { answer } : { error: told.error }) };
         }));
       }
     });
@@ -149,16 +155,15 @@ export function Bench({ runner, where, task, name }: { runner: Runner | undefine
     const all = [...some, ...latest.current.tried], gone = all.slice(KEPT_MAX);
     gone.forEach((one) => URL.revokeObjectURL(one.url));
     setLeft(gone.length > 0 || pictures.length > KEPT_MAX);
-    setTried(all.slice(0, KEPT_MAX));
+    setTaken(all.slice(0, KEPT_MAX));
     ask(some);
   };
   const again = () => { // settings that the engine itself must know
     round.current++;
     ask(latest.current.tried);
   };
-  useEffect(() => { // another runner: what the other said is put away
+  useEffect(() => { // another runner is asked anew
     round.current++;
-    setTried((had) => had.map(({ answer: _, error: __, ...rest }) => rest));
     if (runner) ask(latest.current.tried);
   }, [runner]);
   const count = (prefix: "bench.pasted" | "bench.snapped") => t(prefix, { n: ++ids });
@@ -213,7 +218,7 @@ export function Bench({ runner, where, task, name }: { runner: Runner | undefine
             <Button look="quiet" onClick={() => {
               round.current++;
               tried.forEach((one) => URL.revokeObjectURL(one.url));
-              setTried([]);
+              setTaken([]);
               setLeft(false);
             }}>{t("bench.clear")}</Button>
           </div>
