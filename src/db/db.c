@@ -61,23 +61,11 @@ void db_interrupt(struct db *db)
 
 enum rc db_ping(struct db *db, struct err *e)
 {
-    struct tx *tx;
-    struct rows *rows;
-    bool there = false;
-    enum rc rc = db_begin(db, DB_READ, &tx, e);
-
-    if (rc)
-        return rc;
+    int64_t n;
     /* Reads a page of the file; SELECT 1 would not. */
-    rc = tx_query0(tx, &rows, e, "SELECT count(*) FROM schema_migration");
-    if (!rc) {
-        there = rows_next(rows);
-        rc = rows_done(rows, e);
-    }
-    tx_rollback(tx);
-    if (!rc && !there)
-        rc = err_set(e, RC_CORRUPT, "the database did not answer a count");
-    return rc;
+    enum rc rc = db_int(db, -1, &n, e, "SELECT count(*) FROM schema_migration");
+
+    return rc || n >= 0 ? rc : err_set(e, RC_CORRUPT, "the database did not answer a count");
 }
 
 enum rc db_begin(struct db *db, enum db_mode mode, struct tx **ret, struct err *e)
@@ -110,6 +98,71 @@ enum rc tx_query_(struct tx *tx, struct rows **ret, struct err *e, const char *s
 {
     return tx->db->ops->query(tx, ret, e, sql, v, n);
 }
+
+enum rc tx_int_(struct tx *tx, int64_t none, int64_t *ret, struct err *e, const char *sql,
+                const struct db_val *v, size_t n)
+{
+    struct rows *r;
+    enum rc rc = tx_query_(tx, &r, e, sql, v, n);
+
+    if (rc)
+        return rc;
+    const int64_t value = rows_next(r) && !rows_is_null(r, 0) ? rows_int(r, 0) : none;
+    rc = rows_done(r, e);
+    if (!rc)
+        *ret = value;
+    return rc;
+}
+
+enum rc tx_any_(struct tx *tx, bool *ret, struct err *e, const char *sql, const struct db_val *v,
+                size_t n)
+{
+    struct rows *r;
+    enum rc rc = tx_query_(tx, &r, e, sql, v, n);
+
+    if (rc)
+        return rc;
+    const bool any = rows_next(r);
+    rc = rows_done(r, e);
+    if (!rc)
+        *ret = any;
+    return rc;
+}
+
+enum rc db_exec_(struct db *db, struct err *e, const char *sql, const struct db_val *v, size_t n)
+{
+    struct tx *tx;
+    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
+
+    return rc ? rc : tx_end(tx, tx_exec_(tx, e, sql, v, n), e);
+}
+
+enum rc db_int_(struct db *db, int64_t none, int64_t *ret, struct err *e, const char *sql,
+                const struct db_val *v, size_t n)
+{
+    struct tx *tx;
+    enum rc rc = db_begin(db, DB_READ, &tx, e);
+
+    if (rc)
+        return rc;
+    rc = tx_int_(tx, none, ret, e, sql, v, n);
+    tx_rollback(tx);
+    return rc;
+}
+
+enum rc db_any_(struct db *db, bool *ret, struct err *e, const char *sql, const struct db_val *v,
+                size_t n)
+{
+    struct tx *tx;
+    enum rc rc = db_begin(db, DB_READ, &tx, e);
+
+    if (rc)
+        return rc;
+    rc = tx_any_(tx, ret, e, sql, v, n);
+    tx_rollback(tx);
+    return rc;
+}
+
 int64_t tx_changes(struct tx *tx)
 {
     return tx->db->ops->changes(tx);

@@ -81,21 +81,39 @@ void tx_rollback(struct tx *tx);                            /* frees tx; NULL is
 /* Ends tx, which frees it: commits after RC_OK, else rolls back and returns rc. */
 enum rc tx_end(struct tx *tx, enum rc rc, struct err *e) must_check;
 
-/* Arguments fill the `?` in order; count is checked against the statement (ASSERT). */
+/* Arguments, if there are any, fill the `?` in order; their count is checked against the statement
+ * (ASSERT).  A broken UNIQUE or FOREIGN KEY constraint is RC_CONFLICT. */
 #define DB_ARGS_(...)                                                                              \
-    (const struct db_val[]){__VA_ARGS__},                                                          \
-        sizeof((const struct db_val[]){__VA_ARGS__}) / sizeof(struct db_val)
+    (const struct db_val[]){{0}, __VA_ARGS__} + 1,                                                 \
+        sizeof((const struct db_val[]){{0}, __VA_ARGS__}) / sizeof(struct db_val) - 1
 #define tx_exec(tx, e, sql, ...) tx_exec_((tx), (e), (sql), DB_ARGS_(__VA_ARGS__))
 #define tx_query(tx, ret_rows, e, sql, ...)                                                        \
     tx_query_((tx), (ret_rows), (e), (sql), DB_ARGS_(__VA_ARGS__))
-/* Statements without arguments. */
-#define tx_exec0(tx, e, sql)            tx_exec_((tx), (e), (sql), NULL, 0)
-#define tx_query0(tx, ret_rows, e, sql) tx_query_((tx), (ret_rows), (e), (sql), NULL, 0)
-/* A broken UNIQUE or FOREIGN KEY constraint is RC_CONFLICT. */
+/* What a query without rows to go through says: the integer in the first column of its first row,
+ * `none` where there is no row or it is NULL; or whether there is a row. */
+#define tx_int(tx, none, ret, e, sql, ...)                                                         \
+    tx_int_((tx), (none), (ret), (e), (sql), DB_ARGS_(__VA_ARGS__))
+#define tx_any(tx, ret, e, sql, ...) tx_any_((tx), (ret), (e), (sql), DB_ARGS_(__VA_ARGS__))
+/* The same, each in a transaction of its own. */
+#define db_exec(db, e, sql, ...) db_exec_((db), (e), (sql), DB_ARGS_(__VA_ARGS__))
+#define db_int(db, none, ret, e, sql, ...)                                                         \
+    db_int_((db), (none), (ret), (e), (sql), DB_ARGS_(__VA_ARGS__))
+#define db_any(db, ret, e, sql, ...) db_any_((db), (ret), (e), (sql), DB_ARGS_(__VA_ARGS__))
+
 enum rc tx_exec_(struct tx *tx, struct err *e, const char *sql, const struct db_val *v,
                  size_t n) must_check;
 enum rc tx_query_(struct tx *tx, struct rows **ret, struct err *e, const char *sql,
                   const struct db_val *v, size_t n) must_check;
+enum rc tx_int_(struct tx *tx, int64_t none, int64_t *ret, struct err *e, const char *sql,
+                const struct db_val *v, size_t n) must_check;
+enum rc tx_any_(struct tx *tx, bool *ret, struct err *e, const char *sql, const struct db_val *v,
+                size_t n) must_check;
+enum rc db_exec_(struct db *db, struct err *e, const char *sql, const struct db_val *v,
+                 size_t n) must_check;
+enum rc db_int_(struct db *db, int64_t none, int64_t *ret, struct err *e, const char *sql,
+                const struct db_val *v, size_t n) must_check;
+enum rc db_any_(struct db *db, bool *ret, struct err *e, const char *sql, const struct db_val *v,
+                size_t n) must_check;
 int64_t tx_changes(struct tx *tx); /* rows changed by the last tx_exec */
 int64_t tx_last_id(struct tx *tx); /* rowid of the last INSERT */
 

@@ -26,7 +26,7 @@ static enum rc check_applied(struct db *db, const struct db_migration *steps, si
 
     if (rc)
         return rc;
-    rc = tx_query0(tx, &rows, e, "SELECT number, name FROM schema_migration ORDER BY number");
+    rc = tx_query(tx, &rows, e, "SELECT number, name FROM schema_migration ORDER BY number");
     if (rc) {
         tx_rollback(tx);
         return rc;
@@ -85,9 +85,9 @@ static enum rc migrate(struct db *db, const struct db_migration *steps, size_t n
 
     if (rc)
         return rc;
-    rc = tx_exec0(tx, e,
-                  "CREATE TABLE IF NOT EXISTS schema_migration (number INTEGER PRIMARY KEY,"
-                  " name TEXT NOT NULL, applied_at INTEGER NOT NULL)");
+    rc = tx_exec(tx, e,
+                 "CREATE TABLE IF NOT EXISTS schema_migration (number INTEGER PRIMARY KEY,"
+                 " name TEXT NOT NULL, applied_at INTEGER NOT NULL)");
     if (rc) {
         tx_rollback(tx);
         return rc;

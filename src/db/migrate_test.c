@@ -1,7 +1,7 @@
 /* migrate_test.c - steps applied once, broken, foreign and newer schemas, and the embedded ones. */
 #include "base/mem.h"
-#include "base/test.h"
 #include "db/migrate.c"
+#include "db/testing.h"
 
 static const struct db_migration two[] = {
     {1, "one", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);", "DROP TABLE a;"},
@@ -24,22 +24,6 @@ static struct db *fresh(void)
     return db;
 }
 
-static int64_t one(struct db *db, const char *sql)
-{
-    struct tx *tx;
-    struct rows *rows;
-    struct err e = {0};
-    int64_t v = -1;
-
-    CHECK_OK(db_begin(db, DB_READ, &tx, &e), &e);
-    CHECK_OK(tx_query0(tx, &rows, &e, sql), &e);
-    if (rows_next(rows))
-        v = rows_int(rows, 0);
-    CHECK_OK(rows_done(rows, &e), &e);
-    tx_rollback(tx);
-    return v;
-}
-
 TEST(steps_are_applied_once_and_in_order)
 {
     struct db *db = fresh();
@@ -48,9 +32,9 @@ TEST(steps_are_applied_once_and_in_order)
     CHECK_OK(migrate(db, two, 1, &e), &e);
     CHECK_OK(migrate(db, two, 2, &e), &e);
     CHECK_OK(migrate(db, two, 2, &e), &e);
-    CHECK_EQ(one(db, "SELECT count(*) FROM a"), 1);
-    CHECK_EQ(one(db, "SELECT y FROM a"), 2);
-    CHECK_EQ(one(db, "SELECT count(*) FROM schema_migration"), 2);
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM a"), 1);
+    CHECK_EQ(test_db_int(db, "SELECT y FROM a"), 2);
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM schema_migration"), 2);
     db_close(db);
 }
 
@@ -61,8 +45,8 @@ TEST(a_broken_step_leaves_the_steps_before_it_and_nothing_of_itself)
 
     CHECK(migrate(db, broken, 2, &e) == RC_INTERNAL);
     CHECK(strstr(e.text, "002_bad"));
-    CHECK_EQ(one(db, "SELECT count(*) FROM schema_migration"), 1);
-    CHECK_EQ(one(db, "SELECT count(*) FROM sqlite_master WHERE name = 'b'"), 0);
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM schema_migration"), 1);
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM sqlite_master WHERE name = 'b'"), 0);
     CHECK_OK(migrate(db, two, 2, &e), &e);
     db_close(db);
 }
@@ -87,7 +71,7 @@ TEST(the_embedded_steps_build_a_sound_schema)
 
     CHECK_OK(db_migrate(db, &e), &e);
     CHECK_OK(db_migrate(db, &e), &e);
-    CHECK_EQ(one(db, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
     CHECK_OK(db_ping(db, &e), &e);
     for (size_t i = 0; i < db_migrations_count; i++)
         CHECK_EQ(db_migrations[i].number, i + 1);
@@ -105,8 +89,8 @@ TEST(each_step_can_be_taken_back)
     for (size_t i = db_migrations_count; i-- > 0;)
         CHECK_OK(db->ops->script(tx, db_migrations[i].down, &e), &e);
     CHECK_OK(tx_commit(tx, &e), &e);
-    CHECK_EQ(one(db, "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
-                     " AND name <> 'schema_migration'"),
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+                             " AND name <> 'schema_migration'"),
              0);
     db_close(db);
 }

@@ -1,7 +1,7 @@
 /* sqlite_test.c - the embedded database at its edges: order of writers, full disk, kill -9, memory.
  */
-#include "base/test.h"
 #include "db/sqlite.c"
+#include "db/testing.h"
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,37 +14,6 @@ static const char *path(void)
     return p;
 }
 
-static enum rc write_one(struct db *db, const char *sql, struct err *e)
-{
-    struct tx *tx;
-    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_exec0(tx, e, sql);
-    if (rc) {
-        tx_rollback(tx);
-        return rc;
-    }
-    return tx_commit(tx, e);
-}
-
-static int64_t read_one(struct db *db, const char *sql)
-{
-    struct tx *tx;
-    struct rows *rows;
-    struct err e = {0};
-    int64_t v = -1;
-
-    CHECK_OK(db_begin(db, DB_READ, &tx, &e), &e);
-    CHECK_OK(tx_query0(tx, &rows, &e, sql), &e);
-    if (rows_next(rows))
-        v = rows_int(rows, 0);
-    CHECK_OK(rows_done(rows, &e), &e);
-    tx_rollback(tx);
-    return v;
-}
-
 static struct db *fresh(void)
 {
     struct db *db = NULL;
@@ -52,7 +21,7 @@ static struct db *fresh(void)
 
     CHECK_OK(db_open(&db, path(), &e), &e);
     CHECK_OK(
-        write_one(db, "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT UNIQUE, f REAL, b BLOB)", &e),
+        db_exec(db, &e, "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT UNIQUE, f REAL, b BLOB)"),
         &e);
     return db;
 }
@@ -106,7 +75,7 @@ TEST(every_kind_of_value_comes_back_as_it_went)
     CHECK_EQ(tx_last_id(tx), 7);
     CHECK_OK(tx_commit(tx, &e), &e);
     CHECK_OK(db_begin(db, DB_READ, &tx, &e), &e);
-    CHECK_OK(tx_query0(tx, &rows, &e, "SELECT k,v,f,b FROM t ORDER BY k"), &e);
+    CHECK_OK(tx_query(tx, &rows, &e, "SELECT k,v,f,b FROM t ORDER BY k"), &e);
     CHECK(rows_next(rows));
     CHECK(rows_int(rows, 0) == INT64_MIN);
     CHECK(str_eq(rows_copy(rows, &a, 1), STR("a'\0b")));
@@ -124,6 +93,35 @@ TEST(every_kind_of_value_comes_back_as_it_went)
     db_close(db);
 }
 
+TEST(one_integer_and_whether_there_is_a_row)
+{
+    struct db *db = fresh();
+    struct err e = {0};
+    int64_t v = 5;
+    bool any = true;
+
+    CHECK_OK(db_int(db, -7, &v, &e, "SELECT k FROM t"), &e);
+    CHECK_EQ(v, -7); /* no row */
+    CHECK_OK(db_int(db, -7, &v, &e, "SELECT max(k) FROM t"), &e);
+    CHECK_EQ(v, -7); /* NULL */
+    CHECK_OK(db_any(db, &any, &e, "SELECT 1 FROM t"), &e);
+    CHECK(!any);
+    CHECK_OK(db_exec(db, &e, "INSERT INTO t (k, v) VALUES (?, ?), (4, NULL)", db_i(3), db_c("x")),
+             &e);
+    CHECK_OK(db_int(db, -7, &v, &e, "SELECT k FROM t ORDER BY k"), &e);
+    CHECK_EQ(v, 3); /* the first of two */
+    CHECK_OK(db_any(db, &any, &e, "SELECT v FROM t WHERE k = ?", db_i(4)), &e);
+    CHECK(any); /* a row of NULL is one */
+    v = 5, any = false;
+    CHECK(db_int(db, -7, &v, &e, "SELECT nothing FROM t") == RC_INTERNAL);
+    CHECK(db_any(db, &any, &e, "SELECT nothing FROM t") == RC_INTERNAL);
+    CHECK(db_exec(db, &e, "INSERT INTO t (k) VALUES (3)") == RC_CONFLICT);
+    CHECK(v == 5 && !any);                          /* what failed changes nothing */
+    CHECK_OK(db_exec(db, &e, "DELETE FROM t"), &e); /* and leaves no transaction open */
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM t"), 0);
+    db_close(db);
+}
+
 TEST(an_error_rolls_back_what_the_transaction_did_before)
 {
     struct db *db = fresh();
@@ -131,10 +129,10 @@ TEST(an_error_rolls_back_what_the_transaction_did_before)
     struct tx *tx;
 
     CHECK_OK(db_begin(db, DB_WRITE, &tx, &e), &e);
-    CHECK_OK(tx_exec0(tx, &e, "INSERT INTO t (k,v) VALUES (1,'x')"), &e);
-    CHECK(tx_exec0(tx, &e, "INSERT INTO t (k,v) VALUES (2,'x')") == RC_CONFLICT);
+    CHECK_OK(tx_exec(tx, &e, "INSERT INTO t (k,v) VALUES (1,'x')"), &e);
+    CHECK(tx_exec(tx, &e, "INSERT INTO t (k,v) VALUES (2,'x')") == RC_CONFLICT);
     tx_rollback(tx);
-    CHECK_EQ(read_one(db, "SELECT count(*) FROM t"), 0);
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM t"), 0);
     db_close(db);
 }
 
@@ -143,12 +141,12 @@ TEST(broken_constraints_are_conflicts_and_the_connection_lives_on)
     struct db *db = fresh();
     struct err e = {0};
 
-    CHECK_OK(write_one(db, "CREATE TABLE c (t INTEGER REFERENCES t (k), n TEXT NOT NULL)", &e), &e);
-    CHECK(write_one(db, "INSERT INTO c VALUES (99,'x')", &e) == RC_CONFLICT);
-    CHECK(write_one(db, "INSERT INTO c VALUES (NULL,NULL)", &e) == RC_INTERNAL);
-    CHECK(write_one(db, "INSERT INTO nowhere VALUES (1)", &e) == RC_INTERNAL);
+    CHECK_OK(db_exec(db, &e, "CREATE TABLE c (t INTEGER REFERENCES t (k), n TEXT NOT NULL)"), &e);
+    CHECK(db_exec(db, &e, "INSERT INTO c VALUES (99,'x')") == RC_CONFLICT);
+    CHECK(db_exec(db, &e, "INSERT INTO c VALUES (NULL,NULL)") == RC_INTERNAL);
+    CHECK(db_exec(db, &e, "INSERT INTO nowhere VALUES (1)") == RC_INTERNAL);
     CHECK(strstr(e.text, "nowhere"));
-    CHECK_OK(write_one(db, "INSERT INTO c VALUES (NULL,'x')", &e), &e);
+    CHECK_OK(db_exec(db, &e, "INSERT INTO c VALUES (NULL,'x')"), &e);
     db_close(db);
 }
 
@@ -160,16 +158,16 @@ TEST(a_reading_transaction_cannot_write_and_keeps_its_snapshot)
     struct rows *rows;
 
     CHECK_OK(db_begin(db, DB_READ, &tx, &e), &e);
-    CHECK(tx_exec0(tx, &e, "INSERT INTO t (k) VALUES (1)") != RC_OK);
-    CHECK_OK(tx_query0(tx, &rows, &e, "SELECT count(*) FROM t"), &e);
+    CHECK(tx_exec(tx, &e, "INSERT INTO t (k) VALUES (1)") != RC_OK);
+    CHECK_OK(tx_query(tx, &rows, &e, "SELECT count(*) FROM t"), &e);
     CHECK(rows_next(rows) && rows_int(rows, 0) == 0);
     CHECK_OK(rows_done(rows, &e), &e);
-    CHECK_OK(write_one(db, "INSERT INTO t (k) VALUES (1)", &e), &e);
-    CHECK_OK(tx_query0(tx, &rows, &e, "SELECT count(*) FROM t"), &e);
+    CHECK_OK(db_exec(db, &e, "INSERT INTO t (k) VALUES (1)"), &e);
+    CHECK_OK(tx_query(tx, &rows, &e, "SELECT count(*) FROM t"), &e);
     CHECK(rows_next(rows) && rows_int(rows, 0) == 0);
     CHECK_OK(rows_done(rows, &e), &e);
     tx_rollback(tx);
-    CHECK_EQ(read_one(db, "SELECT count(*) FROM t"), 1);
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM t"), 1);
     db_close(db);
 }
 
@@ -180,11 +178,11 @@ TEST(one_statement_may_be_open_twice_and_the_cache_turns_over)
     struct tx *tx;
     struct rows *a, *b;
 
-    CHECK_OK(write_one(db, "INSERT INTO t (k) VALUES (1),(2)", &e), &e);
+    CHECK_OK(db_exec(db, &e, "INSERT INTO t (k) VALUES (1),(2)"), &e);
     CHECK_OK(db_begin(db, DB_READ, &tx, &e), &e);
-    CHECK_OK(tx_query0(tx, &a, &e, "SELECT k FROM t ORDER BY k"), &e);
+    CHECK_OK(tx_query(tx, &a, &e, "SELECT k FROM t ORDER BY k"), &e);
     CHECK(rows_next(a));
-    CHECK_OK(tx_query0(tx, &b, &e, "SELECT k FROM t ORDER BY k"), &e);
+    CHECK_OK(tx_query(tx, &b, &e, "SELECT k FROM t ORDER BY k"), &e);
     CHECK(rows_next(b) && rows_int(b, 0) == 1);
     CHECK(rows_next(a) && rows_int(a, 0) == 2);
     CHECK_OK(rows_done(b, &e), &e);
@@ -193,7 +191,7 @@ TEST(one_statement_may_be_open_twice_and_the_cache_turns_over)
         char sql[64];
 
         snprintf(sql, sizeof sql, "SELECT %d", i);
-        CHECK_OK(tx_query0(tx, &a, &e, sql), &e);
+        CHECK_OK(tx_query(tx, &a, &e, sql), &e);
         CHECK(rows_next(a) && rows_int(a, 0) == i);
         CHECK_OK(rows_done(a, &e), &e);
     }
@@ -213,7 +211,7 @@ static void *increment(void *ud)
     struct err e;
 
     for (int i = 0; i < c->rounds; i++)
-        if (write_one(c->db, "UPDATE t SET f = f + 1 WHERE k = 1", &e))
+        if (db_exec(c->db, &e, "UPDATE t SET f = f + 1 WHERE k = 1"))
             atomic_fetch_add(&c->failed, 1);
     return NULL;
 }
@@ -224,7 +222,7 @@ static void *compare(void *ud)
     struct crew *c = ud;
 
     for (int i = 0; i < c->rounds; i++)
-        if (read_one(c->db, "SELECT (SELECT f FROM t WHERE k=1) >= 0") != 1)
+        if (test_db_int(c->db, "SELECT (SELECT f FROM t WHERE k=1) >= 0") != 1)
             atomic_fetch_add(&c->failed, 1);
     return NULL;
 }
@@ -235,7 +233,7 @@ TEST(many_writers_and_readers_lose_nothing)
     struct err e = {0};
     pthread_t w[6], r[12];
 
-    CHECK_OK(write_one(c.db, "INSERT INTO t (k,f) VALUES (1,0)", &e), &e);
+    CHECK_OK(db_exec(c.db, &e, "INSERT INTO t (k,f) VALUES (1,0)"), &e);
     for (size_t i = 0; i < 6; i++)
         pthread_create(&w[i], NULL, increment, &c);
     for (size_t i = 0; i < 12; i++) /* more than READERS_MAX */
@@ -245,7 +243,7 @@ TEST(many_writers_and_readers_lose_nothing)
     for (size_t i = 0; i < 12; i++)
         pthread_join(r[i], NULL);
     CHECK_EQ(atomic_load(&c.failed), 0);
-    CHECK_EQ(read_one(c.db, "SELECT CAST(f AS INTEGER) FROM t WHERE k=1"), 120);
+    CHECK_EQ(test_db_int(c.db, "SELECT CAST(f AS INTEGER) FROM t WHERE k=1"), 120);
     CHECK(((struct sqlite_db *)c.db)->readers <= READERS_IDLE);
     db_close(c.db);
 }
@@ -312,10 +310,10 @@ TEST(a_lock_held_by_another_program_is_unavailable)
     CHECK_EQ(sqlite3_open(d->path, &other), SQLITE_OK);
     CHECK_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_busy_timeout(d->writer.p, 20);
-    CHECK(write_one(db, "INSERT INTO t (k) VALUES (1)", &e) == RC_UNAVAILABLE);
+    CHECK(db_exec(db, &e, "INSERT INTO t (k) VALUES (1)") == RC_UNAVAILABLE);
     CHECK_EQ(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
-    CHECK_OK(write_one(db, "INSERT INTO t (k) VALUES (1)", &e), &e);
+    CHECK_OK(db_exec(db, &e, "INSERT INTO t (k) VALUES (1)"), &e);
     db_close(db);
 }
 
@@ -328,16 +326,16 @@ TEST(a_full_disk_is_said_so_and_leaves_the_database_whole)
     enum rc rc = RC_OK;
 
     CHECK(!run(&d->writer, "PRAGMA max_page_count = 12", &e));
-    CHECK_OK(write_one(db, "INSERT INTO t (k,v) VALUES (0,'kept')", &e), &e);
+    CHECK_OK(db_exec(db, &e, "INSERT INTO t (k,v) VALUES (0,'kept')"), &e);
     CHECK_OK(db_begin(db, DB_WRITE, &tx, &e), &e);
     for (int i = 1; !rc && i < 100; i++)
         rc = tx_exec(tx, &e, "INSERT INTO t (k,b) VALUES (?, zeroblob(4000))", db_i(i));
     CHECK_EQ(rc, RC_FULL);
     CHECK(strstr(e.text, "full"));
     CHECK(tx_commit(tx, &e) != RC_OK); /* never half a transaction, even if the caller goes on */
-    CHECK_EQ(read_one(db, "SELECT count(*) FROM t"), 1);
+    CHECK_EQ(test_db_int(db, "SELECT count(*) FROM t"), 1);
     CHECK(!run(&d->writer, "PRAGMA max_page_count = 10000", &e));
-    CHECK_OK(write_one(db, "INSERT INTO t (k) VALUES (1)", &e), &e);
+    CHECK_OK(db_exec(db, &e, "INSERT INTO t (k) VALUES (1)"), &e);
     db_close(db);
 }
 
@@ -354,7 +352,7 @@ TEST(what_was_committed_survives_kill_9_and_nothing_else)
         pid = fork();
         if (!pid) { /* each number goes down the pipe once its commit has returned */
             if (db_open(&db, path(), &e) ||
-                write_one(db, "CREATE TABLE IF NOT EXISTS n (a INTEGER, b INTEGER)", &e))
+                db_exec(db, &e, "CREATE TABLE IF NOT EXISTS n (a INTEGER, b INTEGER)"))
                 _exit(1);
             for (int64_t i = 0;; i++) {
                 struct tx *tx;
@@ -377,9 +375,9 @@ TEST(what_was_committed_survives_kill_9_and_nothing_else)
         CHECK_EQ(waitpid(pid, &status, 0), pid);
         CHECK(WIFSIGNALED(status));
         CHECK_OK(db_open(&db, path(), &e), &e);
-        CHECK(read_one(db, "SELECT max(a) FROM n") >= told);
-        CHECK_EQ(read_one(db, "SELECT count(*) FROM n WHERE b IS NULL"), 0);
-        CHECK_OK(write_one(db, "DELETE FROM n", &e), &e);
+        CHECK(test_db_int(db, "SELECT max(a) FROM n") >= told);
+        CHECK_EQ(test_db_int(db, "SELECT count(*) FROM n WHERE b IS NULL"), 0);
+        CHECK_OK(db_exec(db, &e, "DELETE FROM n"), &e);
         db_close(db);
     }
 }
@@ -393,9 +391,9 @@ TEST(an_interrupt_ends_a_running_statement)
 
     db_interrupt(db);
     CHECK_OK(db_begin(db, DB_READ, &tx, &e), &e);
-    CHECK_OK(tx_query0(tx, &rows, &e,
-                       "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
-                       " SELECT max(x) FROM c"),
+    CHECK_OK(tx_query(tx, &rows, &e,
+                      "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
+                      " SELECT max(x) FROM c"),
              &e);
     CHECK(!rows_next(rows));
     CHECK(rows_done(rows, &e) == RC_CANCELLED);
@@ -415,12 +413,12 @@ TEST(each_failing_allocation_is_returned_and_nothing_leaks)
         mem_fail_at(at);
         rc = db_open(&db, path(), &e);
         if (!rc) {
-            rc = write_one(db, "CREATE TABLE IF NOT EXISTS x (a)", &e);
+            rc = db_exec(db, &e, "CREATE TABLE IF NOT EXISTS x (a)");
             struct tx *tx;
             struct rows *rows;
 
             if (!rc && !(rc = db_begin(db, DB_READ, &tx, &e))) {
-                if (!(rc = tx_query0(tx, &rows, &e, "SELECT a FROM x"))) {
+                if (!(rc = tx_query(tx, &rows, &e, "SELECT a FROM x"))) {
                     (void)rows_next(rows);
                     rc = rows_done(rows, &e);
                 }

@@ -21,11 +21,18 @@ static inline struct db *test_db_open(void)
 static inline void test_db_do(struct db *db, const char *sql)
 {
     struct err e = {0};
-    struct tx *tx;
 
-    CHECK_OK(db_begin(db, DB_WRITE, &tx, &e), &e);
-    CHECK_OK(tx_exec0(tx, &e, sql), &e);
-    CHECK_OK(tx_commit(tx, &e), &e);
+    CHECK_OK(db_exec(db, &e, sql), &e);
+}
+
+/* -1: no row, or NULL. */
+static inline int64_t test_db_int(struct db *db, const char *sql)
+{
+    struct err e = {0};
+    int64_t v;
+
+    CHECK_OK(db_int(db, -1, &v, &e, sql), &e);
+    return v;
 }
 
 #endif

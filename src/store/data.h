@@ -158,7 +158,4 @@ enum rc data_place_used(struct tx *tx, enum data_kind kind, int64_t place, bool 
 struct store_stat;
 enum rc data_stat(struct tx *tx, struct store_stat *ret, struct err *e) must_check;
 
-/* The one integer that a query gives; RC_NOT_FOUND without a row. */
-enum rc data_one_int(struct rows *r, int64_t *ret, struct err *e) must_check;
-
 #endif

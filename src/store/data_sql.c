@@ -150,10 +150,8 @@ enum rc data_pieces(struct tx *tx, struct arena *a, int64_t data, struct data_ro
     struct rows *r;
     int64_t count;
     size_t n = 0;
-    enum rc rc = tx_query(tx, &r, e, "SELECT count(*) FROM piece WHERE owner = ?", db_i(data));
+    enum rc rc = tx_int(tx, 0, &count, e, "SELECT count(*) FROM piece WHERE owner = ?", db_i(data));
 
-    if (!rc)
-        rc = data_one_int(r, &count, e);
     if (!rc)
         rc = tx_query(tx, &r, e,
                       "SELECT " ROW ", p.n, p.data, p.sum, p.crc FROM piece p"
@@ -207,33 +205,12 @@ enum rc data_find(struct tx *tx, const uint8_t sha[SHA256_BYTES], uint64_t bytes
 
 enum rc data_exists(struct tx *tx, int64_t data, bool *ret, struct err *e)
 {
-    struct rows *r;
-    bool there;
-    enum rc rc = tx_query(tx, &r, e, "SELECT 1 FROM data WHERE id = ?", db_i(data));
-
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    rc = rows_done(r, e);
-    if (!rc)
-        *ret = there;
-    return rc;
+    return tx_any(tx, ret, e, "SELECT 1 FROM data WHERE id = ?", db_i(data));
 }
 
 enum rc data_file_named(struct tx *tx, int64_t place, bool *ret, struct err *e)
 {
-    struct rows *r;
-    bool there;
-    enum rc rc =
-        tx_query(tx, &r, e, "SELECT 1 FROM data WHERE kind IN (0, 4) AND place = ?", db_i(place));
-
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    rc = rows_done(r, e);
-    if (!rc)
-        *ret = there;
-    return rc;
+    return tx_any(tx, ret, e, "SELECT 1 FROM data WHERE kind IN (0, 4) AND place = ?", db_i(place));
 }
 
 /* ---- adding and dropping */

@@ -593,7 +593,7 @@ static void make_layout_1(const char *dir)
     CHECK_OK(db_open(&db, path, &e), &e);
     CHECK_OK(db_begin(db, DB_WRITE, &tx, &e), &e);
     for (size_t i = 0; i < sizeof layout_1 / sizeof *layout_1; i++)
-        CHECK_OK(tx_exec0(tx, &e, layout_1[i]), &e);
+        CHECK_OK(tx_exec(tx, &e, layout_1[i]), &e);
     CHECK_OK(tx_exec(tx, &e,
                      "INSERT INTO data(id, kind, refs, bytes, body)"
                      " VALUES (1099511627778, 1, 1, 60000, ?)",

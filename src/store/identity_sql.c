@@ -18,36 +18,19 @@ static const char *const layout[] = {
     " PRIMARY KEY(identity, pattern)) WITHOUT ROWID",
 };
 
-static enum rc one_int(struct rows *r, int64_t *ret, struct err *e)
-{
-    bool there = rows_next(r);
-    int64_t v = there ? rows_int(r, 0) : 0;
-    enum rc rc = rows_done(r, e);
-
-    if (rc)
-        return rc;
-    if (!there)
-        return err_set(e, RC_NOT_FOUND, "there is no such row");
-    *ret = v;
-    return RC_OK;
-}
-
 static enum rc set_up(struct tx *tx, struct err *e)
 {
-    struct rows *r;
     int64_t version;
-    enum rc rc = tx_query0(tx, &r, e, "PRAGMA user_version");
+    enum rc rc = tx_int(tx, 0, &version, e, "PRAGMA user_version");
 
-    if (!rc)
-        rc = one_int(r, &version, e);
     if (!rc && version > LAYOUT)
         rc = err_set(e, RC_CONFLICT,
                      "identity.db has layout %lld, this program knows %d; use a newer one",
                      (long long)version, LAYOUT);
     for (size_t i = 0; !rc && !version && i < sizeof layout / sizeof *layout; i++)
-        rc = tx_exec0(tx, e, layout[i]);
+        rc = tx_exec(tx, e, layout[i]);
     if (!rc && !version)
-        rc = tx_exec0(tx, e, "PRAGMA user_version = 1"); /* LAYOUT */
+        rc = tx_exec(tx, e, "PRAGMA user_version = 1"); /* LAYOUT */
     return rc;
 }
 
@@ -61,10 +44,7 @@ enum rc idsql_setup(struct db *db, struct err *e)
 
 enum rc idsql_keys(struct tx *tx, int64_t *ret_n, struct err *e)
 {
-    struct rows *r;
-    enum rc rc = tx_query0(tx, &r, e, "SELECT count(*) FROM access_key");
-
-    return rc ? rc : one_int(r, ret_n, e);
+    return tx_int(tx, 0, ret_n, e, "SELECT count(*) FROM access_key");
 }
 
 /* ---- reading */
@@ -133,9 +113,9 @@ static enum rc read_one(struct tx *tx, int64_t id, struct idsql_row *x, int64_t 
 enum rc idsql_each(struct tx *tx, int64_t now_ms, idsql_fn each, void *ud, struct err *e)
 {
     struct rows *r;
-    enum rc done, rc = tx_query0(tx, &r, e,
-                                 "SELECT id, name, disabled, created_ms FROM identity"
-                                 " ORDER BY name");
+    enum rc done, rc = tx_query(tx, &r, e,
+                                "SELECT id, name, disabled, created_ms FROM identity"
+                                " ORDER BY name");
 
     if (rc)
         return rc;
@@ -151,27 +131,21 @@ enum rc idsql_each(struct tx *tx, int64_t now_ms, idsql_fn each, void *ud, struc
 
 enum rc idsql_id(struct tx *tx, str name, int64_t *ret, struct err *e)
 {
-    struct rows *r;
-    enum rc rc = tx_query(tx, &r, e, "SELECT id FROM identity WHERE name = ?", db_s(name));
+    enum rc rc = tx_int(tx, 0, ret, e, "SELECT id FROM identity WHERE name = ?", db_s(name));
 
-    if (!rc)
-        rc = one_int(r, ret, e);
-    if (rc == RC_NOT_FOUND)
-        return err_set(e, rc, "there is no identity '%.*s'; `anneal store user list` shows them",
-                       STR_F(str_sub(name, 0, IDENTITY_NAME_MAX)));
-    return rc;
+    return rc || *ret ? rc
+                      : err_set(e, RC_NOT_FOUND,
+                                "there is no identity '%.*s'; `anneal store user list` shows them",
+                                STR_F(str_sub(name, 0, IDENTITY_NAME_MAX)));
 }
 
 /* ---- writing */
 
 enum rc idsql_add(struct tx *tx, str name, int64_t now_ms, int64_t *ret, struct err *e)
 {
-    struct rows *r;
     int64_t n;
-    enum rc rc = tx_query0(tx, &r, e, "SELECT count(*) FROM identity");
+    enum rc rc = tx_int(tx, 0, &n, e, "SELECT count(*) FROM identity");
 
-    if (!rc)
-        rc = one_int(r, &n, e);
     if (!rc && n >= IDENTITIES_MAX)
         rc = err_set(e, RC_LIMIT, "a store has at most %d identities", IDENTITIES_MAX);
     if (!rc)
@@ -224,16 +198,13 @@ enum rc idsql_keys_end(struct tx *tx, int64_t id, int64_t at_ms, int64_t now_ms,
 
 enum rc idsql_grant(struct tx *tx, int64_t id, struct grant g, struct err *e)
 {
-    struct rows *r;
     int64_t n;
     enum rc rc = tx_exec(tx, e, "DELETE FROM bucket_grant WHERE identity = ? AND pattern = ?",
                          db_i(id), db_s(g.pattern));
 
     if (rc || !g.rights)
         return rc;
-    rc = tx_query(tx, &r, e, "SELECT count(*) FROM bucket_grant WHERE identity = ?", db_i(id));
-    if (!rc)
-        rc = one_int(r, &n, e);
+    rc = tx_int(tx, 0, &n, e, "SELECT count(*) FROM bucket_grant WHERE identity = ?", db_i(id));
     if (!rc && n >= IDENTITY_GRANTS_MAX)
         rc = err_set(e, RC_LIMIT,
                      "an identity has at most %d grants; use a pattern such as 'logs-*'",

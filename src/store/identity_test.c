@@ -278,7 +278,7 @@ TEST(rows_that_cannot_be_read_let_only_the_configured_one_in)
     memcpy(g.s->master, master, sizeof master); /* without a further change */
     CHECK_STR(str_of(who(&g, k.access_key, k.secret_key)), "a");
     CHECK_OK(db_begin(g.s->db, DB_WRITE, &tx, &g.e), &g.e); /* a newer program's file */
-    CHECK_OK(tx_exec0(tx, &g.e, "PRAGMA user_version = 99"), &g.e);
+    CHECK_OK(tx_exec(tx, &g.e, "PRAGMA user_version = 99"), &g.e);
     CHECK_OK(tx_commit(tx, &g.e), &g.e);
     identities_close(g.s);
     CHECK_EQ(identities_open(&g.s, &g.c, &g.e), RC_CONFLICT);

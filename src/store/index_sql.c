@@ -71,12 +71,9 @@ static enum rc no_memory(struct err *e)
 
 static enum rc set_up(struct tx *tx, int64_t *ret_generation, struct err *e)
 {
-    struct rows *r;
     int64_t version;
-    enum rc rc = tx_query0(tx, &r, e, "PRAGMA user_version");
+    enum rc rc = tx_int(tx, 0, &version, e, "PRAGMA user_version");
 
-    if (!rc)
-        rc = data_one_int(r, &version, e);
     if (!rc && version > LAYOUT)
         rc = err_set(e, RC_CONFLICT,
                      "the store's index has layout %lld, this program knows %d; use a newer one",
@@ -85,18 +82,16 @@ static enum rc set_up(struct tx *tx, int64_t *ret_generation, struct err *e)
         log_info("store: the index is brought from layout %lld to %d", (long long)version, LAYOUT);
     for (size_t i = 0; !rc && i < sizeof steps / sizeof *steps; i++)
         if (steps[i].layout > version)
-            rc = tx_exec0(tx, e, steps[i].sql);
+            rc = tx_exec(tx, e, steps[i].sql);
     if (!rc)
         rc = data_setup(tx, e);
     if (!rc && version < 4) /* rows have sums from layout 4 on */
         rc = rowsum_fill(tx, ROWSUM_BUCKET, ROWSUM_PART, e);
     if (!rc && version < LAYOUT)
-        rc = tx_exec0(tx, e, "PRAGMA user_version = 4"); /* LAYOUT */
+        rc = tx_exec(tx, e, "PRAGMA user_version = 4"); /* LAYOUT */
     if (!rc)
-        rc = tx_exec0(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'generation'");
-    if (!rc)
-        rc = tx_query0(tx, &r, e, "SELECT value FROM counter WHERE name = 'generation'");
-    return rc ? rc : data_one_int(r, ret_generation, e);
+        rc = tx_exec(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'generation'");
+    return rc ? rc : data_counter(tx, "generation", ret_generation, e);
 }
 
 enum rc index_setup(struct db *db, int64_t *ret_generation, struct err *e)
@@ -220,25 +215,22 @@ enum rc index_bucket_acl(struct tx *tx, int64_t bucket, enum canned_acl acl, str
 
 enum rc index_bucket_remove(struct tx *tx, int64_t bucket, struct freed_list *freed, struct err *e)
 {
-    struct rows *r;
     int64_t n, upload;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT EXISTS(SELECT 1 FROM object WHERE bucket = ?) +"
-                          " EXISTS(SELECT 1 FROM version WHERE bucket = ?)",
-                          db_i(bucket), db_i(bucket));
+    enum rc rc = tx_int(tx, 0, &n, e,
+                        "SELECT EXISTS(SELECT 1 FROM object WHERE bucket = ?) +"
+                        " EXISTS(SELECT 1 FROM version WHERE bucket = ?)",
+                        db_i(bucket), db_i(bucket));
 
-    if (!rc)
-        rc = data_one_int(r, &n, e);
     if (!rc && n)
         rc = err_set(e, RC_CONFLICT, "the bucket is not empty");
     while (!rc) {
-        rc = tx_query(tx, &r, e, "SELECT id FROM upload WHERE bucket = ? LIMIT 1", db_i(bucket));
-        if (!rc)
-            rc = data_one_int(r, &upload, e);
-        if (!rc)
-            rc = index_upload_drop(tx, upload, freed, e);
+        rc = tx_int(tx, 0, &upload, e, "SELECT id FROM upload WHERE bucket = ? LIMIT 1",
+                    db_i(bucket));
+        if (rc || !upload)
+            break;
+        rc = index_upload_drop(tx, upload, freed, e);
     }
-    if (rc != RC_NOT_FOUND)
+    if (rc)
         return rc;
     rc = tx_exec(tx, e, "DELETE FROM setting WHERE bucket = ?", db_i(bucket));
     return rc ? rc : tx_exec(tx, e, "DELETE FROM bucket WHERE id = ?", db_i(bucket));

@@ -139,7 +139,7 @@ TEST(an_index_of_the_first_layout_is_brought_up_whole)
     CHECK_OK(db_open(&g.db, path, &g.e), &g.e);
     CHECK_OK(db_begin(g.db, DB_WRITE, &g.tx, &g.e), &g.e);
     for (size_t i = 0; i < sizeof first_layout / sizeof *first_layout; i++)
-        CHECK_OK(tx_exec0(g.tx, &g.e, first_layout[i]), &g.e);
+        CHECK_OK(tx_exec(g.tx, &g.e, first_layout[i]), &g.e);
     CHECK_OK(tx_commit(g.tx, &g.e), &g.e);
     for (int start = 0; start < 2; start++) { /* and a second time it changes nothing */
         CHECK_OK(index_setup(g.db, &g.generation, &g.e), &g.e);
@@ -168,7 +168,7 @@ TEST(a_newer_layout_is_refused)
     struct rig g;
 
     begin(&g, VERSIONING_OFF);
-    CHECK_OK(tx_exec0(g.tx, &g.e, "PRAGMA user_version = 99"), &g.e);
+    CHECK_OK(tx_exec(g.tx, &g.e, "PRAGMA user_version = 99"), &g.e);
     CHECK_OK(tx_commit(g.tx, &g.e), &g.e);
     CHECK_EQ(index_setup(g.db, &g.generation, &g.e), RC_CONFLICT);
     CHECK_OK(db_begin(g.db, DB_WRITE, &g.tx, &g.e), &g.e);
@@ -299,10 +299,10 @@ TEST(a_list_of_versions_is_merged_not_sorted)
 
     begin(&g, VERSIONING_ON);
     buf_init(&plan, 8192);
-    CHECK_OK(tx_query0(g.tx, &r, &g.e,
-                       "EXPLAIN QUERY PLAN SELECT key, seq FROM object WHERE bucket = 1"
-                       " AND key >= x'00' AND key < x'ff' UNION ALL SELECT key, seq FROM version"
-                       " WHERE bucket = 1 AND key >= x'00' AND key < x'ff' ORDER BY 1, 2 DESC"),
+    CHECK_OK(tx_query(g.tx, &r, &g.e,
+                      "EXPLAIN QUERY PLAN SELECT key, seq FROM object WHERE bucket = 1"
+                      " AND key >= x'00' AND key < x'ff' UNION ALL SELECT key, seq FROM version"
+                      " WHERE bucket = 1 AND key >= x'00' AND key < x'ff' ORDER BY 1, 2 DESC"),
              &g.e);
     while (rows_next(r)) {
         buf_str(&plan, rows_text(r, 3));

@@ -40,31 +40,9 @@ static const char *const to_layout_4[] = {
     "ALTER TABLE piece ADD COLUMN sum TEXT NOT NULL DEFAULT ''",
 };
 
-enum rc data_one_int(struct rows *r, int64_t *ret, struct err *e)
-{
-    bool there = rows_next(r);
-    int64_t v = there ? rows_int(r, 0) : 0;
-    enum rc rc = rows_done(r, e);
-
-    if (rc)
-        return rc;
-    if (!there)
-        return err_set(e, RC_NOT_FOUND, "there is no such row in the store's index");
-    *ret = v;
-    return RC_OK;
-}
-
 enum rc data_counter(struct tx *tx, const char *name, int64_t *ret, struct err *e)
 {
-    struct rows *r;
-    enum rc rc = tx_query(tx, &r, e, "SELECT value FROM counter WHERE name = ?", db_c(name));
-
-    if (!rc)
-        rc = data_one_int(r, ret, e);
-    if (rc != RC_NOT_FOUND)
-        return rc;
-    *ret = 0;
-    return RC_OK;
+    return tx_int(tx, 0, ret, e, "SELECT value FROM counter WHERE name = ?", db_c(name));
 }
 
 enum rc data_counter_set(struct tx *tx, const char *name, int64_t value, struct err *e)
@@ -85,7 +63,7 @@ static enum rc tune(struct tx *tx, struct err *e)
     enum rc rc = RC_OK;
 
     for (size_t i = 0; !rc && i < sizeof pragmas / sizeof *pragmas; i++)
-        rc = tx_exec0(tx, e, pragmas[i]);
+        rc = tx_exec(tx, e, pragmas[i]);
     return rc;
 }
 
@@ -95,7 +73,7 @@ enum rc data_setup(struct tx *tx, struct err *e)
     enum rc rc = tune(tx, e);
 
     for (size_t i = 0; !rc && i < sizeof tables / sizeof *tables; i++)
-        rc = tx_exec0(tx, e, tables[i]);
+        rc = tx_exec(tx, e, tables[i]);
     if (!rc)
         rc = data_counter(tx, "data_layout", &layout, e);
     if (!rc && layout > DATA_LAYOUT)
@@ -103,11 +81,11 @@ enum rc data_setup(struct tx *tx, struct err *e)
                      "the store's bytes have layout %lld, this program knows %d; use a newer one",
                      (long long)layout, DATA_LAYOUT);
     for (size_t i = 0; !rc && !layout && i < sizeof to_layout_2 / sizeof *to_layout_2; i++)
-        rc = tx_exec0(tx, e, to_layout_2[i]);
+        rc = tx_exec(tx, e, to_layout_2[i]);
     for (size_t i = 0; !rc && layout < 3 && i < sizeof to_layout_3 / sizeof *to_layout_3; i++)
-        rc = tx_exec0(tx, e, to_layout_3[i]);
+        rc = tx_exec(tx, e, to_layout_3[i]);
     for (size_t i = 0; !rc && layout < 4 && i < sizeof to_layout_4 / sizeof *to_layout_4; i++)
-        rc = tx_exec0(tx, e, to_layout_4[i]);
+        rc = tx_exec(tx, e, to_layout_4[i]);
     if (!rc && layout < 4)
         rc = rowsum_fill(tx, ROWSUM_PIECE, layout < 3 ? ROWSUM_DATA : ROWSUM_PIECE, e);
     if (!rc && layout < DATA_LAYOUT)

@@ -71,10 +71,10 @@ enum rc index_list_versions(struct tx *tx, int64_t bucket, str from, int64_t bef
 enum rc index_usage(struct tx *tx, uint64_t ret[4], struct err *e)
 {
     struct rows *r;
-    enum rc rc = tx_query0(tx, &r, e,
-                           "SELECT (SELECT count(*) FROM bucket), count(*),"
-                           " coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0)"
-                           " FROM version), (SELECT count(*) FROM upload) FROM object");
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT (SELECT count(*) FROM bucket), count(*),"
+                          " coalesce(sum(bytes), 0) + (SELECT coalesce(sum(bytes), 0)"
+                          " FROM version), (SELECT count(*) FROM upload) FROM object");
 
     if (rc)
         return rc;

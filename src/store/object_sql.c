@@ -257,17 +257,14 @@ static enum rc make_room(struct tx *tx, const struct bucket *b, str key, int64_t
 
 static enum rc next_seq(struct tx *tx, const struct bucket *b, struct object *o, struct err *e)
 {
-    struct rows *r;
     enum rc rc;
 
     o->seq = 0;
     o->null_version = b->versioning != VERSIONING_ON;
     if (b->versioning == VERSIONING_OFF)
         return RC_OK;
-    rc = tx_exec0(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'version'");
-    if (!rc)
-        rc = tx_query0(tx, &r, e, "SELECT value FROM counter WHERE name = 'version'");
-    return rc ? rc : data_one_int(r, &o->seq, e);
+    rc = tx_exec(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'version'");
+    return rc ? rc : data_counter(tx, "version", &o->seq, e);
 }
 
 /* As it stands in `object`. */

@@ -383,7 +383,7 @@ static void flip_row(struct shelf *s, const struct flip *f)
     if (rowid)
         snprintf(sql + strlen(sql), sizeof sql - strlen(sql), "%s)", f->table);
     begin(s, &tx);
-    CHECK_OK(tx_exec0(tx, &s->e, sql), &s->e);
+    CHECK_OK(tx_exec(tx, &s->e, sql), &s->e);
     CHECK(tx_changes(tx) > 0);
     commit(s, tx);
 }
@@ -453,7 +453,7 @@ TEST(a_wrong_row_can_be_put_over_and_deleted_and_frees_nothing)
     commit(&s, tx);
     CHECK_EQ(freed.n, 0);
     begin(&s, &tx);
-    CHECK_OK(tx_exec0(tx, &s.e, "UPDATE object SET data = (data | 4) - (data & 4)"), &s.e);
+    CHECK_OK(tx_exec(tx, &s.e, "UPDATE object SET data = (data | 4) - (data & 4)"), &s.e);
     commit(&s, tx);
     for (int i = 6; i < OBJECTS; i++) { /* what they name is all there */
         static char want[OBJECTS * 700];
@@ -474,10 +474,10 @@ TEST(rows_from_before_there_were_sums_get_them_at_the_first_start)
     begin(&s, &tx);
     for (int k = 0; k < ROWSUM_KINDS; k++) {
         snprintf(sql, sizeof sql, "ALTER TABLE %s DROP COLUMN crc", tables[k].name);
-        CHECK_OK(tx_exec0(tx, &s.e, sql), &s.e);
+        CHECK_OK(tx_exec(tx, &s.e, sql), &s.e);
     }
-    CHECK_OK(tx_exec0(tx, &s.e, "ALTER TABLE piece DROP COLUMN sum"), &s.e);
-    CHECK_OK(tx_exec0(tx, &s.e, "PRAGMA user_version = 3"), &s.e);
+    CHECK_OK(tx_exec(tx, &s.e, "ALTER TABLE piece DROP COLUMN sum"), &s.e);
+    CHECK_OK(tx_exec(tx, &s.e, "PRAGMA user_version = 3"), &s.e);
     CHECK_OK(data_counter_set(tx, "data_layout", 2, &s.e), &s.e);
     commit(&s, tx);
     disk_close(&s.d);

@@ -50,12 +50,9 @@ enum rc data_segment_next(struct tx *tx, uint32_t after, struct segment_row *ret
 
 enum rc data_segment_last(struct tx *tx, uint32_t *ret, struct err *e)
 {
-    struct rows *r;
     int64_t place;
-    enum rc rc = tx_query0(tx, &r, e, "SELECT coalesce(max(place), 0) FROM data WHERE kind = 3");
+    enum rc rc = tx_int(tx, 0, &place, e, "SELECT max(place) FROM data WHERE kind = 3");
 
-    if (!rc)
-        rc = data_one_int(r, &place, e);
     if (!rc)
         *ret = place_segment(place);
     return rc;
@@ -84,18 +81,16 @@ enum rc data_segment_worst(struct tx *tx, unsigned percent, struct segment_row *
 
 enum rc data_place_ok(struct tx *tx, const struct segments *s, int64_t place, struct err *e)
 {
-    struct rows *r;
-    int64_t one;
+    bool there;
     enum rc rc;
 
     if (!segments_usable(s, place))
         return err_set(e, RC_UNAVAILABLE, "the segment could not be synced; try again");
     if (segments_growing(s, place))
         return RC_OK;
-    rc = tx_query(tx, &r, e, "SELECT 1 FROM segment WHERE number = ?", db_i(place_segment(place)));
-    if (!rc)
-        rc = data_one_int(r, &one, e);
-    if (rc == RC_NOT_FOUND)
+    rc =
+        tx_any(tx, &there, e, "SELECT 1 FROM segment WHERE number = ?", db_i(place_segment(place)));
+    if (!rc && !there)
         rc = err_set(e, RC_UNAVAILABLE, "the segment was compacted meanwhile; try again");
     return rc;
 }
@@ -124,7 +119,7 @@ enum rc data_freed(struct tx *tx, struct freed_list *ret, struct err *e)
 {
     struct rows *r;
     bool ok = true;
-    enum rc rc = tx_query0(tx, &r, e, "SELECT kind, place, crc FROM freed");
+    enum rc rc = tx_query(tx, &r, e, "SELECT kind, place, crc FROM freed");
 
     if (rc)
         return rc;
@@ -169,16 +164,7 @@ enum rc data_healed(struct tx *tx, int64_t data, bool *ret_was, struct err *e)
 
 enum rc data_damaged(struct tx *tx, int64_t data, bool *ret, struct err *e)
 {
-    struct rows *r;
-    int64_t one;
-    enum rc rc = tx_query(tx, &r, e, "SELECT 1 FROM damage WHERE data = ?", db_i(data));
-
-    if (!rc)
-        rc = data_one_int(r, &one, e);
-    if (rc && rc != RC_NOT_FOUND)
-        return rc;
-    *ret = !rc;
-    return RC_OK;
+    return tx_any(tx, ret, e, "SELECT 1 FROM damage WHERE data = ?", db_i(data));
 }
 
 enum rc data_name(struct tx *tx, struct arena *a, int64_t data, str *ret_bucket, str *ret_key,

@@ -23,21 +23,20 @@ enum rc data_check(struct tx *tx, data_fault_fn each, void *ud, struct err *e)
 {
     struct rows *r;
     enum rc rc =
-        tx_query0(tx, &r, e,
-                  "SELECT d.id FROM data d LEFT JOIN (SELECT data, count(*) AS n FROM " USERS
-                  " GROUP BY data) u ON u.data = d.id WHERE d.refs <> coalesce(u.n, 0)");
+        tx_query(tx, &r, e,
+                 "SELECT d.id FROM data d LEFT JOIN (SELECT data, count(*) AS n FROM " USERS
+                 " GROUP BY data) u ON u.data = d.id WHERE d.refs <> coalesce(u.n, 0)");
 
     if (!rc)
         rc = each_fault(r, "its count of references is wrong", each, ud, e);
     if (!rc)
-        rc = tx_query0(tx, &r, e,
-                       "SELECT DISTINCT u.data FROM " USERS " u WHERE NOT EXISTS"
-                       " (SELECT 1 FROM data d WHERE d.id = u.data)");
+        rc = tx_query(tx, &r, e,
+                      "SELECT DISTINCT u.data FROM " USERS " u WHERE NOT EXISTS"
+                      " (SELECT 1 FROM data d WHERE d.id = u.data)");
     if (!rc)
         rc = each_fault(r, "the index names it, and it is not there", each, ud, e);
     if (!rc)
-        rc =
-            tx_query0(tx, &r, e,
+        rc = tx_query(tx, &r, e,
                       "SELECT d.id FROM data d WHERE d.kind = 2 AND d.bytes <>"
                       " (SELECT coalesce(sum(x.bytes), 0) FROM piece p JOIN data x ON x.id = p.data"
                       "  WHERE p.owner = d.id)");
@@ -46,27 +45,15 @@ enum rc data_check(struct tx *tx, data_fault_fn each, void *ud, struct err *e)
 
 enum rc data_place_used(struct tx *tx, enum data_kind kind, int64_t place, bool *ret, struct err *e)
 {
-    struct rows *r;
-    bool there;
-    enum rc rc;
-
     if (kind == DATA_PACKED)
-        rc = tx_query(tx, &r, e,
+        return tx_any(tx, ret, e,
                       "SELECT 1 FROM segment WHERE number = ?"
                       " UNION ALL SELECT 1 FROM freed WHERE kind = 3 AND place = ?",
                       db_i(place), db_i(place));
-    else
-        rc = tx_query(tx, &r, e,
-                      "SELECT 1 FROM data WHERE kind IN (0, 4) AND place = ?"
-                      " UNION ALL SELECT 1 FROM freed WHERE kind IN (0, 4) AND place = ?",
-                      db_i(place), db_i(place));
-    if (rc)
-        return rc;
-    there = rows_next(r);
-    rc = rows_done(r, e);
-    if (!rc)
-        *ret = there;
-    return rc;
+    return tx_any(tx, ret, e,
+                  "SELECT 1 FROM data WHERE kind IN (0, 4) AND place = ?"
+                  " UNION ALL SELECT 1 FROM freed WHERE kind IN (0, 4) AND place = ?",
+                  db_i(place), db_i(place));
 }
 
 /* ---- stat */
@@ -82,9 +69,9 @@ static enum rc row_of_numbers(struct rows *r, uint64_t *const *to, size_t n, str
 static enum rc count_contents(struct tx *tx, struct store_stat *s, struct err *e)
 {
     struct rows *r;
-    enum rc rc = tx_query0(tx, &r, e,
-                           "SELECT kind, count(*), coalesce(sum(bytes), 0) FROM data"
-                           " WHERE kind <> 2 GROUP BY kind");
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT kind, count(*), coalesce(sum(bytes), 0) FROM data"
+                          " WHERE kind <> 2 GROUP BY kind");
 
     if (rc)
         return rc;
@@ -112,19 +99,18 @@ enum rc data_stat(struct tx *tx, struct store_stat *ret, struct err *e)
     uint64_t *scrub[] = {&s.scrub_done, &s.scrub_pending};
     int64_t after = 0, wrong_rows = 0;
     struct rows *r;
-    enum rc rc =
-        tx_query0(tx, &r, e,
-                  "SELECT (SELECT count(*) FROM bucket), count(*), coalesce(sum(bytes), 0),"
-                  " (SELECT count(*) FROM upload) FROM object");
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT (SELECT count(*) FROM bucket), count(*), coalesce(sum(bytes), 0),"
+                          " (SELECT count(*) FROM upload) FROM object");
 
     if (!rc)
         rc = row_of_numbers(r, objects, 4, e);
     if (!rc)
         rc = count_contents(tx, &s, e);
     if (!rc)
-        rc = tx_query0(tx, &r, e,
-                       "SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(dead), 0),"
-                       " (SELECT count(*) FROM damage) FROM segment");
+        rc = tx_query(tx, &r, e,
+                      "SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(dead), 0),"
+                      " (SELECT count(*) FROM damage) FROM segment");
     if (!rc)
         rc = row_of_numbers(r, segments, 4, e);
     if (!rc)

@@ -184,11 +184,10 @@ enum rc index_parts(struct tx *tx, struct arena *a, int64_t upload, unsigned aft
     int64_t count;
     size_t n = 0;
     bool holds = true;
-    enum rc rc = tx_query(tx, &r, e, "SELECT count(*) FROM part WHERE upload = ? AND number > ?",
-                          db_i(upload), db_i(after));
+    enum rc rc =
+        tx_int(tx, 0, &count, e, "SELECT count(*) FROM part WHERE upload = ? AND number > ?",
+               db_i(upload), db_i(after));
 
-    if (!rc)
-        rc = data_one_int(r, &count, e);
     if (rc)
         return rc;
     if ((size_t)count < max)
@@ -241,10 +240,9 @@ enum rc index_upload_drop(struct tx *tx, int64_t upload, struct freed_list *free
 
 enum rc index_upload_older(struct tx *tx, int64_t before_ms, int64_t *ret, struct err *e)
 {
-    struct rows *r;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT id FROM upload WHERE created_ms < ? ORDER BY created_ms LIMIT 1",
-                          db_i(before_ms));
+    enum rc rc = tx_int(tx, 0, ret, e,
+                        "SELECT id FROM upload WHERE created_ms < ? ORDER BY created_ms LIMIT 1",
+                        db_i(before_ms));
 
-    return rc ? rc : data_one_int(r, ret, e);
+    return rc || *ret ? rc : err_set(e, RC_NOT_FOUND, "no upload is as old");
 }

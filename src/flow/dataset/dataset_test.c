@@ -389,9 +389,9 @@ TEST(lists_are_paged_by_name_and_hide_foreign_projects)
 
     set_up();
     CHECK_OK(db_begin(db, DB_WRITE, &tx, &err), &err);
-    CHECK_OK(tx_exec0(tx, &err,
-                      "INSERT INTO project (id, name, created_at, updated_at)"
-                      " VALUES ('p1', 'secret', 0, 0)"),
+    CHECK_OK(tx_exec(tx, &err,
+                     "INSERT INTO project (id, name, created_at, updated_at)"
+                     " VALUES ('p1', 'secret', 0, 0)"),
              &err);
     CHECK_OK(tx_commit(tx, &err), &err);
     queue("beta");
@@ -417,8 +417,7 @@ TEST(lists_are_paged_by_name_and_hide_foreign_projects)
     CHECK_OK(import_get(db, &arena, im.import, &im, &err), &err);
     CHECK_STR(im.project_id, "p1"); /* who may see it stays */
     CHECK_OK(db_begin(db, DB_WRITE, &tx, &err), &err);
-    CHECK_OK(tx_exec0(tx, &err, "DELETE FROM project"),
-             &err); /* what is deleted holds no project */
+    CHECK_OK(tx_exec(tx, &err, "DELETE FROM project"), &err); /* what is deleted holds no project */
     CHECK_OK(tx_commit(tx, &err), &err);
     tear_down();
 }

@@ -446,22 +446,17 @@ enum rc draft_edit_put(struct db *db, const struct draft *d, struct draft_edit *
 
 static enum rc differs(struct tx *tx, const struct draft *d, struct err *e)
 {
-    struct rows *r = NULL;
-    bool yes;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT EXISTS (SELECT 1 FROM dataset_draft_edit WHERE draft_id = ?"
-                          " AND state = 'edited') OR c.task <> d.task OR c.classes <> d.classes"
-                          " FROM dataset_draft d JOIN dataset_content c ON c.id = d.content_id"
-                          " WHERE d.id = ?",
-                          db_s(d->id), db_s(d->id));
+    int64_t yes;
+    enum rc rc = tx_int(tx, 0, &yes, e,
+                        "SELECT EXISTS (SELECT 1 FROM dataset_draft_edit WHERE draft_id = ?"
+                        " AND state = 'edited') OR c.task <> d.task OR c.classes <> d.classes"
+                        " FROM dataset_draft d JOIN dataset_content c ON c.id = d.content_id"
+                        " WHERE d.id = ?",
+                        db_s(d->id), db_s(d->id));
 
-    yes = !rc && rows_next(r) && rows_int(r, 0);
-    enum rc end = rows_done(r, rc ? NULL : e);
-    if (rc || end)
-        return rc ? rc : end;
-    return yes ? RC_OK
-               : err_set(e, RC_CONFLICT, "nothing in the draft differs from version %lld",
-                         (long long)d->base_number);
+    return rc || yes ? rc
+                     : err_set(e, RC_CONFLICT, "nothing in the draft differs from version %lld",
+                               (long long)d->base_number);
 }
 
 enum rc draft_commit(struct db *db, struct arena *a, const struct draft *d,

@@ -33,7 +33,7 @@ enum rc content_condemn(struct db *db, struct arena *a, int64_t *ret_id, str *re
 
     if (rc)
         return rc;
-    rc = tx_query0(tx, &r, e, "SELECT id, version FROM dataset_content c WHERE " DEAD " LIMIT 1");
+    rc = tx_query(tx, &r, e, "SELECT id, version FROM dataset_content c WHERE " DEAD " LIMIT 1");
     if (!rc && rows_next(r)) {
         struct cols c = {r, a, 0, false};
         id = col_int(&c);
@@ -104,11 +104,6 @@ enum rc content_forget_images(struct db *db, int64_t id, int64_t upto, struct er
 
 enum rc content_forget(struct db *db, int64_t id, struct err *e)
 {
-    struct tx *tx;
-    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_exec(tx, e, "DELETE FROM dataset_content WHERE id = ? AND state = 'loading'", db_i(id));
-    return tx_end(tx, rc, e);
+    return db_exec(db, e, "DELETE FROM dataset_content WHERE id = ? AND state = 'loading'",
+                   db_i(id));
 }

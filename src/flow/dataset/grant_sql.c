@@ -5,7 +5,6 @@ enum rc dataset_version_lacks(struct db *db, str version, const str *sha256, siz
                               size_t *ret_at, struct err *e)
 {
     struct tx *tx;
-    struct rows *r;
     size_t i = 0;
     bool there = true;
     enum rc rc = db_begin(db, DB_READ, &tx, e);
@@ -13,15 +12,11 @@ enum rc dataset_version_lacks(struct db *db, str version, const str *sha256, siz
     if (rc)
         return rc;
     for (; !rc && i < n; i++) {
-        rc = tx_query(tx, &r, e,
-                      "SELECT 1 FROM dataset_image i JOIN dataset_content c ON c.id = i.content_id"
-                      " WHERE i.sha256 = ?1 AND c.version = ?2 LIMIT 1",
-                      db_s(sha256[i]), db_s(version));
-        if (rc)
-            break;
-        there = rows_next(r);
-        rc = rows_done(r, e);
-        if (!there)
+        rc = tx_any(tx, &there, e,
+                    "SELECT 1 FROM dataset_image i JOIN dataset_content c ON c.id = i.content_id"
+                    " WHERE i.sha256 = ?1 AND c.version = ?2",
+                    db_s(sha256[i]), db_s(version));
+        if (rc || !there)
             break;
     }
     tx_rollback(tx);

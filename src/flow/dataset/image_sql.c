@@ -337,34 +337,12 @@ enum rc content_add(struct db *db, int64_t id, const struct content_row *rows, s
 
 /* ---- sweeping */
 
-static enum rc any_row(struct db *db, struct err *e, const char *sql, const struct db_val *v,
-                       size_t n, bool *ret)
-{
-    struct tx *tx;
-    struct rows *r = NULL;
-    bool found = false;
-    enum rc rc = db_begin(db, DB_READ, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_query_(tx, &r, e, sql, v, n);
-    found = !rc && rows_next(r);
-    enum rc end = rows_done(r, rc ? NULL : e);
-    rc = tx_end(tx, rc ? rc : end, e);
-    if (!rc)
-        *ret = found;
-    return rc;
-}
-
 enum rc content_has_blob(struct db *db, str sha256, bool *ret, struct err *e)
 {
-    struct db_val v[] = {db_s(sha256)};
-
-    return any_row(db, e, "SELECT 1 FROM dataset_image WHERE sha256 = ? LIMIT 1", v, 1, ret);
+    return db_any(db, ret, e, "SELECT 1 FROM dataset_image WHERE sha256 = ?", db_s(sha256));
 }
 
 enum rc import_is_running(struct db *db, bool *ret, struct err *e)
 {
-    return any_row(db, e, "SELECT 1 FROM dataset_import WHERE state = 'running' LIMIT 1", NULL, 0,
-                   ret);
+    return db_any(db, ret, e, "SELECT 1 FROM dataset_import WHERE state = 'running'");
 }

@@ -41,7 +41,6 @@ void upload_key(str upload_id, int64_t n, char ret[UPLOAD_KEY_MAX])
 enum rc upload_new(struct db *db, struct arena *a, struct upload *u, struct err *e)
 {
     char id[OS_ID_TEXT];
-    struct tx *tx;
     int64_t now = os_now_ms();
     enum rc rc = dataset_name_check(u->name, &u->name, e);
 
@@ -49,31 +48,24 @@ enum rc upload_new(struct db *db, struct arena *a, struct upload *u, struct err 
     u->id = arena_str(a, str_of(id));
     u->state = STR("open");
     u->created_at = now;
-    if (!rc)
-        rc = u->id.p ? db_begin(db, DB_WRITE, &tx, e) : dataset_nomem(e);
+    if (!rc && !u->id.p)
+        rc = dataset_nomem(e);
     if (rc)
         return rc;
-    rc = tx_exec(
-        tx, e,
+    return db_exec(
+        db, e,
         "INSERT INTO dataset_upload (id, project_id, name, bytes, part_bytes, split, state,"
         " created_by, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 'open', ?, ?, ?)",
         db_s(u->id), db_text_or_null(u->project_id), db_s(u->name), db_i(u->bytes),
         db_i(u->part_bytes), db_s(u->split), db_text_or_null(u->created_by), db_i(now), db_i(now));
-    return tx_end(tx, rc, e);
 }
 
 enum rc upload_describe(struct db *db, const struct upload *u, struct err *e)
 {
-    struct tx *tx;
-    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_exec(tx, e,
-                 "UPDATE dataset_upload SET name = ?, project_id = ?, split = ?"
-                 " WHERE id = ?",
-                 db_s(u->name), db_text_or_null(u->project_id), db_s(u->split), db_s(u->id));
-    return tx_end(tx, rc, e);
+    return db_exec(db, e,
+                   "UPDATE dataset_upload SET name = ?, project_id = ?, split = ?"
+                   " WHERE id = ?",
+                   db_s(u->name), db_text_or_null(u->project_id), db_s(u->split), db_s(u->id));
 }
 
 static enum rc upload_find(struct tx *tx, struct arena *a, str id, struct upload *ret,
@@ -168,13 +160,7 @@ enum rc upload_parts(struct db *db, struct arena *a, str id, struct upload_part 
 
 enum rc upload_remove(struct db *db, str id, struct err *e)
 {
-    struct tx *tx;
-    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_exec(tx, e, "DELETE FROM dataset_upload WHERE id = ?", db_s(id));
-    return tx_end(tx, rc, e);
+    return db_exec(db, e, "DELETE FROM dataset_upload WHERE id = ?", db_s(id));
 }
 
 enum rc upload_stale(struct db *db, struct arena *a, int64_t now, str **ret, size_t *ret_n,
@@ -498,28 +484,16 @@ enum rc import_of_classes(struct tx *tx, struct arena *a, const struct dataset_v
 
 /* ---- imports: running them */
 
-static enum rc one(struct db *db, struct err *e, const char *sql, const struct db_val *v, size_t n)
-{
-    struct tx *tx;
-    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
-
-    return rc ? rc : tx_end(tx, tx_exec_(tx, e, sql, v, n), e);
-}
-#define ONE(db, e, sql, ...)                                                                       \
-    one((db), (e), (sql), (const struct db_val[]){__VA_ARGS__},                                    \
-        sizeof((const struct db_val[]){__VA_ARGS__}) / sizeof(struct db_val))
-
 enum rc import_requeue_all(struct db *db, struct err *e)
 {
-    return one(db, e, "UPDATE dataset_import SET state = 'queued' WHERE state = 'running'", NULL,
-               0);
+    return db_exec(db, e, "UPDATE dataset_import SET state = 'queued' WHERE state = 'running'");
 }
 
 enum rc import_requeue(struct db *db, str id, struct err *e)
 {
-    return ONE(db, e,
-               "UPDATE dataset_import SET state = 'queued' WHERE id = ? AND state = 'running'",
-               db_s(id));
+    return db_exec(db, e,
+                   "UPDATE dataset_import SET state = 'queued' WHERE id = ? AND state = 'running'",
+                   db_s(id));
 }
 
 enum rc import_take(struct db *db, struct arena *a, struct import *ret, struct err *e)
@@ -536,11 +510,11 @@ enum rc import_take(struct db *db, struct arena *a, struct import *ret, struct e
                      STR_NONE);
     rc = tx_end(tx, rc, e);
     if (!rc && n)
-        rc =
-            ONE(db, e,
-                "UPDATE dataset_import SET state = 'running', attempt = attempt + 1, started_at = ?"
-                " WHERE id = ?",
-                db_i(os_now_ms()), db_s(im.import));
+        rc = db_exec(
+            db, e,
+            "UPDATE dataset_import SET state = 'running', attempt = attempt + 1, started_at = ?"
+            " WHERE id = ?",
+            db_i(os_now_ms()), db_s(im.import));
     if (rc)
         return rc;
     im.attempt += n ? 1 : 0;
@@ -551,10 +525,10 @@ enum rc import_take(struct db *db, struct arena *a, struct import *ret, struct e
 enum rc import_progress(struct db *db, str id, str phase, double progress, int64_t images,
                         struct err *e)
 {
-    return ONE(db, e,
-               "UPDATE dataset_import SET phase = ?, progress = ?, images = ? WHERE id = ?"
-               " AND state = 'running'",
-               db_s(phase), db_f(progress), db_i(images), db_s(id));
+    return db_exec(db, e,
+                   "UPDATE dataset_import SET phase = ?, progress = ?, images = ? WHERE id = ?"
+                   " AND state = 'running'",
+                   db_s(phase), db_f(progress), db_i(images), db_s(id));
 }
 
 enum rc import_fail(struct db *db, const struct import *im, str code, str fault, str text,
@@ -609,19 +583,6 @@ static enum rc version_insert(struct tx *tx, const struct import *im, const stru
     return rc;
 }
 
-static enum rc has_version(struct tx *tx, const struct import *im, int64_t content, bool *ret,
-                           struct err *e)
-{
-    struct rows *r = NULL;
-    enum rc rc =
-        tx_query(tx, &r, e, "SELECT 1 FROM dataset_version WHERE dataset_id = ? AND content_id = ?",
-                 db_s(im->dataset), db_i(content));
-
-    *ret = !rc && rows_next(r);
-    enum rc end = rows_done(r, rc ? NULL : e);
-    return rc ? rc : end;
-}
-
 enum rc import_finish(struct db *db, const struct import *im, const struct import_result *r,
                       struct err *e)
 {
@@ -635,7 +596,9 @@ enum rc import_finish(struct db *db, const struct import *im, const struct impor
     rc =
         tx_exec(tx, e, "UPDATE dataset_content SET state = 'ready' WHERE id = ?", db_i(r->content));
     if (!rc)
-        rc = has_version(tx, im, r->content, &have, e);
+        rc = tx_any(tx, &have, e,
+                    "SELECT 1 FROM dataset_version WHERE dataset_id = ? AND content_id = ?",
+                    db_s(im->dataset), db_i(r->content));
     if (!rc && !have)
         rc = version_insert(tx, im, r, e);
     if (!rc)

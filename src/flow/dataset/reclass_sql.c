@@ -15,37 +15,24 @@ static void write_removed(const struct reclass *r, struct buf *out)
     jw_arr_end(&w);
 }
 
-static enum rc count_one(struct tx *tx, const char *sql, const struct db_val *v, size_t n,
-                         int64_t *ret, struct err *e)
-{
-    struct rows *r = NULL;
-    enum rc rc = tx_query_(tx, &r, e, sql, v, n);
-
-    if (!rc && rows_next(r))
-        *ret = rows_int(r, 0);
-    enum rc end = rows_done(r, rc ? NULL : e);
-    return rc ? rc : end;
-}
-
 static enum rc count_pictures(struct db *db, const struct dataset_version *v, str removed,
                               struct reclass_loss *ret, struct err *e)
 {
-    const struct db_val with[] = {db_i(v->content), db_s(removed)};
     struct tx *tx;
     enum rc rc = db_begin(db, DB_READ, &tx, e);
 
     if (rc)
         return rc;
-    rc = count_one(tx,
-                   "SELECT count(DISTINCT idx) FROM dataset_image_class WHERE content_id = ?"
-                   " AND class IN (SELECT value FROM json_each(?))",
-                   with, 2, &ret->pictures, e);
+    rc = tx_int(tx, 0, &ret->pictures, e,
+                "SELECT count(DISTINCT idx) FROM dataset_image_class WHERE content_id = ?"
+                " AND class IN (SELECT value FROM json_each(?))",
+                db_i(v->content), db_s(removed));
     if (!rc)
-        rc = count_one(tx,
-                       "SELECT count(*) FROM (SELECT idx FROM dataset_image_class"
-                       " WHERE content_id = ? GROUP BY idx"
-                       " HAVING min(class IN (SELECT value FROM json_each(?))) = 1)",
-                       with, 2, &ret->emptied, e);
+        rc = tx_int(tx, 0, &ret->emptied, e,
+                    "SELECT count(*) FROM (SELECT idx FROM dataset_image_class"
+                    " WHERE content_id = ? GROUP BY idx"
+                    " HAVING min(class IN (SELECT value FROM json_each(?))) = 1)",
+                    db_i(v->content), db_s(removed));
     return tx_end(tx, rc, e);
 }
 
@@ -138,17 +125,17 @@ static enum rc keep_colours(struct tx *tx, const struct dataset_version *v, cons
 
 static enum rc no_draft(struct tx *tx, const struct dataset_version *v, struct err *e)
 {
-    const struct db_val id[] = {db_s(v->dataset)};
-    int64_t n = 0;
-    enum rc rc = count_one(tx,
-                           "SELECT count(*) FROM dataset_draft WHERE dataset_id = ?"
-                           " AND state IN ('open', 'committing')",
-                           id, 1, &n, e);
+    bool any;
+    enum rc rc = tx_any(tx, &any, e,
+                        "SELECT 1 FROM dataset_draft WHERE dataset_id = ?"
+                        " AND state IN ('open', 'committing')",
+                        db_s(v->dataset));
 
-    return rc || !n ? rc
-                    : err_set(e, RC_CONFLICT,
-                              "a draft of this dataset is open, whose labels have the old classes; "
-                              "commit or discard it first");
+    return rc || !any
+               ? rc
+               : err_set(e, RC_CONFLICT,
+                         "a draft of this dataset is open, whose labels have the old classes; "
+                         "commit or discard it first");
 }
 
 enum rc reclass_queue(struct db *db, struct arena *a, const struct dataset_version *v,

@@ -375,7 +375,6 @@ enum rc job_cancel(struct jobs *js, struct arena *a, str id, int64_t now, struct
 static enum rc place_before(struct change *c, str before, struct err *e)
 {
     struct job other;
-    bool any = false;
     int64_t prev = 0;
     enum rc rc;
 
@@ -386,11 +385,10 @@ static enum rc place_before(struct change *c, str before, struct err *e)
                            "the job to stand before is %s, not in the queue",
                            job_status_names[other.status]);
         if (!rc)
-            rc = job_position_before(c->tx, other.priority, other.position, &any, &prev, e);
+            rc = job_position_before(c->tx, other.priority, other.position,
+                                     other.position - 2 * (int64_t)POSITION_GAP, &prev, e);
         if (rc)
             return rc;
-        if (!any)
-            prev = other.position - 2 * (int64_t)POSITION_GAP;
         if (other.position - prev >= 2)
             break;
         rc = job_spread_positions(c->tx, POSITION_GAP, e);

@@ -83,7 +83,7 @@ enum rc jobs_active(struct jobs *js, struct arena *a, struct job_due **ret, size
 
     if (rc)
         return rc;
-    rc = tx_query0(
+    rc = tx_query(
         tx, &r, e,
         "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
         " t.last_seq, t.status = 'starting', '', -1 FROM job j JOIN job_attempt t"
@@ -104,10 +104,10 @@ enum rc jobs_stopping(struct jobs *js, struct arena *a, struct job_due **ret, si
 
     if (rc)
         return rc;
-    rc = tx_query0(tx, &r, e,
-                   "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
-                   " t.last_seq, 0, '', -1 FROM job_attempt t JOIN job j ON j.id = t.job_id"
-                   " WHERE t.stop = 1");
+    rc = tx_query(tx, &r, e,
+                  "SELECT j.id, j.framework, t.trainer, j.created_by, t.attempt, t.lease_at,"
+                  " t.last_seq, 0, '', -1 FROM job_attempt t JOIN job j ON j.id = t.job_id"
+                  " WHERE t.stop = 1");
     if (!rc)
         rc = read_due(r, a, DUE_MAX, ret, ret_n, e);
     tx_rollback(tx);
@@ -116,22 +116,6 @@ enum rc jobs_stopping(struct jobs *js, struct arena *a, struct job_due **ret, si
 
 enum rc jobs_count(struct jobs *js, int status, int64_t *ret, struct err *e)
 {
-    struct tx *tx;
-    struct rows *r;
-    int64_t n = 0;
-    enum rc rc = db_begin(js->s.db, DB_READ, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_query(tx, &r, e, "SELECT count(*) FROM job WHERE status = ?",
+    return db_int(js->s.db, 0, ret, e, "SELECT count(*) FROM job WHERE status = ?",
                   db_c(job_status_names[status]));
-    if (!rc) {
-        if (rows_next(r))
-            n = rows_int(r, 0);
-        rc = rows_done(r, e);
-    }
-    tx_rollback(tx);
-    if (!rc)
-        *ret = n;
-    return rc;
 }

@@ -55,18 +55,8 @@ enum rc jobs_garbage(struct jobs *js, struct arena *a, int64_t until, size_t max
 
 enum rc job_checkpoint_forget(struct jobs *js, const struct job_garbage *g, struct err *e)
 {
-    struct tx *tx;
-    enum rc rc = db_begin(js->s.db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_exec(tx, e,
-                 "DELETE FROM checkpoint WHERE job_id = ? AND epoch = ?"
-                 " AND superseded_at IS NOT NULL",
-                 db_s(g->job_id), db_i(g->epoch));
-    if (rc) {
-        tx_rollback(tx);
-        return rc;
-    }
-    return tx_commit(tx, e);
+    return db_exec(js->s.db, e,
+                   "DELETE FROM checkpoint WHERE job_id = ? AND epoch = ?"
+                   " AND superseded_at IS NOT NULL",
+                   db_s(g->job_id), db_i(g->epoch));
 }

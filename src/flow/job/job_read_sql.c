@@ -94,32 +94,15 @@ enum rc job_list(struct jobs *js, struct arena *a, const struct job_query *q, st
 
 enum rc job_queue_place(struct jobs *js, const struct job *j, int64_t *ret, struct err *e)
 {
-    struct tx *tx;
-    struct rows *r;
-    int64_t place = 0;
-    enum rc rc;
-
     if (j->status != JOB_QUEUED || job_is_paused(j)) {
         *ret = 0;
         return RC_OK;
     }
-    rc = db_begin(js->s.db, DB_READ, &tx, e);
-    if (rc)
-        return rc;
-    rc = tx_query(tx, &r, e,
+    return db_int(js->s.db, 0, ret, e,
                   "SELECT 1 + count(*) FROM job WHERE status = 'queued' AND wish <> 'pause'"
                   " AND (priority > ?1"
                   " OR (priority = ?1 AND position < ?2))",
                   db_i(j->priority), db_i(j->position));
-    if (!rc) {
-        if (rows_next(r))
-            place = rows_int(r, 0);
-        rc = rows_done(r, e);
-    }
-    tx_rollback(tx);
-    if (!rc)
-        *ret = place;
-    return rc;
 }
 
 /* ---- metrics and logs: handed over row by row */
@@ -301,25 +284,10 @@ enum rc job_checkpoint_find(struct jobs *js, struct arena *a, str job_id, str wh
 
 enum rc job_owns_key(struct jobs *js, str job_id, str key, bool *ret, struct err *e)
 {
-    struct tx *tx;
-    struct rows *r;
-    bool there = false;
-    enum rc rc = db_begin(js->s.db, DB_READ, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_query(tx, &r, e,
+    return db_any(js->s.db, ret, e,
                   "SELECT 1 FROM checkpoint WHERE job_id = ?1"
                   " AND ?2 IN (weights_key, state_key, manifest_key)",
                   db_s(job_id), db_s(key));
-    if (!rc) {
-        there = rows_next(r);
-        rc = rows_done(r, e);
-    }
-    tx_rollback(tx);
-    if (!rc)
-        *ret = there;
-    return rc;
 }
 
 /* ---- attempts and validations */

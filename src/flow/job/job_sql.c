@@ -149,43 +149,18 @@ enum rc job_save(struct tx *tx, const struct job *j, int was, struct err *e)
     return rc;
 }
 
-/* One integer of one row; *ret_any false if there is no row or it is NULL. */
-static enum rc one_int(struct rows *r, bool *ret_any, int64_t *ret, struct err *e)
-{
-    bool any = rows_next(r) && !rows_is_null(r, 0);
-    int64_t v = any ? rows_int(r, 0) : 0;
-    enum rc rc = rows_done(r, e);
-
-    if (rc)
-        return rc;
-    *ret_any = any;
-    if (any)
-        *ret = v;
-    return RC_OK;
-}
-
 enum rc job_last_position(struct tx *tx, int64_t *ret, struct err *e)
 {
-    struct rows *r;
-    bool any;
-    enum rc rc = tx_query0(tx, &r, e, "SELECT max(position) FROM job");
-
-    if (rc)
-        return rc;
-    *ret = 0;
-    return one_int(r, &any, ret, e);
+    return tx_int(tx, 0, ret, e, "SELECT max(position) FROM job");
 }
 
-enum rc job_position_before(struct tx *tx, int64_t priority, int64_t position, bool *ret_any,
+enum rc job_position_before(struct tx *tx, int64_t priority, int64_t position, int64_t none,
                             int64_t *ret, struct err *e)
 {
-    struct rows *r;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT max(position) FROM job WHERE status IN ('pending', 'queued')"
-                          " AND priority = ? AND position < ?",
-                          db_i(priority), db_i(position));
-
-    return rc ? rc : one_int(r, ret_any, ret, e);
+    return tx_int(tx, none, ret, e,
+                  "SELECT max(position) FROM job WHERE status IN ('pending', 'queued')"
+                  " AND priority = ? AND position < ?",
+                  db_i(priority), db_i(position));
 }
 
 enum rc job_spread_positions(struct tx *tx, int64_t gap, struct err *e)
@@ -454,15 +429,8 @@ enum rc checkpoint_put(struct tx *tx, str job_id, int64_t attempt, const struct 
 
 enum rc checkpoint_last_epoch(struct tx *tx, str job_id, int64_t *ret, struct err *e)
 {
-    struct rows *r;
-    bool any;
-    enum rc rc =
-        tx_query(tx, &r, e, "SELECT max(epoch) FROM checkpoint WHERE job_id = ?", db_s(job_id));
-
-    if (rc)
-        return rc;
-    *ret = 0;
-    return one_int(r, &any, ret, e);
+    return tx_int(tx, 0, ret, e, "SELECT max(epoch) FROM checkpoint WHERE job_id = ?",
+                  db_s(job_id));
 }
 
 enum rc validation_put(struct tx *tx, str job_id, const struct validation *v, int64_t now,

@@ -33,9 +33,8 @@ enum rc job_insert(struct tx *tx, const struct job *j, struct err *e) must_check
 /* Writes what may change.  The state it had is checked: was. */
 enum rc job_save(struct tx *tx, const struct job *j, int was, struct err *e) must_check;
 enum rc job_last_position(struct tx *tx, int64_t *ret, struct err *e) must_check;
-/* Position of the queued or pending job that stands directly before this place; *ret_any false:
- * none. */
-enum rc job_position_before(struct tx *tx, int64_t priority, int64_t position, bool *ret_any,
+/* Position of the queued or pending job that stands directly before this place, or `none`. */
+enum rc job_position_before(struct tx *tx, int64_t priority, int64_t position, int64_t none,
                             int64_t *ret, struct err *e) must_check;
 /* Spreads the positions of all waiting jobs again, `gap` apart. */
 enum rc job_spread_positions(struct tx *tx, int64_t gap, struct err *e) must_check;

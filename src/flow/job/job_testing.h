@@ -94,25 +94,14 @@ static inline struct job get(str id)
 
 static inline int64_t sql_int(const char *sql)
 {
-    struct tx *tx;
-    struct rows *rows;
-    int64_t v = -1;
+    int64_t v;
 
-    CHECK_OK(db_begin(test_db, DB_READ, &tx, &err), &err);
-    CHECK_OK(tx_query0(tx, &rows, &err, sql), &err);
-    if (rows_next(rows))
-        v = rows_int(rows, 0);
-    CHECK_OK(rows_done(rows, &err), &err);
-    tx_rollback(tx);
+    CHECK_OK(db_int(test_db, -1, &v, &err, sql), &err);
     return v;
 }
 static inline void sql_do(const char *sql)
 {
-    struct tx *tx;
-
-    CHECK_OK(db_begin(test_db, DB_WRITE, &tx, &err), &err);
-    CHECK_OK(tx_exec0(tx, &err, sql), &err);
-    CHECK_OK(tx_commit(tx, &err), &err);
+    CHECK_OK(db_exec(test_db, &err, sql), &err);
 }
 
 /* A running job on its next attempt. */

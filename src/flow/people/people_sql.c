@@ -133,36 +133,20 @@ enum rc account_end_credentials(struct tx *tx, str id, int64_t now, struct err *
     return rc;
 }
 
-static enum rc one_int(struct rows *r, enum rc rc, int64_t *ret, struct err *e)
-{
-    int64_t v = 0;
-
-    if (!rc && rows_next(r))
-        v = rows_int(r, 0);
-    if (!rc)
-        rc = rows_done(r, e);
-    if (!rc)
-        *ret = v;
-    return rc;
-}
-
 enum rc admins_active(struct tx *tx, str except_id, int64_t *ret, struct err *e)
 {
-    struct rows *r = NULL;
-    enum rc rc = tx_query(
-        tx, &r, e, "SELECT count(*) FROM \"user\" WHERE role = 'admin' AND active = 1 AND id <> ?",
-        db_s(except_id));
-
-    return one_int(r, rc, ret, e);
+    return tx_int(tx, 0, ret, e,
+                  "SELECT count(*) FROM \"user\" WHERE role = 'admin' AND active = 1 AND id <> ?",
+                  db_s(except_id));
 }
 
 enum rc first_admin(struct tx *tx, struct arena *a, struct account *ret, struct err *e)
 {
     struct rows *r = NULL;
     str id = STR_NONE;
-    enum rc rc = tx_query0(tx, &r, e,
-                           "SELECT id FROM \"user\" WHERE role = 'admin' AND active = 1 "
-                           "ORDER BY created_at, id LIMIT 1");
+    enum rc rc = tx_query(tx, &r, e,
+                          "SELECT id FROM \"user\" WHERE role = 'admin' AND active = 1 "
+                          "ORDER BY created_at, id LIMIT 1");
 
     if (!rc && rows_next(r))
         id = rows_copy(r, a, 0);

@@ -153,15 +153,12 @@ enum rc project_update(struct db *db, str id, str name, str description, struct 
 
 enum rc project_delete(struct db *db, str id, struct err *e)
 {
-    struct tx *tx = NULL;
-    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
+    enum rc rc = db_exec(db, e, "DELETE FROM project WHERE id = ?", db_s(id));
 
-    if (rc)
-        return rc;
-    rc = tx_exec(tx, e, "DELETE FROM project WHERE id = ?", db_s(id));
-    if (rc == RC_CONFLICT)
-        rc = err_set(e, rc, "the project still holds datasets or jobs; delete or move them first");
-    return tx_end(tx, rc, e);
+    return rc != RC_CONFLICT
+               ? rc
+               : err_set(e, rc,
+                         "the project still holds datasets or jobs; delete or move them first");
 }
 
 enum rc project_members(struct db *db, str id, member_each_fn each, void *ud, struct err *e)
@@ -189,20 +186,14 @@ enum rc project_members(struct db *db, str id, member_each_fn each, void *ud, st
 /* A project keeps an owner: the last one can be neither removed nor given another role. */
 static enum rc keeps_owner(struct tx *tx, str id, struct err *e)
 {
-    struct rows *r = NULL;
-    bool any = false;
-    enum rc rc = tx_query(
-        tx, &r, e, "SELECT 1 FROM project_member WHERE project_id = ? AND role = 'owner' LIMIT 1",
-        db_s(id));
+    bool any;
+    enum rc rc =
+        tx_any(tx, &any, e, "SELECT 1 FROM project_member WHERE project_id = ? AND role = 'owner'",
+               db_s(id));
 
-    if (!rc)
-        any = rows_next(r);
-    if (!rc)
-        rc = rows_done(r, e);
-    if (!rc && !any)
-        return err_set(e, RC_CONFLICT,
-                       "the project would have no owner; make another member owner first");
-    return rc;
+    return rc || any ? rc
+                     : err_set(e, RC_CONFLICT,
+                               "the project would have no owner; make another member owner first");
 }
 
 enum rc project_member_set(struct db *db, str id, str email, str role, struct err *e)

@@ -160,35 +160,21 @@ enum rc registry_evaluation_end(struct db *db, struct arena *a, str job_id, cons
 
 enum rc registry_policy_get(struct db *db, str project_id, bool *ret_by_other, struct err *e)
 {
-    struct rows *r = NULL;
-    struct tx *tx;
-    bool by_other = false;
-    enum rc rc = db_begin(db, DB_READ, &tx, e);
+    int64_t by_other;
+    enum rc rc = db_int(db, 0, &by_other, e,
+                        "SELECT approve_by_other FROM registry_policy WHERE project_id = ?",
+                        db_s(project_id));
 
-    if (rc)
-        return rc;
-    rc = tx_query(tx, &r, e, "SELECT approve_by_other FROM registry_policy WHERE project_id = ?",
-                  db_s(project_id));
-    if (!rc && rows_next(r))
-        by_other = rows_int(r, 0) != 0;
-    enum rc end = rows_done(r, rc ? NULL : e);
-    rc = tx_end(tx, rc ? rc : end, e);
     if (!rc)
-        *ret_by_other = by_other;
+        *ret_by_other = by_other != 0;
     return rc;
 }
 
 enum rc registry_policy_set(struct db *db, str project_id, bool by_other, struct err *e)
 {
-    struct tx *tx;
-    enum rc rc = db_begin(db, DB_WRITE, &tx, e);
-
-    if (rc)
-        return rc;
-    rc = tx_exec(tx, e,
-                 "INSERT INTO registry_policy (project_id, approve_by_other) VALUES (?, ?)"
-                 " ON CONFLICT (project_id) DO UPDATE SET approve_by_other ="
-                 " excluded.approve_by_other",
-                 db_s(project_id), db_i(by_other));
-    return tx_end(tx, rc, e);
+    return db_exec(db, e,
+                   "INSERT INTO registry_policy (project_id, approve_by_other) VALUES (?, ?)"
+                   " ON CONFLICT (project_id) DO UPDATE SET approve_by_other ="
+                   " excluded.approve_by_other",
+                   db_s(project_id), db_i(by_other));
 }

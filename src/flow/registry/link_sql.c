@@ -31,24 +31,6 @@ static enum rc link_row(struct rows *r, struct arena *a, struct registry_link *r
     return RC_OK;
 }
 
-static enum rc open_links(struct tx *tx, str model_id, int64_t now, int64_t *ret, struct err *e)
-{
-    struct rows *r = NULL;
-    int64_t n = 0;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT count(*) FROM registry_link WHERE model_id = ?"
-                          " AND revoked_at IS NULL AND expires_at > ?",
-                          db_s(model_id), db_i(now));
-    if (rc)
-        return rc;
-    if (rows_next(r))
-        n = rows_int(r, 0);
-    rc = rows_done(r, e);
-    if (!rc)
-        *ret = n;
-    return rc;
-}
-
 enum rc registry_link_add(struct db *db, struct arena *a, struct registry_link *l, str hash,
                           const struct registry_who *who, int64_t now, struct err *e)
 {
@@ -66,7 +48,10 @@ enum rc registry_link_add(struct db *db, struct arena *a, struct registry_link *
     if (rc)
         return rc;
     os_id(id);
-    rc = open_links(tx, l->model_id, now, &open, e);
+    rc = tx_int(tx, 0, &open, e,
+                "SELECT count(*) FROM registry_link WHERE model_id = ?"
+                " AND revoked_at IS NULL AND expires_at > ?",
+                db_s(l->model_id), db_i(now));
     if (!rc && open >= REGISTRY_LINKS_MAX)
         rc = err_set(e, RC_LIMIT, "this model has %d open links; revoke some", REGISTRY_LINKS_MAX);
     if (!rc)
@@ -160,17 +145,12 @@ static enum rc find(struct tx *tx, struct arena *a, str hash, struct registry_li
 static enum rc shown(struct tx *tx, struct arena *a, const struct registry_link *l,
                      struct registry_version *ret, struct err *e)
 {
-    struct rows *r = NULL;
-    int64_t number = 0;
-    enum rc rc = tx_query(tx, &r, e,
-                          "SELECT number FROM registry_publication WHERE model_id = ? AND alias = ?"
-                          " AND ended_at IS NULL",
-                          db_s(l->model_id), db_s(l->alias));
-    if (rc)
-        return rc;
-    if (rows_next(r))
-        number = rows_int(r, 0);
-    rc = rows_done(r, e);
+    int64_t number;
+    enum rc rc = tx_int(tx, 0, &number, e,
+                        "SELECT number FROM registry_publication WHERE model_id = ? AND alias = ?"
+                        " AND ended_at IS NULL",
+                        db_s(l->model_id), db_s(l->alias));
+
     if (!rc && !number)
         rc = err_set(e, RC_GONE, "nothing is published behind this link at present");
     return rc ? rc : version_load(tx, a, l->model_id, number, ret, e);

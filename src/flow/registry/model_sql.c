@@ -268,7 +268,6 @@ enum rc registry_versions_of_job(struct db *db, struct arena *a, str job_id, str
 enum rc registry_version_find(struct db *db, struct arena *a, const struct registry_model *m,
                               str which, struct registry_version *ret, struct err *e)
 {
-    struct rows *r = NULL;
     struct tx *tx;
     int64_t number = m->version_last;
     bool alias = !str_is(which, "latest") && which.n && !str_i64(which, &number);
@@ -277,16 +276,11 @@ enum rc registry_version_find(struct db *db, struct arena *a, const struct regis
     if (rc)
         return rc;
     if (alias) {
-        rc = tx_query(tx, &r, e,
-                      "SELECT number FROM registry_publication WHERE model_id = ? AND alias = ?"
-                      " AND ended_at IS NULL",
-                      db_s(m->id), db_s(which));
-        bool found = !rc && rows_next(r);
-        if (found)
-            number = rows_int(r, 0);
-        enum rc end = rows_done(r, rc ? NULL : e);
-        rc = rc ? rc : end;
-        if (!rc && !found)
+        rc = tx_int(tx, 0, &number, e,
+                    "SELECT number FROM registry_publication WHERE model_id = ? AND alias = ?"
+                    " AND ended_at IS NULL",
+                    db_s(m->id), db_s(which));
+        if (!rc && !number)
             rc = err_set(e, RC_NOT_FOUND, "nothing of '%.*s' is live under the alias '%.*s'",
                          STR_F(m->name), STR_F(str_sub(which, 0, 80)));
     }

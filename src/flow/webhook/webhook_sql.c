@@ -74,15 +74,9 @@ static void new_secret(char ret[WEBHOOK_SECRET_TEXT])
 
 static enum rc check_count(struct tx *tx, struct err *e)
 {
-    struct rows *r = NULL;
-    int64_t n = 0;
-    enum rc rc = tx_query0(tx, &r, e, "SELECT count(*) FROM webhook");
+    int64_t n;
+    enum rc rc = tx_int(tx, 0, &n, e, "SELECT count(*) FROM webhook");
 
-    if (rc)
-        return rc;
-    if (rows_next(r))
-        n = rows_int(r, 0);
-    rc = rows_done(r, e);
     return rc || n < WEBHOOKS_MAX ? rc
                                   : err_set(e, RC_LIMIT,
                                             "there are %d webhooks, the most there may "
@@ -128,7 +122,7 @@ enum rc webhook_list(struct db *db, webhook_each_fn each, void *ud, struct err *
     enum rc rc = db_begin(db, DB_READ, &tx, e);
 
     if (!rc)
-        rc = tx_query0(tx, &r, e, WEBHOOK "ORDER BY w.created_at DESC, w.id DESC");
+        rc = tx_query(tx, &r, e, WEBHOOK "ORDER BY w.created_at DESC, w.id DESC");
     while (!rc && rows_next(r)) {
         const struct webhook w = webhook_row(r);
         each(ud, &w);
