@@ -36,6 +36,8 @@ enum { DATA_LAYOUT = 4, INLINE_BYTES_MAX = 4000 /* a row in a page of the index 
 enum rc data_setup(struct tx *tx, struct err *e) must_check;
 enum rc data_counter(struct tx *tx, const char *name, int64_t *ret,
                      struct err *e) must_check; /* 0 */
+/* One more than before; RC_NOT_FOUND, and nothing is counted, where the index lacks the counter. */
+enum rc data_counter_next(struct tx *tx, const char *name, int64_t *ret, struct err *e) must_check;
 enum rc data_counter_set(struct tx *tx, const char *name, int64_t value, struct err *e) must_check;
 
 /* ---- contents */

@@ -89,9 +89,7 @@ static enum rc set_up(struct tx *tx, int64_t *ret_generation, struct err *e)
         rc = rowsum_fill(tx, ROWSUM_BUCKET, ROWSUM_PART, e);
     if (!rc && version < LAYOUT)
         rc = tx_exec(tx, e, "PRAGMA user_version = 4"); /* LAYOUT */
-    if (!rc)
-        rc = tx_exec(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'generation'");
-    return rc ? rc : data_counter(tx, "generation", ret_generation, e);
+    return rc ? rc : data_counter_next(tx, "generation", ret_generation, e);
 }
 
 enum rc index_setup(struct db *db, int64_t *ret_generation, struct err *e)

@@ -163,6 +163,20 @@ TEST(an_index_of_the_first_layout_is_brought_up_whole)
     end(&g);
 }
 
+TEST(a_counter_that_is_gone_is_an_error_and_never_begins_anew)
+{
+    struct rig g;
+    int64_t v = 7;
+
+    begin(&g, VERSIONING_ON);
+    CHECK_OK(data_counter_next(g.tx, "version", &v, &g.e), &g.e);
+    CHECK_EQ(v, 1);
+    CHECK_OK(tx_exec(g.tx, &g.e, "DELETE FROM counter WHERE name = 'version'"), &g.e);
+    CHECK_EQ(data_counter_next(g.tx, "version", &v, &g.e), RC_NOT_FOUND);
+    CHECK_EQ(v, 1);
+    end(&g);
+}
+
 TEST(a_newer_layout_is_refused)
 {
     struct rig g;

@@ -45,6 +45,15 @@ enum rc data_counter(struct tx *tx, const char *name, int64_t *ret, struct err *
     return tx_int(tx, 0, ret, e, "SELECT value FROM counter WHERE name = ?", db_c(name));
 }
 
+enum rc data_counter_next(struct tx *tx, const char *name, int64_t *ret, struct err *e)
+{
+    enum rc rc = tx_exec(tx, e, "UPDATE counter SET value = value + 1 WHERE name = ?", db_c(name));
+
+    if (!rc && !tx_changes(tx))
+        rc = err_set(e, RC_NOT_FOUND, "there is no counter '%s' in the store's index", name);
+    return rc ? rc : data_counter(tx, name, ret, e);
+}
+
 enum rc data_counter_set(struct tx *tx, const char *name, int64_t value, struct err *e)
 {
     return tx_exec(tx, e,

@@ -257,14 +257,9 @@ static enum rc make_room(struct tx *tx, const struct bucket *b, str key, int64_t
 
 static enum rc next_seq(struct tx *tx, const struct bucket *b, struct object *o, struct err *e)
 {
-    enum rc rc;
-
     o->seq = 0;
     o->null_version = b->versioning != VERSIONING_ON;
-    if (b->versioning == VERSIONING_OFF)
-        return RC_OK;
-    rc = tx_exec(tx, e, "UPDATE counter SET value = value + 1 WHERE name = 'version'");
-    return rc ? rc : data_counter(tx, "version", &o->seq, e);
+    return b->versioning == VERSIONING_OFF ? RC_OK : data_counter_next(tx, "version", &o->seq, e);
 }
 
 /* As it stands in `object`. */
