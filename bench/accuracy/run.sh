@@ -10,11 +10,11 @@
 # The weights of ours do not depend on THREADS; two runs of one thread each, side by side, keep two cores as busy as
 # one run of two.
 #
-# A net that LEARNING_RATE (0.05) drives to a chaotic start, as it does EfficientNet-B0, differs by points from seed
-# to seed on both sides; a lower rate compares more with as many seeds.
+# A net that LEARNING_RATE drives to a chaotic start, as 0.05 does EfficientNet-B0 (its default is 0.01), differs by
+# points from seed to seed on both sides; a lower rate compares more with as many seeds.
 #
 #   bench/accuracy/run.sh [ours|torch|both]      SEEDS="1 2 3" EPOCHS=15 THREADS=2 MODEL=resnet18
-#                                               LEARNING_RATE=0.05 POINTS=1.5 ZIP=... PYTHON=...
+#                                               LEARNING_RATE=.. POINTS=1.5 ZIP=... PYTHON=...
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

@@ -1,7 +1,7 @@
 """The same training as `anneal train --model MODEL` with its default settings, in PyTorch.
 
 Network, initial weights, optimiser, schedule, augmentation, targets and evaluation follow
-src/spec/train.c (the defaults), src/flow/worker/train.c, src/engine/feed/augment.c and
+src/spec/train.c and train_task.c (the defaults), src/flow/worker/train.c, src/engine/feed/augment.c and
 src/engine/model/networks*.c; only the random numbers differ.  Prints one JSON object as its last line.
 
     torch_twin.py ZIP --model resnet18 --seed 1 --epochs 15
@@ -91,7 +91,7 @@ def main():
     p.add_argument("--epochs", type=int, default=15)
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--batch-size", type=int, default=64)
-    p.add_argument("--learning-rate", type=float, default=0.05)
+    p.add_argument("--learning-rate", type=float, help="as ours by default: 0.05, of EfficientNet-B0 0.01")
     p.add_argument("--momentum", type=float, default=0.9)
     p.add_argument("--weight-decay", type=float, default=0.0005)
     p.add_argument("--warmup-epochs", type=float, default=1)
@@ -100,6 +100,8 @@ def main():
     p.add_argument("--crop-padding", type=int, default=4)
     p.add_argument("--colour", type=float, default=0.1)
     a = p.parse_args()
+    if a.learning_rate is None:
+        a.learning_rate = 0.01 if a.model == "efficientnet-b0" else 0.05
 
     random.seed(a.seed)
     torch.manual_seed(a.seed)

@@ -177,7 +177,7 @@ static enum rc warn_idle(const struct train_spec *s, enum train_task task, struc
     enum rc rc;
 
     arena_init(&a, 1 << 20);
-    rc = train_fields_of(task, &a, &fields, e);
+    rc = train_fields_of(s->model, &a, &fields, e);
     if (!rc)
         rc = field_defaults(fields, &plain, &a, e);
     for (const struct field *f = fields; !rc && f->name; f++)

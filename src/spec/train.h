@@ -92,12 +92,12 @@ extern const struct field train_spec_fields[];
 extern const char *const train_goal_names[]; /* as in metrics: "accuracy", "map50", .. */
 bool train_goal_better(int goal, double value, double than); /* NaN is never better */
 
-/* The table with the defaults of a task, in `a`. */
-enum rc train_fields_of(enum train_task task, struct arena *a, const struct field **ret,
+/* The table with the defaults of a model, in `a`; a name that no network has counts by its task. */
+enum rc train_fields_of(str model, struct arena *a, const struct field **ret,
                         struct err *e) must_check;
 /* False: the field means nothing to the task (`crop` to a detector). */
 bool train_field_applies(const struct field *f, enum train_task task);
-/* Settings from an object (NULL: none given), the rest by the defaults of its model's task.
+/* Settings from an object (NULL: none given), the rest by the defaults of its model.
  * `model` names the model where the object does not; "" leaves it to the default. */
 enum rc train_spec_read(const struct json *obj, str model, struct train_spec *ret, struct arena *a,
                         struct err *e) must_check;
@@ -105,8 +105,8 @@ enum rc train_spec_read_text(str json, struct train_spec *ret, struct arena *a,
                              struct err *e) must_check;
 /* The default warm-up of a run that is too short for it: half of the epochs. */
 void train_fit_warmup(struct train_spec *s);
-/* The settings form of a task (field_form): what applies to it, with its own defaults. */
-enum rc train_form(enum train_task task, struct arena *a, struct jw *w, struct err *e) must_check;
+/* The settings form of a model (field_form): what applies to its task, with its own defaults. */
+enum rc train_form(str model, struct arena *a, struct jw *w, struct err *e) must_check;
 
 /* Settings under one name, for people who know what they want and not how: a row each. */
 struct train_preset {

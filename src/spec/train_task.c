@@ -1,7 +1,8 @@
-/* train_task.c - what the task of a model makes of the table of train settings.
+/* train_task.c - what a model makes of the table of train settings.
  *
- * There is one table of settings, and here, in one row a field, how it differs by task: where it
- * means nothing, and where the default is another.  The detector's defaults are those commonly used
+ * There is one table of settings, and here, in one row a field, how it differs by the model's task:
+ * where it means nothing, and where the default is another; a network that needs another one yet
+ * has a row after that.  The detector's defaults are those commonly used
  * for one-stage detectors (SGD with momentum 0.937, three epochs of warm-up, an average of the
  * weights, mosaic but for the last epochs).
  */
@@ -98,6 +99,12 @@ static const struct variant {
     {"iou", BOXES, {NULL}},
 };
 
+/* EfficientNet-B0 from random weights begins chaotically at 0.05, here and in PyTorch (figures:
+ * docs/engine-accuracy.md). */
+static const struct {
+    const char *model, *field, *dflt;
+} own_defaults[] = {{"efficientnet-b0", "learning_rate", "0.01"}};
+
 static const struct variant *variant_of(const struct field *f)
 {
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
@@ -113,10 +120,21 @@ bool train_field_applies(const struct field *f, enum train_task task)
     return !v || v->tasks >> task & 1;
 }
 
-/* A copy with the task's defaults; without what does not apply, where asked. */
-static enum rc copy_fields(enum train_task task, bool all, struct arena *a,
-                           const struct field **ret, struct err *e)
+static const char *default_of(const struct field *f, str model, enum train_task task)
 {
+    const struct variant *v = variant_of(f);
+
+    for (size_t i = 0; i < sizeof own_defaults / sizeof *own_defaults; i++)
+        if (str_is(model, own_defaults[i].model) && strcmp(f->name, own_defaults[i].field) == 0)
+            return own_defaults[i].dflt;
+    return v && v->dflt[task] ? v->dflt[task] : f->dflt;
+}
+
+/* A copy with the model's defaults; without what does not apply, where asked. */
+static enum rc copy_fields(str model, bool all, struct arena *a, const struct field **ret,
+                           struct err *e)
+{
+    enum train_task task = train_task_of(model);
     size_t n = 0;
     struct field *to;
 
@@ -127,28 +145,24 @@ static enum rc copy_fields(enum train_task task, bool all, struct arena *a,
         return err_set(e, RC_NOMEM, "no memory for the table of settings");
     *ret = to;
     for (const struct field *f = train_spec_fields; f->name; f++) {
-        const struct variant *v = variant_of(f);
         if (!all && !train_field_applies(f, task))
             continue;
         *to = *f;
-        if (v && v->dflt[task])
-            to->dflt = v->dflt[task];
-        to++;
+        to++->dflt = default_of(f, model, task);
     }
     *to = (struct field){.name = NULL};
     return RC_OK;
 }
 
-enum rc train_fields_of(enum train_task task, struct arena *a, const struct field **ret,
-                        struct err *e)
+enum rc train_fields_of(str model, struct arena *a, const struct field **ret, struct err *e)
 {
-    return copy_fields(task, true, a, ret, e);
+    return copy_fields(model, true, a, ret, e);
 }
 
-enum rc train_form(enum train_task task, struct arena *a, struct jw *w, struct err *e)
+enum rc train_form(str model, struct arena *a, struct jw *w, struct err *e)
 {
     const struct field *fields;
-    enum rc rc = copy_fields(task, false, a, &fields, e);
+    enum rc rc = copy_fields(model, false, a, &fields, e);
 
     if (!rc)
         field_form(fields, w);
@@ -166,7 +180,7 @@ enum rc train_spec_read(const struct json *obj, str model, struct train_spec *re
 {
     str named = obj && obj->type == JSON_OBJ ? json_str(obj, "model", model) : model;
     const struct field *fields;
-    enum rc rc = train_fields_of(train_task_of(named), a, &fields, e);
+    enum rc rc = train_fields_of(named, a, &fields, e);
 
     if (!rc)
         rc = obj ? field_read(fields, obj, ret, a, e) : field_defaults(fields, ret, a, e);

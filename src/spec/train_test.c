@@ -71,7 +71,9 @@ TEST(the_model_decides_the_defaults_and_what_is_given_wins)
              &err);
     CHECK(s.goal == GOAL_MAP50 && s.momentum == 0.937 && s.learning_rate == 0.5);
     CHECK_OK(train_spec_read_text(STR("{}"), &s, &arena, &err), &err);
-    CHECK(s.goal == GOAL_ACCURACY && s.momentum == 0.9 && s.ema == 0);
+    CHECK(s.goal == GOAL_ACCURACY && s.momentum == 0.9 && s.ema == 0 && s.learning_rate == 0.05);
+    CHECK_OK(train_spec_read_text(STR("{\"model\":\"efficientnet-b0\"}"), &s, &arena, &err), &err);
+    CHECK(s.learning_rate == 0.01 && s.momentum == 0.9);
     CHECK_OK(train_spec_read_text(STR("{\"model\":\"detect-n\",\"epochs\":2}"), &s, &arena, &err),
              &err);
     CHECK(s.warmup_epochs == 1 && train_spec_check(&s, NULL, &err) == RC_OK);
@@ -113,7 +115,7 @@ TEST(a_form_shows_what_applies_to_the_task_with_its_default)
     arena_init(&arena, 1 << 20);
     buf_init(&b, 1 << 18);
     jw_init(&w, &b);
-    CHECK_OK(train_form(TRAIN_DETECTION, &arena, &w, &err), &err);
+    CHECK_OK(train_form(STR("detect-n"), &arena, &w, &err), &err);
     CHECK(str_find(buf_view(&b), STR("\"crop_padding\"")) < 0);
     CHECK(str_find(buf_view(&b), STR("\"mask_gain\"")) < 0);
     CHECK(str_find(buf_view(&b),
@@ -126,6 +128,8 @@ TEST(every_variant_names_a_setting)
 {
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
         CHECK(field_find(train_spec_fields, str_of(variants[i].field)));
+    for (size_t i = 0; i < sizeof own_defaults / sizeof *own_defaults; i++)
+        CHECK(field_find(train_spec_fields, str_of(own_defaults[i].field)));
 }
 
 TEST(the_goal_decides_which_way_is_better)

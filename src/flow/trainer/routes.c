@@ -187,7 +187,7 @@ static void write_measured(const struct trainer *t, const char *model, struct ar
         jw_null(w);
 }
 
-/* With the settings of the model's own task. */
+/* With the model's own settings. */
 static enum rc write_model(const struct trainer *t, const struct trainer_model *m, struct arena *a,
                            struct jw *w, struct err *e)
 {
@@ -203,7 +203,7 @@ static enum rc write_model(const struct trainer *t, const struct trainer_model *
     jw_kcstr(w, "framework", t->c.framework);
     write_measured(t, m->name, a, w);
     jw_key(w, "config_schema");
-    rc = train_form(train_task_of(str_of(m->name)), a, w, e);
+    rc = train_form(str_of(m->name), a, w, e);
     jw_obj_end(w);
     return rc;
 }
