@@ -43,7 +43,8 @@ def small_stem(model, net):
 def build(model, stem, classes, dropout=False):
     if model == "tiny":
         return Tiny(classes, stem == "small")
-    net = getattr(torchvision.models, NAMES.get(model, model))(num_classes=classes)
+    begin = {"zero_init_residual": True} if model == "resnet50" else {}
+    net = getattr(torchvision.models, NAMES.get(model, model))(num_classes=classes, **begin)
     if stem == "small":
         small_stem(model, net)
     if not dropout:

@@ -356,6 +356,7 @@ def one_step(model, size, records, dtype):
 def engine_step(model, size, *how):
     with tempfile.TemporaryDirectory(prefix="detect-twin-") as folder:
         out = os.path.join(folder, "out")
+        subprocess.run(["make", "-s", "build/bench/detect/twin"], check=True)
         subprocess.run(["build/bench/detect/twin", out, model, str(size), *how], check=True)
         return read(out)
 

@@ -164,6 +164,7 @@ static void add_conv_params(struct graph *g, struct conv_node *c, const struct c
         return;
     }
     c->scale = add_vector(g, s->norm_name, "weight", ROLE_SCALE, s->oc);
+    g->params[c->scale].initial = s->scale_zero ? 0 : 1;
     c->shift = add_vector(g, s->norm_name, "bias", ROLE_SHIFT, s->oc);
     c->mean = add_vector(g, s->norm_name, "running_mean", ROLE_MEAN, s->oc);
     c->variance = add_vector(g, s->norm_name, "running_var", ROLE_VARIANCE, s->oc);

@@ -76,7 +76,7 @@ struct graph_param {
     int dims;
     int64_t shape[4];
     int64_t fan_in; /* inputs that one output of its convolution or linear layer sums; else 0 */
-    double initial; /* ROLE_CONV_BIAS: its value at the start */
+    double initial; /* ROLE_CONV_BIAS and ROLE_SCALE: its value at the start */
     size_t count;   /* elements of the plain tensor */
     size_t at;      /* first float in its arena: values, or statistics for a mean and variance */
     size_t room;    /* floats there, with padding; a multiple of 16 */
@@ -99,6 +99,7 @@ struct conv_spec {
     const char *norm_name; /* NULL: no batch norm but a bias, "<conv_name>.bias" */
     bool residual_after;
     float bias_init;     /* initial value of every bias; others by graph_param_write */
+    bool scale_zero;     /* batch norm's scale begins at 0, not 1 */
     float norm_eps;      /* batch norm's epsilon; 0: 1e-5 */
     float norm_momentum; /* of its running statistics; 0: 0.1 */
     /* With residual_after and no activation: how often training leaves the branch out for an image;

@@ -231,8 +231,8 @@ static double initial_value(const struct net *n, const struct graph_param *p, ui
         return sqrt(2 / fan_out) * init_normal(seed, tensor, index);
     }
     case ROLE_CONV_BIAS:
-        return p->initial;
     case ROLE_SCALE:
+        return p->initial;
     case ROLE_VARIANCE:
         return 1;
     case ROLE_SHIFT:

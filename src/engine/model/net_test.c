@@ -263,6 +263,30 @@ TEST(initial_weights_are_the_same_everywhere_and_follow_their_distribution)
     net_free(m);
 }
 
+TEST(a_bottleneck_begins_as_its_shortcut)
+{
+    struct net_config c = config_of("resnet50", 32, 1);
+    static float v[2048];
+    int last = 0;
+
+    c.train = false;
+    struct net *n = net_of(c);
+    net_init_weights(n, 3);
+    for (size_t i = 0; i < net_tensor_count(n); i++) {
+        const struct net_tensor *t = net_tensor_at(n, i);
+        const str name = str_of(t->name);
+        const bool zero = str_find(name, STR(".bn3.weight")) >= 0;
+        if (t->dims != 1 || !str_ends(name, STR(".weight")))
+            continue;
+        net_tensor_get(n, i, v);
+        for (size_t k = 0; k < t->count; k++)
+            CHECK(v[k] == (zero ? 0.0f : 1.0f));
+        last += zero;
+    }
+    CHECK_EQ(last, 3 + 4 + 6 + 3);
+    net_free(n);
+}
+
 /* ---- learning */
 
 TEST(loss_falls_on_a_task_that_can_be_learnt)

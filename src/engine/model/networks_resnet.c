@@ -2,11 +2,15 @@
  *
  * Names and shapes of the tensors are torchvision's, so that checkpoints can be exchanged; as
  * there, a bottleneck strides in its 3x3 convolution ("v1.5").  The small stem is one 3x3
- * convolution.
+ * convolution.  A bottleneck begins as its shortcut, the scale of its last norm being 0 (Goyal et
+ * al., arXiv:1706.02677, 5.1): sixteen of them, each adding its variance, begin chaotically else.
  */
 #include "engine/model/family.h"
 
-enum { BOTTLENECK = 4 }; /* a bottleneck's output over its width */
+enum {
+    BOTTLENECK = 4,     /* a bottleneck's output over its width */
+    BOTTLENECK_LAST = 3 /* its convolutions */
+};
 
 const struct resnet_shape resnet_tiny = {3, {16, 32, 64}, {1, 1, 1}, false};
 const struct resnet_shape resnet_18 = {4, {64, 128, 256, 512}, {2, 2, 2, 2}, false};
@@ -35,7 +39,8 @@ static int block_conv(struct graph *g, const struct block *b, int in, int part, 
                                              .pad = k / 2,
                                              .act = ACT_RELU,
                                              .conv_name = conv,
-                                             .norm_name = norm});
+                                             .norm_name = norm,
+                                             .scale_zero = part == BOTTLENECK_LAST});
 }
 
 static int shortcut(struct graph *g, const struct block *b, int oc)
@@ -70,7 +75,7 @@ static int bottleneck(struct graph *g, const struct block *b)
 
     x = block_conv(g, b, x, 2, b->width, 3, b->stride, GRAPH_NONE);
     const int around = shortcut(g, b, BOTTLENECK * b->width);
-    return block_conv(g, b, x, 3, BOTTLENECK * b->width, 1, 1, around);
+    return block_conv(g, b, x, BOTTLENECK_LAST, BOTTLENECK * b->width, 1, 1, around);
 }
 
 void network_build_resnet(const struct network *w, struct graph *g, int classes, bool small_stem)
