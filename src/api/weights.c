@@ -76,13 +76,15 @@ static enum rc check_file(struct ctx *c, struct intake *in, struct err *e)
     if (!str_is(sha256, hex))
         return err_set(e, RC_INVALID, "the SHA-256 of what came is %s", hex);
     if (in->want <= LENGTH_BYTES)
-        return err_set(e, RC_INVALID,
-                       "this is no safetensors file: it does not begin with the length of a header");
+        return err_set(
+            e, RC_INVALID,
+            "this is no safetensors file: it does not begin with the length of a header");
     if (head.n < in->want)
-        return err_set(e, RC_INVALID,
-                       "this safetensors file was cut off: its header alone takes %zu bytes, all of "
-                       "it are %llu",
-                       in->want, (unsigned long long)in->bytes);
+        return err_set(
+            e, RC_INVALID,
+            "this safetensors file was cut off: its header alone takes %zu bytes, all of "
+            "it are %llu",
+            in->want, (unsigned long long)in->bytes);
     rc = safetensors_parse(str_sub(head, LENGTH_BYTES, head.n), in->bytes, c->a, &parsed, e);
     return rc && rc != RC_NOMEM ? err_wrap(e, RC_INVALID, "this is no safetensors file") : rc;
 }
