@@ -10,8 +10,8 @@
 # The weights of ours do not depend on THREADS; two runs of one thread each, side by side, keep two cores as busy as
 # one run of two.
 #
-# A net that LEARNING_RATE drives to a chaotic start, as 0.05 does EfficientNet-B0 (its default is 0.01), differs by
-# points from seed to seed on both sides; a lower rate compares more with as many seeds.
+# A net that LEARNING_RATE drives to a chaotic start, as 0.05 does EfficientNet-B0 and ResNet-50 (whose default is 0.01),
+# differs by points from seed to seed on both sides; a lower rate compares more with as many seeds.
 #
 #   bench/accuracy/run.sh [ours|torch|both]      SEEDS="1 2 3" EPOCHS=15 THREADS=2 MODEL=resnet18
 #                                               LEARNING_RATE=.. POINTS=1.5 ZIP=... PYTHON=...

@@ -91,7 +91,7 @@ def main():
     p.add_argument("--epochs", type=int, default=15)
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--batch-size", type=int, default=64)
-    p.add_argument("--learning-rate", type=float, help="as ours by default: 0.05, of EfficientNet-B0 0.01")
+    p.add_argument("--learning-rate", type=float, help="as ours by default: 0.05, or 0.01 of two nets")
     p.add_argument("--momentum", type=float, default=0.9)
     p.add_argument("--weight-decay", type=float, default=0.0005)
     p.add_argument("--warmup-epochs", type=float, default=1)
@@ -101,7 +101,7 @@ def main():
     p.add_argument("--colour", type=float, default=0.1)
     a = p.parse_args()
     if a.learning_rate is None:
-        a.learning_rate = 0.01 if a.model == "efficientnet-b0" else 0.05
+        a.learning_rate = 0.01 if a.model in ("resnet50", "efficientnet-b0") else 0.05
 
     random.seed(a.seed)
     torch.manual_seed(a.seed)
