@@ -30,6 +30,8 @@ void jw_str(struct jw *w, str s);          /* invalid UTF-8 becomes U+FFFD */
 void jw_cstr(struct jw *w, const char *s); /* NULL writes null */
 void jw_int(struct jw *w, int64_t v);
 void jw_num(struct jw *w, double v); /* shortest text that reads back the same; not finite: null */
+/* To a multiple of 1 / per, where a number means no more: round_to(x, 1e6) has six decimals. */
+double round_to(double v, double per);
 void jw_bool(struct jw *w, bool v);
 void jw_null(struct jw *w);
 void jw_raw(struct jw *w, str json); /* already JSON: stored documents */

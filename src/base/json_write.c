@@ -148,6 +148,11 @@ static size_t plain_point(char *text, size_t n)
     return to;
 }
 
+double round_to(double v, double per)
+{
+    return round(v * per) / per;
+}
+
 void jw_num(struct jw *w, double v)
 {
     char text[48];

@@ -133,7 +133,7 @@ static str mask_json(struct answerer *w, const struct rle *m)
 
 static double hundredths(double v)
 {
-    return round(v * 100) / 100;
+    return round_to(v, 100);
 }
 
 static enum rc say_box(struct answerer *w, int i, int32_t k, struct prediction *out, struct err *e)
@@ -144,7 +144,7 @@ static enum rc say_box(struct answerer *w, int i, int32_t k, struct prediction *
     enum rc rc = RC_OK;
 
     *out = prediction_of(w, b.cls);
-    out->confidence = round((double)finder_confidence(&w->finder, i, k) * 1e6) / 1e6;
+    out->confidence = round_to((double)finder_confidence(&w->finder, i, k), 1e6);
     out->box =
         str_of(arena_printf(w->a, "[%.10g,%.10g,%.10g,%.10g]", hundredths(b.x0), hundredths(b.y0),
                             hundredths((double)b.x1 - b.x0), hundredths((double)b.y1 - b.y0)));
@@ -210,7 +210,7 @@ static enum rc say_class(struct answerer *w, int i, int32_t cls, struct predict_
     if (!rc && rle_area(&mask) > 0) {
         out += to->predictions.n++;
         *out = prediction_of(w, cls);
-        out->share = round((double)rle_area(&mask) / ((double)gw * gh) * 1e6) / 1e6;
+        out->share = round_to((double)rle_area(&mask) / ((double)gw * gh), 1e6);
         if (w->options.masks)
             out->mask = mask_json(w, &mask);
         if (!out->mask.p)

@@ -139,23 +139,18 @@ void score_write_head(const struct score *s, const str *classes, struct jw *w)
     jw_arr_end(w);
 }
 
-static double six_digits(float v)
-{
-    return round((double)v * 1e6) / 1e6;
-}
-
 void score_write_row(const struct score *s, size_t i, struct jw *w)
 {
     const struct score_row *r = &s->rows[i];
 
     jw_kint(w, "label", r->label);
     jw_kint(w, "predicted", r->top[0]);
-    jw_knum(w, "confidence", six_digits(r->confidence[0]));
+    jw_knum(w, "confidence", round_to((double)r->confidence[0], 1e6));
     jw_karr(w, "top");
     for (int k = 0; k < SCORE_TOP && r->top[k] >= 0; k++) {
         jw_arr(w);
         jw_int(w, r->top[k]);
-        jw_num(w, six_digits(r->confidence[k]));
+        jw_num(w, round_to((double)r->confidence[k], 1e6));
         jw_arr_end(w);
     }
     jw_arr_end(w);

@@ -283,16 +283,11 @@ static void judge_head(const struct judge *j, struct jw *w)
     jw_arr_end(w);
 }
 
-static double six_digits(double v)
-{
-    return round(v * 1e6) / 1e6;
-}
-
 static void write_area(const struct row *row, const struct area *area, struct jw *w)
 {
     jw_obj(w);
     jw_kint(w, "class_id", area->cls);
-    jw_knum(w, "iou", six_digits((double)area->iou));
+    jw_knum(w, "iou", round_to((double)area->iou, 1e6));
     task_write_mask(row->mask_h, row->mask_w, area->mask, w);
     jw_obj_end(w);
 }
@@ -304,8 +299,8 @@ static void judge_row(const struct judge *j, size_t i, struct jw *w)
     jw_kint(w, "width", j->samples[i].width);
     jw_kint(w, "height", j->samples[i].height);
     jw_kint(w, "pixels", row->pixels);
-    jw_knum(w, "accuracy", row->pixels ? six_digits((double)row->right / row->pixels) : NAN);
-    jw_knum(w, "miou", six_digits((double)row->miou));
+    jw_knum(w, "accuracy", row->pixels ? round_to((double)row->right / row->pixels, 1e6) : NAN);
+    jw_knum(w, "miou", round_to((double)row->miou, 1e6));
     jw_karr(w, "confused");
     for (uint32_t k = 0; k < row->cells_n; k++) {
         jw_arr(w);
