@@ -1,5 +1,5 @@
 """The classifiers of src/engine/model in PyTorch, for the comparisons: torchvision's, with the stem for
-small pictures where asked, without dropout and stochastic depth unless asked."""
+small pictures where asked, without dropout and stochastic depth unless asked, and beginning as ours do."""
 import torch
 import torchvision
 
@@ -45,6 +45,8 @@ def build(model, stem, classes, dropout=False):
         return Tiny(classes, stem == "small")
     begin = {"zero_init_residual": True} if model == "resnet50" else {}
     net = getattr(torchvision.models, NAMES.get(model, model))(num_classes=classes, **begin)
+    if model == "efficientnet-b0":  # torchvision's own beginning is meant for 1000 classes
+        torch.nn.init.normal_(net.classifier[1].weight, 0, 0.01)
     if stem == "small":
         small_stem(model, net)
     if not dropout:

@@ -217,16 +217,22 @@ void net_free(struct net *n)
 
 /* ---- initial weights */
 
+/* As torch.nn.Conv2d and Linear begin. */
+static double fan_in_uniform(const struct graph_param *p, uint64_t seed, size_t tensor,
+                             size_t index)
+{
+    return (2 * init_uniform(seed, tensor, index) - 1) / sqrt((double)p->fan_in);
+}
+
 static double initial_value(const struct net *n, const struct graph_param *p, uint64_t seed,
                             size_t tensor, size_t index)
 {
-    const enum network_linear linear = network_linear(n->network);
-    const double fan = linear == LINEAR_FAN_IN ? (double)p->fan_in : (double)p->shape[0];
+    const bool normal = network_linear(n->network) == LINEAR_NORMAL;
 
     switch (p->role) {
     case ROLE_CONV: {
-        if (network_conv_fan_in(n->network)) /* as torch.nn.Conv2d begins */
-            return (2 * init_uniform(seed, tensor, index) - 1) / sqrt((double)p->fan_in);
+        if (network_conv_fan_in(n->network))
+            return fan_in_uniform(p, seed, tensor, index);
         const double fan_out = (double)(p->shape[0] * p->shape[2] * p->shape[3]);
         return sqrt(2 / fan_out) * init_normal(seed, tensor, index);
     }
@@ -239,13 +245,10 @@ static double initial_value(const struct net *n, const struct graph_param *p, ui
     case ROLE_MEAN:
         return 0;
     case ROLE_LINEAR:
-        if (linear == LINEAR_NORMAL)
-            return 0.01 * init_normal(seed, tensor, index);
-        return (2 * init_uniform(seed, tensor, index) - 1) / sqrt(fan);
+        return normal ? 0.01 * init_normal(seed, tensor, index)
+                      : fan_in_uniform(p, seed, tensor, index);
     case ROLE_LINEAR_BIAS:
-        if (linear != LINEAR_FAN_IN)
-            return 0;
-        return (2 * init_uniform(seed, tensor, index) - 1) / sqrt(fan);
+        return normal ? 0 : fan_in_uniform(p, seed, tensor, index);
     }
     return 0;
 }

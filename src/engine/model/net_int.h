@@ -69,9 +69,10 @@ struct net {
 /* networks.c */
 const struct network *network_find(const char *name);
 const struct net_card *network_card(const struct network *w);
-/* How linear layers begin: uniform in +-1/sqrt(inputs) with their bias; or with zero bias
- * normal(0, 0.01), or uniform in +-1/sqrt(outputs). */
-enum network_linear { LINEAR_FAN_IN, LINEAR_NORMAL, LINEAR_FAN_OUT };
+/* How linear layers begin: uniform in +-1/sqrt(inputs) with their bias, or normal(0, 0.01) with
+ * zero bias.  EfficientNet's own way, +-1/sqrt(outputs), is meant for a thousand classes: with ten
+ * the first logits are ten times as large, and training begins by unlearning them. */
+enum network_linear { LINEAR_FAN_IN, LINEAR_NORMAL };
 enum network_linear network_linear(const struct network *w);
 /* Convolutions begin uniform in +-1/sqrt(fan in), as torch.nn.Conv2d's own; else Kaiming. */
 bool network_conv_fan_in(const struct network *w);

@@ -145,7 +145,7 @@ static const struct network networks[NETWORKS] = {
     {&cards[3], network_build_resnet, "fc.", LINEAR_FAN_IN, &resnet_50},
     {&cards[4], network_build_mobilenetv2, "classifier.", LINEAR_NORMAL},
     {&cards[5], network_build_mobilenetv3, "classifier.3.", LINEAR_NORMAL},
-    {&cards[6], network_build_efficientnet, "classifier.", LINEAR_FAN_OUT},
+    {&cards[6], network_build_efficientnet, "classifier.", LINEAR_NORMAL},
     {&cards[7], network_build_detect, "head.", .csp = &csp_tiny},
     {&cards[8], network_build_detect, "head.", .csp = &csp_n},
     {&cards[9], network_build_detect, "head.", .csp = &csp_s},
